@@ -1,0 +1,103 @@
+/** The names of the two hosts' parts in a pair. */
+export type Role = 'leader' | 'follower'
+
+/** *paired*: a write is acknowledged only when both hosts have it. *alone*: the leader answers alone. */
+export type Mode = 'paired' | 'alone'
+
+/** A site as the inventory gives it, defaults filled in, durations in milliseconds. */
+export interface Site {
+  readonly name: string
+  /** Exactly two, in the inventory's order. */
+  readonly hosts: readonly [SiteHost, SiteHost]
+  /** Leads when neither host has a hostMeta yet. */
+  readonly initialLeader: string
+  readonly controlPlaneEndpoint: Endpoint
+  readonly virtualIp: VirtualIp | null
+  /** Addresses that tell "I am cut off" from "my peer is gone". */
+  readonly gateways: readonly string[]
+  readonly partition: 'availability' | 'consistency'
+  readonly witness: WitnessSettings | null
+  readonly liveness: LivenessSettings
+  readonly replication: ReplicationSettings
+  readonly postgres: PostgresSettings
+  readonly kine: KineSettings
+  readonly k3s: K3sSettings
+  /** Folder of hostMeta, sentinels and journal. */
+  readonly stateDirectory: string
+}
+
+export interface SiteHost {
+  readonly name: string
+  /** IP address on which the two hosts reach each other. */
+  readonly address: string
+}
+
+export interface Endpoint {
+  readonly address: string
+  readonly port: number
+}
+
+export interface VirtualIp {
+  readonly address: string
+  readonly prefix: number
+  readonly interface: string
+}
+
+export interface WitnessSettings {
+  readonly kind: 'http' | 'file' | 'script'
+  readonly target: string
+}
+
+/** fence time = (failures − 1) × intervalMs; promote time = failures × intervalMs. */
+export interface LivenessSettings {
+  readonly intervalMs: number
+  readonly failures: number
+  readonly script: string | null
+}
+
+export interface ReplicationSettings {
+  /** @unit bytes of lag that a promotion may lose under `availability` */
+  readonly acceptLossBytes: number
+  /** Bound of the WAL that a dead follower may keep on the leader. @unit MB */
+  readonly maxSlotWalKeepMb: number
+}
+
+export interface PostgresSettings {
+  readonly version: number
+  readonly port: number
+  readonly database: string
+  readonly dataDirectory: string
+  readonly settings: Readonly<Record<string, string>>
+}
+
+export interface KineSettings {
+  readonly version: string
+  readonly binary: ArtifactSetting
+  readonly port: number
+}
+
+export interface K3sSettings {
+  readonly version: string
+  readonly binary: ArtifactSetting
+  readonly clusterCidr: string
+  readonly serviceCidr: string
+  /** Further keys of k3s' config file, the same on both hosts. */
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+/** One of `path` (on the controller) and `url`; sha256 of a path is computed when it is not given. */
+export interface ArtifactSetting {
+  readonly path?: string
+  readonly url?: string
+  readonly sha256?: string
+}
+
+/** What hostMeta decides, and nothing else does. */
+export interface PairState {
+  readonly leader: string
+  readonly term: number
+  readonly branch: number
+  readonly mode: Mode
+  /** The follower's slot on the leader; null while there is none. */
+  readonly slot: string | null
+}
