@@ -1,7 +1,5 @@
-/** What the certificate module asks for: one key and one certificate, in files. */
+/** What the certificate module asks for: one key and one certificate in files, signed by a CA's. */
 export interface CertificateRequest {
-  /** 'ca' installs the site's CA (made once a site); 'leaf' is signed by it. */
-  readonly kind: 'ca' | 'leaf'
   readonly commonName: string
   /** IP addresses and DNS names; addresses are written as IP entries. */
   readonly subjectAltNames: readonly string[]
@@ -10,7 +8,7 @@ export interface CertificateRequest {
   readonly validDays: number
   readonly certificatePath: string
   readonly keyPath: string
-  /** The CA that signs (kind leaf). */
+  /** The CA that signs. */
   readonly caCertificatePath: string
   readonly caKeyPath: string
   readonly owner: string

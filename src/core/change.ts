@@ -114,14 +114,10 @@ export interface Issue {
   readonly why: string
 }
 
-/** Get a secret that both hosts share, and write it to a file. */
+/** Get a secret that both hosts share, from the peer or newly made, into its place on this host. */
 export interface Obtain {
   readonly kind: 'obtain'
   readonly secret: SiteSecretName
-  readonly path: string
-  readonly mode: number
-  readonly owner: string
-  readonly group: string
 }
 
 /** Wait until something is true, polling; the bound passed fails the step. */
@@ -186,7 +182,7 @@ export function describeChange(change: Change): string {
     case 'issue':
       return `issue ${change.request.certificatePath} (${change.why})`
     case 'obtain':
-      return `write the site's ${change.secret} to ${change.path}`
+      return `obtain the site's ${change.secret}`
     case 'await':
       return `wait up to ${change.timeoutMs / 1000} s for ${change.what}`
     default:

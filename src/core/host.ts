@@ -112,10 +112,10 @@ export interface Host extends Observer {
   transaction(database: string, statements: readonly Statement[], bounds: SqlBounds): Promise<void>
   /** Brings an artifact into place: fetch or receive, verify, unpack, rename. Never a half file. */
   install(artifact: InstallRequest): Promise<void>
-  /** A certificate and key from the site CA on this host, or the CA itself. */
+  /** A certificate and key signed by a CA whose key is on this host. */
   issue(request: CertificateRequest): Promise<void>
-  /** Asks the controller for a secret that both hosts of the site share (CA, token), or makes it. */
-  siteSecret(name: SiteSecretName): Promise<Secret>
+  /** Puts a secret that both hosts of the site share into its place: the peer's, or a new one. */
+  obtain(name: SiteSecretName): Promise<void>
 }
 
 export interface StagedFile {
@@ -159,3 +159,12 @@ export interface InstallRequest {
 
 /** Secrets that are made once a site, on the first host, and held by both. */
 export type SiteSecretName = 'ca' | 'k3s-token'
+
+/**
+ * Where they live: root, 0600 (the CA's certificate 0644). A maker writes and fsyncs them here before
+ * the peer hears of them, so that no cut can leave two hosts with two of a kind.
+ */
+export const SITE_SECRET_FILES = {
+  ca: { certificate: '/etc/twonode/pki/ca.crt', key: '/etc/twonode/pki/ca.key' },
+  'k3s-token': { key: '/etc/twonode/pki/k3s-token' },
+} as const

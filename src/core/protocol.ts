@@ -23,8 +23,11 @@ export type ToRunner =
     }
   /** Roles are known: begin to observe. `solo`: the peer takes no part in this run (--limit). */
   | { readonly type: 'go'; readonly pair: PairState; readonly solo: boolean }
-  /** Every host's observation is in, and someone has something to change: run the plays. */
-  | { readonly type: 'apply' }
+  /**
+   * Every host's observation is in, and someone has something to change: run the plays. Before each
+   * play from `firstBarrier` on, the runner says play-done and waits for proceed.
+   */
+  | { readonly type: 'apply'; readonly firstBarrier: number }
   /** The barrier before play `play` is passed. `peerChanged`: observe again what was observed early. */
   | { readonly type: 'proceed'; readonly play: number; readonly peerChanged: boolean }
   /** Nothing to do anywhere, or the run is over: end with the summary. */
@@ -47,8 +50,16 @@ export type ToRunner =
 
 export type FromRunner =
   | Event
-  /** All steps observed. `pending`: plays in which something will change or is unknown. */
-  | { readonly type: 'observed'; readonly pending: readonly number[] }
+  /**
+   * All steps observed. `pending`: plays in which something will change or is unknown. `events` are
+   * what is to be reported if the run ends here (check mode, or nothing to do on any host), the
+   * host-summary last: they come along so that a converge with nothing to do costs no further turn.
+   */
+  | {
+      readonly type: 'observed'
+      readonly pending: readonly number[]
+      readonly events: readonly Event[]
+    }
   /** Play `play` is done (or not for this host); `changed`: anything was changed in it. */
   | { readonly type: 'play-done'; readonly play: number; readonly changed: boolean }
   | { readonly type: 'need-blob'; readonly sha256: string }
