@@ -32,7 +32,7 @@ export interface Example {
  * One kind of thing that a host can have. `observe` reads and nothing else; `diff` is pure and says
  * what to do; the second diff after its changes were applied is empty.
  */
-export interface Module<Args = never, State = unknown> {
+export interface Module<Args, State> {
   /** The YAML key, snake_case; the file's name too. */
   readonly name: string
   readonly doc: ModuleDoc
@@ -79,7 +79,7 @@ export type AnyModule = Module<unknown, unknown>
  * schema is what makes the cast honest: args are validated against it before any of these is called.
  */
 export function defineModule<Args, State>(module: Module<Args, State>): AnyModule {
-  return module as unknown as AnyModule
+  return module as AnyModule
 }
 
 /** All modules by name. */

@@ -37,7 +37,7 @@ export const MASK = '********'
 export type Text = string | Secret
 
 /** The value of a possibly tainted text. Only sinks may call it. */
-export const reveal = Secret.reveal
+export const reveal = (text: Text): string => Secret.reveal(text)
 
 /**
  * Secrets shorter than this are not searched for in output: masking every "1" would hide the output
