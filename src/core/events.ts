@@ -51,6 +51,10 @@ export interface StepEvent {
   /** Why it is unknown or was skipped. */
   readonly reason?: string
   readonly notes?: readonly string[]
+  /** What the step registers; only in runs that ask for it (`options.report`), such as status. */
+  readonly result?: JsonObject
+  /** The name it registers it under. */
+  readonly register?: string
   readonly trouble?: Trouble
   readonly durationMs: number
 }

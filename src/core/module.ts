@@ -79,7 +79,7 @@ export type AnyModule = Module<unknown, unknown>
  * schema is what makes the cast honest: args are validated against it before any of these is called.
  */
 export function defineModule<Args, State>(module: Module<Args, State>): AnyModule {
-  return module as AnyModule
+  return module
 }
 
 /** All modules by name. */

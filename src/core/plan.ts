@@ -100,4 +100,6 @@ export interface RunOptions {
   /** Who converges, from where: `ana@laptop`; written to the site file. */
   readonly by: string
   readonly allowDowngrade: boolean
+  /** Step events carry what their step registers: `status` and `verify` read it. */
+  readonly report?: boolean
 }

@@ -35,9 +35,13 @@ export type ToRunner =
   | {
       readonly type: 'site-secret'
       readonly name: SiteSecretName
-      /** The peer's; 'make': none has one, make it and answer; */
-      readonly action: 'use' | 'make' | 'export'
+      /**
+       * 'use': here it is; 'make': no host has one, make it and answer; 'export': answer with yours;
+       * 'refuse': there is none and this host must not make one, for the reason given.
+       */
+      readonly action: 'use' | 'make' | 'export' | 'refuse'
       readonly value?: string
+      readonly reason?: string
     }
   | { readonly type: 'blob'; readonly sha256: string; readonly bytes: number }
   /** The controller has no such blob, or lost its file. */
