@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs'
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { must, run } from './command.ts'
+import { LabError } from './lab_error.ts'
+import { HOST_NAMES, type HostName } from './names.ts'
+import { labDirectory, type LabState } from './state.ts'
+
+/** The kernel takes one page of mount options: so many layers fit with room to spare. */
+const MAX_GENERATIONS_BELOW = 16
+
+export function hostRoot(lab: string, host: HostName): string {
+  return join(labDirectory(lab), 'roots', host)
+}
+
+/** What makes a host itself (name, keys, users): a layer between the base and all generations. */
+export function identityLayer(lab: string, host: HostName): string {
+  return join(labDirectory(lab), 'identity', host)
+}
+
+function generation(lab: string, number: number, host: HostName): string {
+  return join(labDirectory(lab), 'disks', String(number), host)
+}
+
+/**
+ * Mounts an overlay. `redirect_dir`: without it a directory from a lower layer can't be renamed, and
+ * PostgreSQL renames directories when it drops a slot. `index` and `metacopy` are off because the
+ * layers are stacked anew by each reset.
+ */
+export function overlayMount(
+  lowers: readonly string[],
+  writable: { upper: string; work: string },
+  target: string,
+): string[] {
+  const layers = `lowerdir=${lowers.join(':')},upperdir=${writable.upper},workdir=${writable.work}`
+  const options = `redirect_dir=on,index=off,metacopy=off,${layers}`
+  return ['mount', '-t', 'overlay', 'overlay', '-o', options, target]
+}
+
+/** The layers under a host's own, uppermost first. */
+export function lowerLayers(state: LabState, host: HostName, base: string): string[] {
+  const below = state.below.map((number) => join(generation(state.name, number, host), 'upper'))
+  return [...below.toReversed(), identityLayer(state.name, host), base]
+}
+
+/** Mounts the root of a host, unless it is. */
+export async function mountHost(state: LabState, host: HostName, base: string): Promise<string> {
+  const root = hostRoot(state.name, host)
+  if ((await mountsBelow(root)).includes(root)) return root
+  const own = generation(state.name, state.generation, host)
+  const writable = { upper: join(own, 'upper'), work: join(own, 'work') }
+  for (const path of [root, writable.upper, writable.work]) await mkdir(path, { recursive: true })
+  await must(overlayMount(lowerLayers(state, host, base), writable, root))
+  await ownWriteAheadLog(root)
+  return root
+}
+
+/**
+ * Copies PostgreSQL's WAL segments up before anybody opens them. A walsender reads a segment through
+ * a descriptor that it keeps: opened while the file is still a lower layer's, it would never see what
+ * is written to the copy afterwards, and the pair's commits would wait for ever.
+ */
+async function ownWriteAheadLog(root: string): Promise<void> {
+  const clusters = join(root, 'var/lib/postgresql')
+  for (const version of await readdir(clusters).catch(() => []))
+    for (const cluster of await readdir(join(clusters, version)).catch(() => [])) {
+      const directory = join(clusters, version, cluster, 'pg_wal')
+      const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
+      for (const entry of entries) {
+        if (!entry.isFile()) continue
+        // Opening for writing is what makes overlayfs copy.
+        const file = await open(join(directory, entry.name), 'r+')
+        await file.close()
+      }
+    }
+}
+
+/** Unmounts everything below a directory, innermost first. */
+export async function unmountBelow(directory: string): Promise<void> {
+  for (const mount of (await mountsBelow(directory)).toReversed()) {
+    const ended = await run(['umount', mount])
+    // A terminal left inside by a person must not keep a lab alive.
+    if (ended.code !== 0) await must(['umount', '--lazy', mount])
+  }
+}
+
+export async function mountsBelow(directory: string): Promise<string[]> {
+  return mountPoints(await readFile('/proc/self/mountinfo', 'utf8')).filter(
+    (mount) => mount === directory || mount.startsWith(`${directory}/`),
+  )
+}
+
+/** Mount points in the order of mounting, from the text of /proc/self/mountinfo. */
+export function mountPoints(mountinfo: string): string[] {
+  return mountinfo
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) =>
+        String.fromCharCode(Number.parseInt(octal, 8)),
+      ),
+    )
+}
+
+/** The state after a snapshot: the generation written so far is sealed under that name. */
+export function withSnapshot(state: LabState, name: string): LabState {
+  const below = [...state.below, state.generation]
+  if (below.length > MAX_GENERATIONS_BELOW)
+    throw new LabError(
+      `snapshot '${name}' would be the ${below.length}th on top of each other`,
+      'Reset to an earlier one, or to bare hosts, before taking more.',
+      { exitCode: 2 },
+    )
+  const snapshots = { ...state.snapshots, [name]: below }
+  return { ...state, generation: nextGeneration(state), below, snapshots }
+}
+
+/** The state after a reset to a snapshot, or to bare hosts. */
+export function withReset(state: LabState, to: string | undefined): LabState {
+  const below = to === undefined ? [] : state.snapshots[to]
+  if (below === undefined) {
+    const known = Object.keys(state.snapshots).join(', ') || 'none'
+    throw new LabError(`no snapshot '${to}'`, `Snapshots of this lab: ${known}.`, { exitCode: 2 })
+  }
+  return { ...state, generation: nextGeneration(state), below }
+}
+
+function nextGeneration({ generation, below, snapshots }: LabState): number {
+  return Math.max(generation, ...below, ...Object.values(snapshots).flat()) + 1
+}
+
+/** Generations that neither the hosts nor a snapshot use. */
+export function unusedGenerations(state: LabState, present: readonly number[]): number[] {
+  const used = new Set([state.generation, ...state.below, ...Object.values(state.snapshots).flat()])
+  return present.filter((number) => !used.has(number))
+}
+
+/** Removes generations that nothing uses any more. */
+export async function pruneGenerations(state: LabState): Promise<void> {
+  const directory = join(labDirectory(state.name), 'disks')
+  if (!existsSync(directory)) return
+  const present = (await readdir(directory)).map(Number)
+  for (const number of unusedGenerations(state, present))
+    await rm(join(directory, String(number)), { recursive: true, force: true })
+}
+
+/** Fresh, empty layers for the state's current generation. */
+export async function makeGeneration(state: LabState): Promise<void> {
+  for (const host of HOST_NAMES)
+    for (const part of ['upper', 'work'])
+      await mkdir(join(generation(state.name, state.generation, host), part), { recursive: true })
+}

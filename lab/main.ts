@@ -1,0 +1,155 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { endCommands } from './command.ts'
+import { openLab, removeByName, type Lab } from './lab.ts'
+import { LabError } from './lab_error.ts'
+import { HOST_NAMES, type HostName } from './names.ts'
+import type { Cut } from './network.ts'
+import { progressOnStderr } from './progress.ts'
+import { DEFAULT_LAB, labNames, readState } from './state.ts'
+
+const program = new Command('lab')
+  .description('Two real Debian hosts on this machine, for tests and trials. Needs root.')
+  .enablePositionalOptions()
+  .showHelpAfterError()
+
+/** A subcommand on one lab; all but `up` refuse a lab that does not exist. */
+function command(usage: string, summary: string): Command {
+  return program
+    .command(usage)
+    .description(summary)
+    .option('--name <name>', 'which lab, 1 to 8 characters', DEFAULT_LAB)
+}
+
+function parseHost(text: string): HostName {
+  const host = HOST_NAMES.find((name) => name === text)
+  if (host === undefined) throw new InvalidArgumentError(`hosts are ${HOST_NAMES.join(' and ')}.`)
+  return host
+}
+
+function parseFrom(text: string): Cut['from'] {
+  if (text === 'peer' || text === 'gateway' || text === 'all') return text
+  throw new InvalidArgumentError('one of peer, gateway, all.')
+}
+
+function parseMilliseconds(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0 || value > 10_000)
+    throw new InvalidArgumentError('whole milliseconds from 0 to 10000.')
+  return value
+}
+
+async function existing({ name }: { name: string }): Promise<Lab> {
+  const state = await readState(name)
+  if (state === undefined)
+    throw new LabError(`no lab '${name}'`, `npm run lab -- up --name ${name}`, { exitCode: 2 })
+  return await openLab({ name, python: state.python, onProgress: progressOnStderr() })
+}
+
+function print(value: unknown): void {
+  process.stdout.write(`${typeof value === 'string' ? value : JSON.stringify(value)}\n`)
+}
+
+command('up', 'bring both hosts up, and build kine and the k3s stand-in')
+  .option('--python', 'hosts with Python on them')
+  .option('--no-artefacts', 'do not build kine and the k3s stand-in')
+  .action(async (options: { name: string; python?: boolean; artefacts: boolean }) => {
+    const { name, python = false } = options
+    const lab = await openLab({ name, python, onProgress: progressOnStderr() })
+    // Both at once: the builds take the longest, the first time.
+    await Promise.all([lab.up(), options.artefacts ? lab.artefacts() : undefined])
+    const { h1, h2 } = lab.hosts
+    print(`lab '${name}' is up: h1 ${h1.user}@${h1.address}, h2 ${h2.user}@${h2.address}`)
+    print(`ssh -i ${h1.keyFile} -o UserKnownHostsFile=${lab.knownHostsFile} root@${h1.address}`)
+  })
+
+command('down', 'remove the lab from this machine; caches stay')
+  .option('--all', 'every lab')
+  .action(async ({ name, all }: { name: string; all?: boolean }) => {
+    for (const lab of all === true ? await labNames() : [name])
+      await removeByName(lab, progressOnStderr())
+  })
+
+command('snapshot <snapshot>', 'keep both hosts as they are now, under this name')
+  .action(async (snapshot: string, options) => (await existing(options)).snapshot(snapshot))
+
+command('reset', 'both hosts anew: bare, or as in a snapshot')
+  .option('--to <snapshot>', 'the snapshot')
+  .action(async (options: { name: string; to?: string }) =>
+    (await existing(options)).reset(options.to),
+  )
+
+command('status', 'what is up')
+  .option('--json', 'for programs')
+  .action(async (options: { name: string; json?: boolean }) => {
+    const status = await (await existing(options)).status()
+    if (options.json === true) return print(status)
+    for (const [host, { address, power, ssh }] of Object.entries(status.hosts))
+      print(`${host}  ${address}  power ${power}  ssh ${ssh ? 'answers' : 'silent'}`)
+    print(`packages ${status.repository ? 'served' : 'not served'}`)
+    print(`snapshots: ${status.snapshots.join(', ') || 'none'}`)
+    for (const cut of status.cuts)
+      print(`cut: ${cut.host} from ${cut.from}${cut.oneWay ? ', what it sends' : ''}`)
+    for (const [host, ms] of Object.entries(status.delays)) print(`delay: ${host} ${ms} ms`)
+  })
+
+command('inventory', "this lab's inventory, as YAML").action(async (options) =>
+  print((await existing(options)).inventoryYaml().trimEnd()),
+)
+
+command('exec <host> <argv...>', 'run a command as root inside a host')
+  .passThroughOptions()
+  .action(async (host: string, argv: string[], options: { name: string }) => {
+    const ended = await (await existing(options)).exec(parseHost(host), argv, {
+      timeoutMs: 600_000,
+    })
+    process.stdout.write(ended.stdout)
+    process.stderr.write(ended.stderr)
+    process.exitCode = ended.code
+  })
+
+command('power-off <host>', 'cut the power of a host').action(async (host: string, options) =>
+  (await existing(options)).powerOff(parseHost(host)),
+)
+
+command('power-on <host>', 'give it power again').action(async (host: string, options) =>
+  (await existing(options)).powerOn(parseHost(host)),
+)
+
+command('reboot <host>', 'an orderly reboot').action(async (host: string, options) =>
+  (await existing(options)).reboot(parseHost(host)),
+)
+
+command('cut <host>', 'break the paths of a host')
+  .option('--from <what>', 'peer, gateway (and the laptop), or all', parseFrom, 'all')
+  .option('--one-way', 'only what the host sends is lost')
+  .action(async (host: string, options: { name: string; from: Cut['from']; oneWay?: boolean }) =>
+    (await existing(options)).cut(parseHost(host), {
+      from: options.from,
+      oneWay: options.oneWay ?? false,
+    }),
+  )
+
+command('heal', 'end all cuts and delays').action(async (options) =>
+  (await existing(options)).heal(),
+)
+
+command('delay <host> <ms>', 'what the host sends arrives that much later; 0 ends it').action(
+  async (host: string, ms: string, options) =>
+    (await existing(options)).delay(parseHost(host), parseMilliseconds(ms)),
+)
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    endCommands()
+    process.exit(130)
+  })
+
+try {
+  if (process.getuid?.() !== 0)
+    throw new LabError('the lab needs root', `sudo ${process.argv.join(' ')}`, { exitCode: 2 })
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof LabError)) throw error
+  process.stderr.write(`lab: ${error.message}\n     ${error.hint}\n`)
+  process.exitCode = error.exitCode
+}

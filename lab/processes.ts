@@ -1,0 +1,115 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { HostObjects } from './names.ts'
+import { until } from './wait.ts'
+
+/**
+ * The host's init, found by the host's network namespace: it lives whether or not its nspawn does.
+ * Undefined while the host is powered off.
+ */
+export function findInit(host: HostObjects): number | undefined {
+  return inNamespace(host).find((pid) => isInit(pid))
+}
+
+/** Every process of the host: in its namespace, and nspawn and its supervisor outside of it. */
+export function processesOf(host: HostObjects): number[] {
+  return [...new Set([...inNamespace(host), ...processesWith(host.machine)])]
+}
+
+/** Processes whose arguments hold `mark`, as one whole argument or as `--machine=mark`. */
+export function processesWith(mark: string): number[] {
+  return allPids().filter((pid) => {
+    const args = readProc(pid, 'cmdline').split('\0')
+    const ours = args.some((arg) => arg.endsWith('/supervise.mjs') || arg.endsWith('/serve.mjs'))
+    return args.includes(`--machine=${mark}`) || (ours && args.includes(mark))
+  })
+}
+
+/** Kills all that `find` names, again and again, until it names none. Bounded. */
+export async function killUntilGone(what: string, find: () => number[]): Promise<void> {
+  await until(
+    `the end of ${what}`,
+    () => {
+      const pids = find()
+      for (const pid of pids) kill(pid)
+      return pids.length === 0 ? true : undefined
+    },
+    { timeoutMs: 20_000, everyMs: 10 },
+  )
+}
+
+export function kill(pid: number, signal: NodeJS.Signals | number = 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // ESRCH: it ended by itself in the meantime.
+  }
+}
+
+/** The host's cgroups that are there, deepest first. */
+export function cgroupsOf(host: HostObjects): string[] {
+  return ['', 'systemd', 'unified'].flatMap((hierarchy) => {
+    const top = join('/sys/fs/cgroup', hierarchy, host.machine)
+    return existsSync(join(top, 'cgroup.procs')) ? [...below(top), top] : []
+  })
+}
+
+/** Removes the host's cgroups; its processes must be gone. */
+export async function removeCgroups(host: HostObjects): Promise<void> {
+  await until(
+    `the cgroups of ${host.machine} to be empty`,
+    () => {
+      for (const directory of cgroupsOf(host)) {
+        try {
+          rmdirSync(directory)
+        } catch {
+          // EBUSY until the kernel has reaped the last process in it.
+        }
+      }
+      return cgroupsOf(host).length === 0 ? true : undefined
+    },
+    { timeoutMs: 10_000 },
+  )
+}
+
+function below(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap((entry) => {
+      const path = join(directory, entry.name)
+      return [...below(path), path]
+    })
+}
+
+function inNamespace(host: HostObjects): number[] {
+  const file = join('/run/netns', host.machine)
+  if (!existsSync(file)) return []
+  const wanted = `net:[${statSync(file).ino}]`
+  return allPids().filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/ns/net`) === wanted
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Process 1 of a pid namespace one level below ours. */
+function isInit(pid: number): boolean {
+  const ids = /^NSpid:\s+(.*)$/m.exec(readProc(pid, 'status'))?.[1]?.split(/\s+/) ?? []
+  return ids.length > 1 && ids.at(-1) === '1'
+}
+
+function allPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+}
+
+function readProc(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { cacheRoot, withLock } from './cache.ts'
+import { LabError } from './lab_error.ts'
+import type { Cut, Delays } from './network.ts'
+
+/**
+ * A lab on disk. Each boot from a reset writes into a *generation*: a directory with both hosts'
+ * changes. A snapshot is the list of generations below it, so that taking or entering one copies nothing.
+ */
+export interface LabState {
+  readonly format: 1
+  readonly name: string
+  /** The N of 10.77.N.0/24. */
+  readonly index: number
+  readonly python: boolean
+  /** The generation that the hosts write to. */
+  readonly generation: number
+  /** Generations below it, oldest first. */
+  readonly below: readonly number[]
+  readonly snapshots: Readonly<Record<string, readonly number[]>>
+  readonly cuts: readonly Cut[]
+  readonly delays: Delays
+}
+
+export function labsDirectory(): string {
+  return join(cacheRoot(), 'labs')
+}
+
+export function labDirectory(name: string): string {
+  return join(labsDirectory(), name)
+}
+
+/** The lab's record, or undefined if there is no such lab. */
+export async function readState(name: string): Promise<LabState | undefined> {
+  const file = join(labDirectory(name), 'state.json')
+  if (!existsSync(file)) return undefined
+  // Only writeState makes this file, whole or not at all; a lab's cache is not an input of users.
+  return JSON.parse(await readFile(file, 'utf8')) as LabState
+}
+
+export async function writeState(state: LabState): Promise<void> {
+  const directory = labDirectory(state.name)
+  await mkdir(directory, { recursive: true })
+  const file = join(directory, 'state.json')
+  await writeFile(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`)
+  await rename(`${file}.new`, file)
+}
+
+export async function labNames(): Promise<readonly string[]> {
+  if (!existsSync(labsDirectory())) return []
+  const entries = await readdir(labsDirectory(), { withFileTypes: true })
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+}
+
+/** The lab's record; a lab that has none gets one, with a subnet that is free. */
+export async function ensureState(name: string, python: boolean): Promise<LabState> {
+  return await withLock('subnets', 30, async () => {
+    const known = await readState(name)
+    if (known?.python === python) return known
+    if (known)
+      throw new LabError(
+        `lab '${name}' was made ${known.python ? 'with' : 'without'} Python on its hosts`,
+        `End it first: npm run lab -- down --name ${name}`,
+        { exitCode: 2 },
+      )
+    const state = freshState(name, await freeIndex(name), python)
+    await writeState(state)
+    return state
+  })
+}
+
+export function freshState(name: string, index: number, python: boolean): LabState {
+  const nothing = { below: [], snapshots: {}, cuts: [], delays: {} }
+  return { format: 1, name, index, python, generation: 1, ...nothing }
+}
+
+async function freeIndex(name: string): Promise<number> {
+  if (name === DEFAULT_LAB) return 0
+  const taken = new Set<number>()
+  for (const other of await labNames()) {
+    const state = await readState(other)
+    if (state) taken.add(state.index)
+  }
+  return firstFreeIndex(taken, localAddresses())
+}
+
+export const DEFAULT_LAB = 'lab'
+
+/** The lowest N from 1 that no lab has and in whose 10.77.N.0/24 this machine has no address. */
+export function firstFreeIndex(
+  taken: ReadonlySet<number>,
+  addresses: readonly string[],
+): number {
+  for (let index = 1; index < 255; index++) {
+    if (taken.has(index)) continue
+    if (!addresses.some((address) => address.startsWith(`10.77.${index}.`))) return index
+  }
+  throw new LabError('no free subnet in 10.77.0.0/16', 'npm run lab -- down --all ends all labs.')
+}
+
+function localAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((one) => one.address))
+}
