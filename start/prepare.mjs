@@ -27,7 +27,7 @@ export async function prepare({ command, debianPackages, needsRoot }) {
 
 /** The Debian packages that the lab needs, shared with the lab itself. */
 export function labPackages() {
-  return JSON.parse(readFileSync(join(ROOT, 'lab/debian_packages.json'), 'utf8'))
+  return JSON.parse(readFileSync(join(ROOT, 'lab/debian_packages.json'), 'utf8')).packages
 }
 
 /** Runs a program in the foreground with our terminal; its exit code becomes ours. */
