@@ -14,3 +14,31 @@ export interface CertificateRequest {
   readonly owner: string
   readonly group: string
 }
+
+/** Against what a certificate is judged. */
+export interface CertificateQuery {
+  /** The CA that should have signed it. */
+  readonly caCertificatePath: string
+  /** The private key that should belong to it. */
+  readonly keyPath: string
+}
+
+/** What a certificate file holds. A file that can't be read as a certificate is `broken`. */
+export type CertificateInfo =
+  | { readonly kind: 'broken'; readonly reason: string }
+  | {
+      readonly kind: 'certificate'
+      readonly commonName: string
+      /** Bare, sorted: `10.0.0.1`, `localhost`. IP addresses in their shortest form. */
+      readonly subjectAltNames: readonly string[]
+      /** Extended key usages among the two that we issue; others are left out. Sorted. */
+      readonly usages: readonly ('client' | 'server')[]
+      /** @unit milliseconds since 1970 */
+      readonly notBeforeMs: number
+      /** @unit milliseconds since 1970 */
+      readonly notAfterMs: number
+      /** The signature verifies with the CA's public key: two CAs of one name are told apart. */
+      readonly signedByCa: boolean
+      /** The private key file exists, can be read, and is this certificate's. */
+      readonly keyMatches: boolean
+    }

@@ -74,6 +74,12 @@ export interface Exec {
   readonly env?: Readonly<Record<string, string>>
   readonly user?: string
   readonly acceptCodes?: readonly number[]
+  /**
+   * Run when the command failed; what it prints goes into the error's detail below the stderr. A
+   * failed `systemctl start`, say, has no words of its own: the unit's last journal lines do. Its own
+   * failure is ignored.
+   */
+  readonly diagnose?: readonly string[]
   /** @unit milliseconds */
   readonly timeoutMs: number
 }

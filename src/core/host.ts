@@ -1,4 +1,4 @@
-import type { CertificateRequest } from './certificate.ts'
+import type { CertificateInfo, CertificateQuery, CertificateRequest } from './certificate.ts'
 import type { Secret, Text } from './secret.ts'
 
 /** How a command ended. A non-zero code is data, not an exception. */
@@ -74,6 +74,11 @@ export interface Observer {
   /** Hex sha256 of a file; undefined if there is none. Remembered for big files by their inode. */
   digest(path: string): Promise<string | undefined>
   sql<Row>(database: string, text: string, values?: readonly SqlValue[]): Promise<readonly Row[]>
+  /**
+   * What a PEM certificate in a file says, judged against the CA and key of the query; undefined if
+   * there is no file. Throws {@link NotYet} when the CA's certificate does not exist yet.
+   */
+  certificate(path: string, query: CertificateQuery): Promise<CertificateInfo | undefined>
   /** True if a TCP connection opens within the time. */
   reachable(address: string, port: number, timeoutMs: number): Promise<boolean>
   /** Reads shared by all steps of a converge: asked in one turn of the loop, answered by one command. */

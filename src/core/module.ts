@@ -53,9 +53,10 @@ export interface Module<Args, State> {
   result?(state: State, args: Args): JsonObject
   /**
    * A word on a state that no change can mend and that must stop the run (an assertion that does not
-   * hold, two flags that must match): the step fails with it. Undefined: go on to diff.
+   * hold, two flags that must match): the step fails with it. Undefined: go on to diff. `evaluate`
+   * judges the CEL that the task gave in its args, with what was observed as names.
    */
-  refuse?(state: State, args: Args): string | undefined
+  refuse?(state: State, args: Args, evaluate: Evaluate): string | undefined
   /** Facts worth a person's attention that are no change: retained WAL, flags that differ. */
   notes?(state: State, args: Args): readonly string[]
   /** Judges a command by its own words (`changed_when`, `failed_when`). */
