@@ -1,0 +1,162 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import Table from 'cli-table3'
+import { spawn } from 'node:child_process'
+import { run, type Ended } from './command.ts'
+import { openLab, removeByName, type Lab } from './lab.ts'
+import { LabError } from './lab_error.ts'
+import type { HostName } from './names.ts'
+import { progressOnStderr } from './progress.ts'
+
+/** A lab of its own, so that one that is up is not disturbed. */
+const LAB_NAME = 'demo'
+
+/** How long a write must stay unanswered to show that it waits for the follower. */
+const UNANSWERED_MS = 3_000
+
+const ROOT = process.env['TWONODE_ROOT'] ?? process.cwd()
+
+const printProgress = progressOnStderr()
+const timings: [what: string, seconds: string][] = []
+
+async function main(): Promise<void> {
+  const keep = process.argv.includes('--keep')
+  const lab = await openLab({ name: LAB_NAME, onProgress: printProgress })
+  try {
+    await show(lab)
+  } finally {
+    if (!keep) await part('lab down', () => removeByName(LAB_NAME, printProgress))
+  }
+  printTimings()
+  if (keep) say(`The lab '${LAB_NAME}' is still up: npm run lab -- down --name ${LAB_NAME}`)
+}
+
+async function show(lab: Lab): Promise<void> {
+  const artefacts = lab.artefacts()
+  // Awaited below; a build that fails early must not be an unhandled rejection meanwhile.
+  artefacts.catch(() => undefined)
+  heading('Two bare Debian hosts')
+  await part('two bare hosts', async () => {
+    await lab.up()
+    await lab.reset()
+  })
+  await part('kine and the k3s stand-in', () => artefacts)
+  const inventory = join(lab.directory, 'inventory.yaml')
+  await writeFile(inventory, await lab.inventoryYaml())
+
+  heading('Converge: bare Debian to a Kubernetes pair')
+  await part('first converge', () => twonode(['converge', '-i', inventory]))
+  heading('Converge again: nothing to do')
+  await part('second converge', () => secondConverge(inventory))
+
+  heading('A ConfigMap, written through the follower')
+  await part('write and read', () => writeThroughFollower(lab))
+  heading('No acknowledgement without the follower')
+  await part('stall and resume', () => stallAndResume(lab))
+  await part('verify', () => twonode(['verify', '-i', inventory]))
+}
+
+async function secondConverge(inventory: string): Promise<void> {
+  const ended = await run(cli(['converge', '-i', inventory, '--json']), { timeoutMs: 120_000 })
+  process.stderr.write(ended.stderr)
+  const last = ended.stdout.trim().split('\n').at(-1) ?? ''
+  expect(ended.code === 0, `the second converge exited with ${ended.code}: ${last}`)
+  const { hosts } = JSON.parse(last) as { hosts: Record<string, { changed: number; ok: number }> }
+  for (const [host, { changed, ok }] of Object.entries(hosts)) {
+    expect(changed === 0, `${host}: ${changed} changed in the second run`)
+    say(`  ${host}: ${ok} ok, 0 changed`)
+  }
+}
+
+async function writeThroughFollower(lab: Lab): Promise<void> {
+  await kubectl(lab, 'h2', ['create', 'configmap', 'demo', '--from-literal=opened=yes'])
+  say('  written through h2, the follower')
+  const at = `https://${lab.virtualIp}:6443`
+  const read = await kubectl(lab, 'h1', ['--server', at, 'get', 'configmap', 'demo', '-o', 'jsonpath={.data.opened}'])
+  expect(read.stdout === 'yes', `read '${read.stdout}' at the virtual IP`)
+  say(`  read at the virtual IP, ${lab.virtualIp}`)
+  for (const host of ['h1', 'h2'] as const) {
+    const rows = await sql(lab, host, "select count(*) from kine where name = '/registry/configmaps/default/demo'")
+    expect(rows === '1', `${host}'s PostgreSQL has ${rows} rows of it`)
+    say(`  stands in ${host}'s PostgreSQL`)
+  }
+}
+
+async function stallAndResume(lab: Lab): Promise<void> {
+  await sql(lab, 'h2', 'alter subscription twonode disable')
+  let answered = false
+  const write = kubectl(lab, 'h1', ['create', 'configmap', 'demo-waits', '--from-literal=a=b'], 30_000)
+  const ended = write.finally(() => (answered = true))
+  ended.catch(() => undefined)
+  try {
+    await delay(UNANSWERED_MS)
+    expect(!answered, 'a write was acknowledged though the follower applies nothing')
+    say(`  apply worker stopped: no answer within ${UNANSWERED_MS / 1000} s`)
+  } finally {
+    await sql(lab, 'h2', 'alter subscription twonode enable')
+  }
+  await ended
+  say('  apply worker resumed: acknowledged')
+}
+
+async function kubectl(lab: Lab, host: HostName, args: readonly string[], timeoutMs = 20_000): Promise<Ended> {
+  const ended = await lab.exec(host, ['/usr/local/bin/k3s', 'kubectl', ...args], { timeoutMs })
+  expect(ended.code === 0, `kubectl ${args.join(' ')} on ${host}: ${ended.stderr.trim()}`)
+  return ended
+}
+
+async function sql(lab: Lab, host: HostName, text: string): Promise<string> {
+  const argv = ['runuser', '-u', 'postgres', '--', 'psql', '-qtAX', '-v', 'ON_ERROR_STOP=1', 'kine', '-c', text]
+  const ended = await lab.exec(host, argv, { timeoutMs: 20_000 })
+  expect(ended.code === 0, `psql on ${host}: ${ended.stderr.trim()}`)
+  return ended.stdout.trim()
+}
+
+/** Runs the command line with our terminal, so that its progress is seen as a user sees it. */
+async function twonode(args: readonly string[]): Promise<void> {
+  const [program = '', ...rest] = cli(args)
+  const code = await new Promise<number>((resolve, reject) => {
+    const child = spawn(program, rest, { stdio: ['ignore', 'inherit', 'inherit'] })
+    child.on('error', reject)
+    child.on('close', (status) => resolve(status ?? 1))
+  })
+  expect(code === 0, `twonode ${args.join(' ')} exited with ${code}`)
+}
+
+function cli(args: readonly string[]): string[] {
+  return [process.execPath, join(ROOT, 'dist/twonode.mjs'), ...args]
+}
+
+function expect(holds: boolean, otherwise: string): void {
+  if (!holds) throw new LabError(otherwise, 'Keep the lab and look: npm run demo -- --keep', { exitCode: 3 })
+}
+
+async function part<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const began = Date.now()
+  const result = await work()
+  timings.push([what, ((Date.now() - began) / 1000).toFixed(1)])
+  return result
+}
+
+function printTimings(): void {
+  const table = new Table({ head: ['part', 'seconds'], colAligns: ['left', 'right'], style: { head: [], border: [] } })
+  for (const row of timings) table.push(row)
+  process.stdout.write(`\n${table.toString()}\n`)
+}
+
+function heading(text: string): void {
+  say(`\n== ${text}`)
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+try {
+  await main()
+} catch (error) {
+  const hint = error instanceof LabError ? `\n  ${error.hint}` : ''
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}${hint}\n`)
+  process.exitCode = error instanceof LabError ? error.exitCode : 70
+}

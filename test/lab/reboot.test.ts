@@ -1,0 +1,26 @@
+import { beforeAll, expect, test } from 'vitest'
+import { converge, convergedPair, explain, healthy, type Laptop } from './pair.ts'
+import type { Lab } from '../../lab/lab.ts'
+
+let lab: Lab
+let from: Laptop
+
+beforeAll(async () => {
+  ;({ lab, from } = await convergedPair())
+})
+
+test('after a reboot of one host and then the other the pair is healthy by itself, and nothing differs', async () => {
+  await lab.reboot('h1')
+  await healthy(from, 60_000)
+  await lab.reboot('h2')
+  await healthy(from, 60_000)
+  const check = await converge(from, ['--check'])
+  expect(check.code, explain(check)).toBe(0)
+})
+
+test('after a reboot of both at once the pair is healthy by itself, and nothing differs', async () => {
+  await Promise.all([lab.reboot('h1'), lab.reboot('h2')])
+  await healthy(from, 60_000)
+  const check = await converge(from, ['--check'])
+  expect(check.code, explain(check)).toBe(0)
+})

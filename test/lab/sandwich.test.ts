@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  bareHosts, changedCounts, converge, convergedPair, explain, inHost, laptop, mustConverge, psql, stepNames, steps,
+  type Laptop,
+} from './pair.ts'
+import { digests } from './digests.ts'
+import type { HostName } from '../../lab/names.ts'
+
+describeBare()
+describeDrift()
+
+function describeBare(): void {
+  test('check on bare hosts lists what will come, says what it can not know and why, and changes nothing', async () => {
+    await bareHosts()
+    const from = await laptop('first')
+    // The first connection brings the runtime; what counts is what changes beside it.
+    const before = await Promise.all([digests('h1'), digests('h2')])
+    const check = await converge(from, ['--check'])
+    expect(check.code, explain(check)).toBe(10)
+    expect(stepNames(check, 'would-change')).toContain('h1: PostgreSQL, arping and ip are installed')
+    for (const step of steps(check, 'unknown')) expect(step.reason, step.task).toBeTruthy()
+    expect(stepNames(check, 'failed')).toEqual([])
+    expect(await Promise.all([digests('h1'), digests('h2')])).toEqual(before)
+  })
+}
+
+/** What a person did by hand, where, and the tasks that may be named for it: no others. */
+interface Drift {
+  readonly what: string
+  readonly host: HostName
+  readonly argv?: readonly string[]
+  readonly sql?: string
+  readonly named: readonly string[]
+}
+
+// oxfmt-ignore
+const DRIFTS: readonly Drift[] = [
+  { what: "a unit's content edited", host: 'h1', argv: ['sed', '-i', 's/RestartSec=500ms/RestartSec=9s/', '/etc/systemd/system/kine.service'], named: ['kine has a unit', 'kine starts anew'] },
+  { what: "a key's mode opened", host: 'h2', argv: ['chmod', '0644', '/etc/twonode/pki/k3s-token'], named: ['The token of the Kubernetes servers is on this host'] },
+  { what: 'a unit masked', host: 'h2', argv: ['systemctl', 'mask', '--now', 'twonode-virtual-ip.service'], named: ['The virtual address has a unit', 'The leader brings the virtual address up at boot'] },
+  { what: 'a unit stopped', host: 'h2', argv: ['systemctl', 'stop', 'k3s.service'], named: ['k3s runs'] },
+  { what: 'a setting changed', host: 'h1', sql: "alter system set synchronous_standby_names = ''", named: ['A write waits for the follower'] },
+  { what: 'an hba line removed', host: 'h1', argv: ['sed', '-i', '/twonode_replication/d', '/etc/postgresql/15/main/pg_hba.conf'], named: ['The cluster is set up for replication with certificates'] },
+  { what: 'the subscription disabled', host: 'h2', sql: 'alter subscription twonode disable', named: ['The follower subscribes to the leader'] },
+  { what: 'the virtual IP removed', host: 'h1', argv: ['ip', 'address', 'flush', 'to', 'VIP/32', 'dev', 'eth0'], named: ['The virtual address is where the leader is'] },
+  { what: 'a binary replaced', host: 'h2', argv: ['cp', '--remove-destination', '/bin/true', '/usr/local/bin/kine'], named: ['kine is installed', 'kine starts anew'] },
+  { what: 'a k3s flag edited', host: 'h1', argv: ['sed', '-i', 's/node-monitor-period=5s/node-monitor-period=9s/', '/etc/rancher/k3s/config.yaml'], named: ['k3s is configured', 'k3s starts anew'] },
+]
+
+function describeDrift(): void {
+  let from: Laptop
+  let virtualIp = ''
+
+  beforeAll(async () => {
+    const pair = await convergedPair()
+    from = pair.from
+    virtualIp = pair.lab.virtualIp
+  })
+
+  afterAll(async () => {
+    expect(changedCounts(await mustConverge(from))).toEqual({ h1: 0, h2: 0 })
+  })
+
+  test.each(DRIFTS)('check names $what and nothing that does not depend on it, and converge mends it', async (drift) => {
+    const { host, argv, sql, named } = drift
+    if (argv !== undefined) await inHost(host, argv.map((word) => word.replace('VIP', virtualIp)))
+    if (sql !== undefined) await psql(host, sql)
+    const check = await converge(from, ['--check', '--diff'])
+    expect(check.code, explain(check)).toBe(10)
+    const found = stepNames(check, 'would-change', 'unknown')
+    expect(found.length, explain(check)).toBeGreaterThan(0)
+    expect(named.map((task) => `${host}: ${task}`)).toEqual(expect.arrayContaining(found))
+    await mustConverge(from)
+    const after = await converge(from, ['--check'])
+    expect(after.code, explain(after)).toBe(0)
+  })
+}
