@@ -62,7 +62,15 @@ async function buildStandIn(go: string, progress: Progress): Promise<Artefact> {
   const sources = join(repositoryRoot(), 'lab/k3s')
   const files = (await readdir(sources)).filter((name) => /\.go$|^go\.(mod|sum)$/.test(name))
   const contents = await Promise.all(files.map((name) => readFile(join(sources, name), 'utf8')))
-  const ldflags = `-s -w -X main.version=${K3S_VERSION}`
+  const upstream = 'k8s.io/component-base/version'
+  const stamps = {
+    'main.version': K3S_VERSION,
+    [`${upstream}.gitVersion`]: K3S_VERSION,
+    [`${upstream}.gitMajor`]: '1',
+    [`${upstream}.gitMinor`]: '34',
+  }
+  const stamped = Object.entries(stamps).map(([name, value]) => `-X ${name}=${value}`)
+  const ldflags = `-s -w ${stamped.join(' ')}`
   const id = recipeHash({ go, ldflags, BUILD_ENVIRONMENT, files, contents })
   const path = join(cacheRoot(), 'artefacts', `k3s-standin-${id}`)
   const entry = await cacheEntry(path, async (directory) => {

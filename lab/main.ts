@@ -99,7 +99,8 @@ command('inventory', "this lab's inventory, as YAML").action(async (options) =>
 command('exec <host> <argv...>', 'run a command as root inside a host')
   .passThroughOptions()
   .action(async (host: string, argv: string[], options: { name: string }) => {
-    const ended = await (await existing(options)).exec(parseHost(host), argv, {
+    const command = argv[0] === '--' ? argv.slice(1) : argv
+    const ended = await (await existing(options)).exec(parseHost(host), command, {
       timeoutMs: 600_000,
     })
     process.stdout.write(ended.stdout)

@@ -13,6 +13,9 @@ import { until } from './wait.ts'
 /** What the hosts can install: PostgreSQL for the pair, strace for the test that looks for secrets. */
 const PACKAGES = ['postgresql-15', 'postgresql-client-15', 'strace']
 
+/** Raised when the index is written otherwise. */
+const INDEX_VERSION = 2
+
 export const REPOSITORY_PORT = 8077
 
 /** The only line of the hosts' sources.list. */
@@ -22,7 +25,7 @@ export function sourcesList(gateway: string): string {
 
 /** A flat apt repository with everything that a host made from `base` lacks for {@link PACKAGES}. */
 export async function debianRepository(base: BaseImage): Promise<string> {
-  const id = recipeHash({ base: base.id, PACKAGES })
+  const id = recipeHash({ base: base.id, PACKAGES, INDEX_VERSION })
   return await cacheEntry(join(cacheRoot(), `debs-${id}`), async (directory) => {
     await download(base, directory)
     await writeIndex(directory)
@@ -82,7 +85,9 @@ export function releaseFile(files: Readonly<Record<string, Uint8Array>>): string
     ([name, content]) =>
       ` ${createHash('sha256').update(content).digest('hex')} ${content.length} ${name}`,
   )
-  return ['Origin: twonode-lab', 'Label: twonode-lab', 'SHA256:', ...lines, ''].join('\n')
+  // apt wants a date and refuses one to come; no host's clock is before this one.
+  const date = 'Date: Thu, 01 Jan 2015 00:00:00 UTC'
+  return ['Origin: twonode-lab', 'Label: twonode-lab', date, 'SHA256:', ...lines, ''].join('\n')
 }
 
 /** Starts the repository's HTTP server on the gateway address; it outlives this process. */
