@@ -43,7 +43,7 @@ async function show(lab: Lab): Promise<void> {
   })
   await part('kine and the k3s stand-in', () => artefacts)
   const inventory = join(lab.directory, 'inventory.yaml')
-  await writeFile(inventory, await lab.inventoryYaml())
+  await writeFile(inventory, lab.inventoryYaml())
 
   heading('Converge: bare Debian to a Kubernetes pair')
   await part('first converge', () => twonode(['converge', '-i', inventory]))
@@ -73,11 +73,23 @@ async function writeThroughFollower(lab: Lab): Promise<void> {
   await kubectl(lab, 'h2', ['create', 'configmap', 'demo', '--from-literal=opened=yes'])
   say('  written through h2, the follower')
   const at = `https://${lab.virtualIp}:6443`
-  const read = await kubectl(lab, 'h1', ['--server', at, 'get', 'configmap', 'demo', '-o', 'jsonpath={.data.opened}'])
+  const read = await kubectl(lab, 'h1', [
+    '--server',
+    at,
+    'get',
+    'configmap',
+    'demo',
+    '-o',
+    'jsonpath={.data.opened}',
+  ])
   expect(read.stdout === 'yes', `read '${read.stdout}' at the virtual IP`)
   say(`  read at the virtual IP, ${lab.virtualIp}`)
   for (const host of ['h1', 'h2'] as const) {
-    const rows = await sql(lab, host, "select count(*) from kine where name = '/registry/configmaps/default/demo'")
+    const rows = await sql(
+      lab,
+      host,
+      "select count(*) from kine where name = '/registry/configmaps/default/demo'",
+    )
     expect(rows === '1', `${host}'s PostgreSQL has ${rows} rows of it`)
     say(`  stands in ${host}'s PostgreSQL`)
   }
@@ -86,7 +98,12 @@ async function writeThroughFollower(lab: Lab): Promise<void> {
 async function stallAndResume(lab: Lab): Promise<void> {
   await sql(lab, 'h2', 'alter subscription twonode disable')
   let answered = false
-  const write = kubectl(lab, 'h1', ['create', 'configmap', 'demo-waits', '--from-literal=a=b'], 30_000)
+  const write = kubectl(
+    lab,
+    'h1',
+    ['create', 'configmap', 'demo-waits', '--from-literal=a=b'],
+    30_000,
+  )
   const ended = write.finally(() => (answered = true))
   ended.catch(() => undefined)
   try {
@@ -100,14 +117,31 @@ async function stallAndResume(lab: Lab): Promise<void> {
   say('  apply worker resumed: acknowledged')
 }
 
-async function kubectl(lab: Lab, host: HostName, args: readonly string[], timeoutMs = 20_000): Promise<Ended> {
+async function kubectl(
+  lab: Lab,
+  host: HostName,
+  args: readonly string[],
+  timeoutMs = 20_000,
+): Promise<Ended> {
   const ended = await lab.exec(host, ['/usr/local/bin/k3s', 'kubectl', ...args], { timeoutMs })
   expect(ended.code === 0, `kubectl ${args.join(' ')} on ${host}: ${ended.stderr.trim()}`)
   return ended
 }
 
 async function sql(lab: Lab, host: HostName, text: string): Promise<string> {
-  const argv = ['runuser', '-u', 'postgres', '--', 'psql', '-qtAX', '-v', 'ON_ERROR_STOP=1', 'kine', '-c', text]
+  const argv = [
+    'runuser',
+    '-u',
+    'postgres',
+    '--',
+    'psql',
+    '-qtAX',
+    '-v',
+    'ON_ERROR_STOP=1',
+    'kine',
+    '-c',
+    text,
+  ]
   const ended = await lab.exec(host, argv, { timeoutMs: 20_000 })
   expect(ended.code === 0, `psql on ${host}: ${ended.stderr.trim()}`)
   return ended.stdout.trim()
@@ -129,7 +163,8 @@ function cli(args: readonly string[]): string[] {
 }
 
 function expect(holds: boolean, otherwise: string): void {
-  if (!holds) throw new LabError(otherwise, 'Keep the lab and look: npm run demo -- --keep', { exitCode: 3 })
+  if (!holds)
+    throw new LabError(otherwise, 'Keep the lab and look: npm run demo -- --keep', { exitCode: 3 })
 }
 
 async function part<T>(what: string, work: () => Promise<T>): Promise<T> {
@@ -140,7 +175,11 @@ async function part<T>(what: string, work: () => Promise<T>): Promise<T> {
 }
 
 function printTimings(): void {
-  const table = new Table({ head: ['part', 'seconds'], colAligns: ['left', 'right'], style: { head: [], border: [] } })
+  const table = new Table({
+    head: ['part', 'seconds'],
+    colAligns: ['left', 'right'],
+    style: { head: [], border: [] },
+  })
   for (const row of timings) table.push(row)
   process.stdout.write(`\n${table.toString()}\n`)
 }

@@ -1,7 +1,15 @@
 // Builds dist/: the command line, the bundle that runs on hosts, and the lab's programs.
 import { build } from 'esbuild'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import Ajv from 'ajv'
@@ -45,7 +53,12 @@ publish()
  */
 async function standaloneValidators() {
   const outfile = join(staging, 'schemas.mjs')
-  await build({ ...shared, entryPoints: [join(ROOT, 'modules/index.ts')], outfile, external: [...shared.external, 'ajv'] })
+  await build({
+    ...shared,
+    entryPoints: [join(ROOT, 'modules/index.ts')],
+    outfile,
+    external: [...shared.external, 'ajv'],
+  })
   const { MODULES } = await import(pathToFileURL(outfile).href)
   rmSync(outfile)
   const { AJV_OPTIONS } = await ajvOptions()
@@ -99,7 +112,11 @@ async function hostBundle() {
   })
   const files = readdirSync(outdir).sort()
   const hash = createHash('sha256')
-  for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(outdir, file))).update('\0')
+  for (const file of files)
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(outdir, file)))
+      .update('\0')
   const manifest = { sha256: hash.digest('hex'), version, files }
   writeFileSync(join(outdir, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 }

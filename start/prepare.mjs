@@ -56,14 +56,18 @@ function refuseOldNode() {
 }
 
 function refuseWithoutRoot(command) {
-  if (process.platform !== 'linux') refuse('the lab needs Linux: use the Vagrant lab elsewhere (see README)')
+  if (process.platform !== 'linux')
+    refuse('the lab needs Linux: use the Vagrant lab elsewhere (see README)')
   if (process.getuid?.() !== 0)
-    refuse(`the lab makes network namespaces and needs root: sudo env "PATH=$PATH" npm run ${command}`)
+    refuse(
+      `the lab makes network namespaces and needs root: sudo env "PATH=$PATH" npm run ${command}`,
+    )
 }
 
 function refuseWithoutGo() {
   const { status } = spawnSync('go', ['version'])
-  if (status !== 0) refuse('the lab builds kine and the k3s stand-in: install Go 1.24 or newer and put it in PATH')
+  if (status !== 0)
+    refuse('the lab builds kine and the k3s stand-in: install Go 1.24 or newer and put it in PATH')
 }
 
 async function installDebianPackages(wanted, command) {
@@ -71,7 +75,9 @@ async function installDebianPackages(wanted, command) {
   if (missing.length === 0) return
   say(`Debian packages missing: ${missing.join(' ')}`)
   if (process.getuid?.() !== 0)
-    refuse(`install them: sudo apt-get install -y ${missing.join(' ')}, or run: sudo env "PATH=$PATH" npm run ${command}`)
+    refuse(
+      `install them: sudo apt-get install -y ${missing.join(' ')}, or run: sudo env "PATH=$PATH" npm run ${command}`,
+    )
   if (process.stdin.isTTY && process.stderr.isTTY) await askFirst()
   const apt = ['-qq', '-y', '-o', 'DPkg::Lock::Timeout=120']
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
@@ -81,8 +87,17 @@ async function installDebianPackages(wanted, command) {
 
 function missingPackages(wanted) {
   if (wanted.length === 0) return []
-  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted], { encoding: 'utf8' })
-  const installed = new Set((stdout ?? '').split('\n').filter((l) => l.endsWith(' installed')).map((l) => l.split(' ')[0]))
+  const { stdout } = spawnSync(
+    'dpkg-query',
+    ['-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted],
+    { encoding: 'utf8' },
+  )
+  const installed = new Set(
+    (stdout ?? '')
+      .split('\n')
+      .filter((l) => l.endsWith(' installed'))
+      .map((l) => l.split(' ')[0]),
+  )
   return wanted.filter((name) => !installed.has(name))
 }
 
@@ -95,7 +110,9 @@ async function askFirst() {
 
 /** npm ci once for each package-lock.json: the stamp holds its hash. */
 function installNodePackages() {
-  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex')
+  const lock = createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex')
   const stamp = join(ROOT, 'node_modules/.twonode-lock')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci')
@@ -107,7 +124,12 @@ function installNodePackages() {
 function run(program, args, what, env = {}) {
   const began = Date.now()
   try {
-    execFileSync(program, args, { cwd: ROOT, stdio: 'pipe', timeout: INSTALL_TIMEOUT_MS, env: { ...process.env, ...env } })
+    execFileSync(program, args, {
+      cwd: ROOT,
+      stdio: 'pipe',
+      timeout: INSTALL_TIMEOUT_MS,
+      env: { ...process.env, ...env },
+    })
   } catch (error) {
     say(`${what} failed: ${program} ${args.join(' ')}`)
     say(`${error.stdout ?? ''}${error.stderr ?? error.message}`)

@@ -13,6 +13,7 @@ const artefacts = spawn(process.execPath, [join(ROOT, 'dist/lab.mjs'), 'artefact
 })
 const checked = hand('npm', ['run', '--silent', 'check'])
 const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
-const tested = checked === 0 ? hand(process.execPath, [vitest, 'run', ...process.argv.slice(2)]) : checked
+const tested =
+  checked === 0 ? hand(process.execPath, [vitest, 'run', ...process.argv.slice(2)]) : checked
 artefacts.kill()
 process.exit(tested)

@@ -31,7 +31,9 @@ function filesBelow(folder: string): string[] {
 /** What a file imports: packages by name, our own files by their path from the root. */
 function importsOf(file: string): string[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
-  const found = text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g)
+  const found = text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g,
+  )
   return [...found].map((match) => {
     const name = match[1] ?? match[2] ?? ''
     return name.startsWith('.') ? relative(ROOT, join(ROOT, dirname(file), name)) : name
@@ -50,16 +52,17 @@ test.each(FORBIDDEN)('$from: $why', ({ from, to, why }) => {
 })
 
 test('zx is on hosts in src/host/local.ts and nowhere else', () => {
-  const users = ['src', 'modules'].flatMap((folder) => filesBelow(folder)).filter((file) =>
-    importsOf(file).some((name) => name === 'zx' || name.startsWith('zx/')),
-  )
+  const users = ['src', 'modules']
+    .flatMap((folder) => filesBelow(folder))
+    .filter((file) => importsOf(file).some((name) => name === 'zx' || name.startsWith('zx/')))
   expect(users).toEqual(['src/host/local.ts'])
 })
 
 test('only engine/apply.ts calls the writing half of a host', () => {
-  const writes = /\bhost\.(writeFile|stage|setAttributes|makeDirectory|makeLink|remove|transaction|install|issue|obtain)\(/
-  const writers = ['src/engine', 'modules', 'src/runner'].flatMap((folder) => filesBelow(folder)).filter((file) =>
-    writes.test(readFileSync(join(ROOT, file), 'utf8')),
-  )
+  const writes =
+    /\bhost\.(writeFile|stage|setAttributes|makeDirectory|makeLink|remove|transaction|install|issue|obtain)\(/
+  const writers = ['src/engine', 'modules', 'src/runner']
+    .flatMap((folder) => filesBelow(folder))
+    .filter((file) => writes.test(readFileSync(join(ROOT, file), 'utf8')))
   expect(writers.filter((file) => file !== 'src/engine/apply.ts')).toEqual([])
 })

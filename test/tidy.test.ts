@@ -6,7 +6,10 @@ import { expect, test } from 'vitest'
 const ROOT = join(import.meta.dirname, '..')
 
 function trackedFiles(pattern: RegExp): string[] {
-  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  })
   return listed.split('\n').filter((file) => pattern.test(file) && existsSync(join(ROOT, file)))
 }
 
@@ -22,27 +25,36 @@ const BANNED = [
 ] as const
 
 test.each(BANNED)('no source holds $what: $why', ({ what, where }) => {
-  const found = sources.filter((file) => where.test(file) && what.test(readFileSync(join(ROOT, file), 'utf8')))
+  const found = sources.filter(
+    (file) => where.test(file) && what.test(readFileSync(join(ROOT, file), 'utf8')),
+  )
   expect(found.filter((file) => file !== 'test/tidy.test.ts')).toEqual([])
 })
 
 test('files are named in snake_case and split by noun', () => {
-  const odd = sources.map((file) => basename(file)).filter(
-    (name) => !/^[a-z0-9_]+(\.test|\.config)?\.(ts|mjs)$/.test(name) || /^(utils?|helpers?|common|misc)\./.test(name),
-  )
+  const odd = sources
+    .map((file) => basename(file))
+    .filter(
+      (name) =>
+        !/^[a-z0-9_]+(\.test|\.config)?\.(ts|mjs)$/.test(name) ||
+        /^(utils?|helpers?|common|misc)\./.test(name),
+    )
   expect(odd).toEqual([])
 })
 
 test('the changelog has an entry for the version of package.json', () => {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    version: string
+  }
   expect(readFileSync(join(ROOT, 'CHANGELOG.md'), 'utf8')).toContain(`## ${version}`)
 })
 
 test('every dependency is pinned to one version', () => {
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<
-    'dependencies' | 'devDependencies',
-    Record<string, string>
-  >
-  const loose = Object.entries({ ...dependencies, ...devDependencies }).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))
+  const { dependencies, devDependencies } = JSON.parse(
+    readFileSync(join(ROOT, 'package.json'), 'utf8'),
+  ) as Record<'dependencies' | 'devDependencies', Record<string, string>>
+  const loose = Object.entries({ ...dependencies, ...devDependencies }).filter(
+    ([, version]) => !/^\d+\.\d+\.\d+$/.test(version),
+  )
   expect(loose).toEqual([])
 })

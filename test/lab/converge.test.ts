@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
-import { changedCounts, convergedPair, kubectl, laptop, mustConverge, psql, type Laptop } from './pair.ts'
+import { convergedPair, kubectl, laptop, mustConverge, psql } from './pair.ts'
+import { changedCounts, type Laptop } from '../../lab/twonode_process.ts'
 import type { Lab } from '../../lab/lab.ts'
 
 let lab: Lab
@@ -21,7 +22,17 @@ test('a second laptop with an empty home changes nothing', async () => {
 test("a ConfigMap written through the follower's API server is read at the virtual IP and stands in both databases", async () => {
   await kubectl('h2', ['create', 'configmap', 'written', '--from-literal=a=b'])
   const at = `https://${lab.virtualIp}:6443`
-  expect(await kubectl('h1', ['--server', at, 'get', 'configmap', 'written', '-o', 'jsonpath={.data.a}'])).toBe('b')
+  expect(
+    await kubectl('h1', [
+      '--server',
+      at,
+      'get',
+      'configmap',
+      'written',
+      '-o',
+      'jsonpath={.data.a}',
+    ]),
+  ).toBe('b')
   const rows = "select count(*) from kine where name = '/registry/configmaps/default/written'"
   expect([await psql('h1', rows), await psql('h2', rows)]).toEqual(['1', '1'])
 })
@@ -29,7 +40,9 @@ test("a ConfigMap written through the follower's API server is read at the virtu
 test('with the apply worker stopped a write is not acknowledged, and is once it resumes', async () => {
   await psql('h2', 'alter subscription twonode disable')
   let answered = false
-  const write = kubectl('h1', ['create', 'configmap', 'waits', '--from-literal=a=b']).finally(() => (answered = true))
+  const write = kubectl('h1', ['create', 'configmap', 'waits', '--from-literal=a=b']).finally(
+    () => (answered = true),
+  )
   // The leader shows the waiting commit itself: no sleep decides this.
   const waits = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'"
   await expect.poll(() => psql('h1', waits), { timeout: 15_000 }).not.toBe('0')

@@ -1,5 +1,13 @@
 import { beforeAll, expect, test } from 'vitest'
-import { changedCounts, convergedPair, eventually, explain, finished, inHost, killGroup, mustConverge, startTwonode, type Laptop } from './pair.ts'
+import { convergedPair, eventually, inHost, mustConverge } from './pair.ts'
+import {
+  changedCounts,
+  explain,
+  finished,
+  killGroup,
+  startTwonode,
+  type Laptop,
+} from '../../lab/twonode_process.ts'
 import type { Lab } from '../../lab/lab.ts'
 
 let lab: Lab
@@ -14,13 +22,21 @@ test('a laptop that vanishes in the middle of a run frees the hosts by itself', 
   for (const host of ['h1', 'h2'] as const) await inHost(host, ['rm', '/usr/local/bin/k3s'])
   const child = startTwonode(from, ['converge', '-i', from.inventory, '--json'])
   const run = finished(child)
-  await eventually('both hosts are locked', async () => ((await lockHolders()).every((holder) => holder !== '') ? true : 'no lock yet'), 30_000)
+  await eventually(
+    'both hosts are locked',
+    async () => ((await lockHolders()).every((holder) => holder !== '') ? true : 'no lock yet'),
+    30_000,
+  )
   await Promise.all([lab.cut('h1', { from: 'gateway' }), lab.cut('h2', { from: 'gateway' })])
   // 20 s of silence and the change in progress; the bound here is for a busy machine.
-  await eventually('both locks are free', async () => {
-    const holders = await lockHolders()
-    return holders.every((holder) => holder === '') ? true : holders.join(', ')
-  }, 60_000)
+  await eventually(
+    'both locks are free',
+    async () => {
+      const holders = await lockHolders()
+      return holders.every((holder) => holder === '') ? true : holders.join(', ')
+    },
+    60_000,
+  )
   await lab.heal()
   killGroup(child)
   await run
@@ -32,7 +48,11 @@ test('Ctrl-C ends the run after the current change with 130, and the next run go
   await inHost('h1', ['rm', '/usr/local/bin/k3s'])
   const child = startTwonode(from, ['converge', '-i', from.inventory, '--json'])
   const run = finished(child)
-  await eventually('h1 is locked', async () => ((await lockHolder('h1')) !== '' ? true : 'no lock yet'), 30_000)
+  await eventually(
+    'h1 is locked',
+    async () => ((await lockHolder('h1')) !== '' ? true : 'no lock yet'),
+    30_000,
+  )
   child.kill('SIGINT')
   const interrupted = await run
   expect(interrupted.code, explain(interrupted)).toBe(130)
@@ -46,6 +66,13 @@ function lockHolders(): Promise<string[]> {
 
 /** Pid of the process that holds the host's lock, or nothing. */
 async function lockHolder(host: 'h1' | 'h2'): Promise<string> {
-  const { code } = await lab.exec(host, ['flock', '-n', '-E', '75', '/run/twonode/converge.lock', 'true'])
+  const { code } = await lab.exec(host, [
+    'flock',
+    '-n',
+    '-E',
+    '75',
+    '/run/twonode/converge.lock',
+    'true',
+  ])
   return code === 75 ? 'held' : ''
 }

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
-import { converge, convergedPair, explain, healthy, type Laptop } from './pair.ts'
+import { convergedPair, healthy } from './pair.ts'
+import { converge, explain, type Laptop } from '../../lab/twonode_process.ts'
 import type { Lab } from '../../lab/lab.ts'
 
 let lab: Lab

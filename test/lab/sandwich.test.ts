@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
-  bareHosts, changedCounts, converge, convergedPair, explain, inHost, laptop, mustConverge, psql, stepNames, steps,
-  type Laptop,
+  bareHosts,
+  convergedPair,
+  inHost,
+  laptop,
+  mustConverge,
+  psql,
+  stepNames,
+  steps,
 } from './pair.ts'
+import { changedCounts, converge, explain, type Laptop } from '../../lab/twonode_process.ts'
 import { digests } from './digests.ts'
 import type { HostName } from '../../lab/names.ts'
 
@@ -17,7 +24,9 @@ function describeBare(): void {
     const before = await Promise.all([digests('h1'), digests('h2')])
     const check = await converge(from, ['--check'])
     expect(check.code, explain(check)).toBe(10)
-    expect(stepNames(check, 'would-change')).toContain('h1: PostgreSQL, arping and ip are installed')
+    expect(stepNames(check, 'would-change')).toContain(
+      'h1: PostgreSQL, arping and ip are installed',
+    )
     for (const step of steps(check, 'unknown')) expect(step.reason, step.task).toBeTruthy()
     expect(stepNames(check, 'failed')).toEqual([])
     expect(await Promise.all([digests('h1'), digests('h2')])).toEqual(before)
@@ -61,17 +70,24 @@ function describeDrift(): void {
     expect(changedCounts(await mustConverge(from))).toEqual({ h1: 0, h2: 0 })
   })
 
-  test.each(DRIFTS)('check names $what and nothing that does not depend on it, and converge mends it', async (drift) => {
-    const { host, argv, sql, named } = drift
-    if (argv !== undefined) await inHost(host, argv.map((word) => word.replace('VIP', virtualIp)))
-    if (sql !== undefined) await psql(host, sql)
-    const check = await converge(from, ['--check', '--diff'])
-    expect(check.code, explain(check)).toBe(10)
-    const found = stepNames(check, 'would-change', 'unknown')
-    expect(found.length, explain(check)).toBeGreaterThan(0)
-    expect(named.map((task) => `${host}: ${task}`)).toEqual(expect.arrayContaining(found))
-    await mustConverge(from)
-    const after = await converge(from, ['--check'])
-    expect(after.code, explain(after)).toBe(0)
-  })
+  test.each(DRIFTS)(
+    'check names $what and nothing that does not depend on it, and converge mends it',
+    async (drift) => {
+      const { host, argv, sql, named } = drift
+      if (argv !== undefined)
+        await inHost(
+          host,
+          argv.map((word) => word.replace('VIP', virtualIp)),
+        )
+      if (sql !== undefined) await psql(host, sql)
+      const check = await converge(from, ['--check', '--diff'])
+      expect(check.code, explain(check)).toBe(10)
+      const found = stepNames(check, 'would-change', 'unknown')
+      expect(found.length, explain(check)).toBeGreaterThan(0)
+      expect(named.map((task) => `${host}: ${task}`)).toEqual(expect.arrayContaining(found))
+      await mustConverge(from)
+      const after = await converge(from, ['--check'])
+      expect(after.code, explain(after)).toBe(0)
+    },
+  )
 }

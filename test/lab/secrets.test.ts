@@ -2,7 +2,8 @@ import { beforeAll, expect, test } from 'vitest'
 import { spawn, execFileSync, type ChildProcess } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { convergedPair, explain, finished, inHost, startTwonode, theLab, type Laptop } from './pair.ts'
+import { convergedPair, inHost, theLab } from './pair.ts'
+import { explain, finished, startTwonode, type Laptop } from '../../lab/twonode_process.ts'
 import type { HostName } from '../../lab/names.ts'
 
 /** Planted where people put secrets; none may be seen anywhere but in the file that asks for it. */
@@ -27,18 +28,29 @@ test('no secret is in an argument list, the journal, the events or the logs', as
   writeFileSync(playbook, PLAYBOOK)
   const traces = { h1: await trace('h1'), h2: await trace('h2') }
   const run = await finished(
-    startTwonode(from, ['converge', playbook, '-i', from.inventory, '--json', '--diff'], { PLANTED_ENV: PLANTED.env }),
+    startTwonode(from, ['converge', playbook, '-i', from.inventory, '--json', '--diff'], {
+      PLANTED_ENV: PLANTED.env,
+    }),
     120_000,
   )
   expect(run.code, explain(run)).toBe(0)
   expect(await inHost('h1', ['cat', '/etc/twonode/planted'])).toContain(PLANTED.file)
-  const secrets = [...Object.values(PLANTED), await inHost('h1', ['cat', '/etc/twonode/pki/k3s-token'])]
-  const seen = { stdout: run.stdout, stderr: run.stderr, h1: await everythingWritten('h1', traces.h1), h2: await everythingWritten('h2', traces.h2) }
+  const secrets = [
+    ...Object.values(PLANTED),
+    await inHost('h1', ['cat', '/etc/twonode/pki/k3s-token']),
+  ]
+  const seen = {
+    stdout: run.stdout,
+    stderr: run.stderr,
+    h1: await everythingWritten('h1', traces.h1),
+    h2: await everythingWritten('h2', traces.h2),
+  }
   for (const { strace } of Object.values(traces)) strace.kill()
   // The trace must have seen the runner's children, or it proves nothing.
   expect(seen.h1).toContain('/systemctl')
   for (const secret of secrets)
-    for (const [where, text] of Object.entries(seen)) expect(text.includes(secret), `${secret.slice(0, 12)}… in ${where}`).toBe(false)
+    for (const [where, text] of Object.entries(seen))
+      expect(text.includes(secret), `${secret.slice(0, 12)}… in ${where}`).toBe(false)
 })
 
 const PLAYBOOK = `
@@ -67,11 +79,19 @@ const PLAYBOOK = `
 /** From now on every execve below the host's sshd is written down, from outside of the host. */
 async function trace(host: HostName): Promise<Trace> {
   const { netns } = (await theLab()).hosts[host]
-  const listed = execFileSync('ip', ['netns', 'pids', netns], { encoding: 'utf8' }).trim().split('\n')
-  const sshd = listed.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('sshd: /usr/sbin/sshd'))
+  const listed = execFileSync('ip', ['netns', 'pids', netns], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+  const sshd = listed.find((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('sshd: /usr/sbin/sshd'),
+  )
   expect(sshd, `${host} has no sshd`).toBeDefined()
   const file = join(from.home, `execve-${host}`)
-  const strace = spawn('strace', ['-f', '-s', '4096', '-e', 'trace=execve', '-o', file, '-p', String(sshd)], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const strace = spawn(
+    'strace',
+    ['-f', '-s', '4096', '-e', 'trace=execve', '-o', file, '-p', String(sshd)],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
   await new Promise<void>((resolve) => strace.stderr.once('data', () => resolve()))
   return { strace, file }
 }

@@ -1,0 +1,33 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { benchConverge } from './converge.ts'
+import { benchCut } from './cut.ts'
+
+const program = new Command('bench')
+  .description('Measures twonode beside its peers, in one run, on labs of its own. Needs root.')
+  .showHelpAfterError()
+
+function count(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > 1000)
+    throw new InvalidArgumentError('1 to 1000.')
+  return value
+}
+
+program
+  .command('converge')
+  .description(
+    '30 tasks with nothing to do: twonode and ansible-core with pipelining, at 0 and 100 ms',
+  )
+  .option('--runs <n>', 'runs of each, whose median counts', count, 5)
+  .option('--json', 'one JSON object instead of a table')
+  .action(benchConverge)
+
+program
+  .command('cut')
+  .description('a first converge cut at seeded moments, and the run that finishes it')
+  .option('--runs <n>', 'how many cuts', count, 30)
+  .option('--seed <n>', 'the first seed', count, 1)
+  .option('--json', 'one JSON object instead of a table')
+  .action(benchCut)
+
+await program.parseAsync()

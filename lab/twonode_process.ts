@@ -1,0 +1,108 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Event, SummaryEvent } from '../src/core/events.ts'
+import type { Lab } from './lab.ts'
+
+const ROOT = process.env['TWONODE_ROOT'] ?? process.cwd()
+
+/** A converge of bare hosts on a busy two-core machine. @unit milliseconds */
+const CONVERGE_TIMEOUT_MS = 8 * 60_000
+
+/** How a run of the command line ended, and what it said. */
+export interface Run {
+  readonly code: number
+  readonly events: readonly Event[]
+  readonly summary: SummaryEvent | undefined
+  readonly stderr: string
+  readonly stdout: string
+}
+
+/** A laptop: its own home directory and inventory; the runtime's cache is the machine's. */
+export interface Laptop {
+  readonly home: string
+  readonly inventory: string
+}
+
+/** A laptop of this name, with an inventory of the lab; `edit` changes the inventory's text. */
+export function makeLaptop(
+  lab: Lab,
+  name: string,
+  edit: (yaml: string) => string = (yaml) => yaml,
+): Laptop {
+  const home = join(lab.directory, 'laptops', name)
+  mkdirSync(home, { recursive: true })
+  const inventory = join(home, 'inventory.yaml')
+  writeFileSync(inventory, edit(lab.inventoryYaml()))
+  return { home, inventory }
+}
+
+/** Starts the command line, in a process group of its own. */
+export function startTwonode(
+  { home }: Laptop,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): ChildProcess {
+  return spawn(process.execPath, [join(ROOT, 'dist/twonode.mjs'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: home,
+      TWONODE_CACHE: process.env['TWONODE_CACHE'] ?? join(homedir(), '.cache/twonode'),
+      ...env,
+    },
+  })
+}
+
+/** Waits for a started command and parses what it said. Kills it when the time is up: code -1. */
+export async function finished(child: ChildProcess, timeoutMs = CONVERGE_TIMEOUT_MS): Promise<Run> {
+  let stdout = ''
+  let stderr = ''
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const timer = setTimeout(() => killGroup(child), timeoutMs)
+  const code = await new Promise<number>((resolve) =>
+    child.on('close', (status) => resolve(status ?? -1)),
+  )
+  clearTimeout(timer)
+  const events = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Event)
+  const summary = events.findLast((event): event is SummaryEvent => event.event === 'summary')
+  return { code, events, summary, stdout, stderr }
+}
+
+export function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null) return
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // ESRCH: it ended in the meantime.
+  }
+}
+
+/** Runs a converge to its end, events as data. */
+export async function converge(from: Laptop, args: readonly string[] = []): Promise<Run> {
+  return await finished(startTwonode(from, ['converge', '-i', from.inventory, '--json', ...args]))
+}
+
+/** Failed steps and troubles of a run, for a message. */
+export function explain(run: Run): string {
+  const bad = run.events.filter(
+    (event) => event.event === 'trouble' || (event.event === 'step' && event.status === 'failed'),
+  )
+  return [
+    `exit ${run.code}`,
+    ...bad.map((event) => JSON.stringify(event)),
+    run.stderr.slice(-4000),
+  ].join('\n')
+}
+
+export function changedCounts(run: Run): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(run.summary?.hosts ?? {}).map(([host, counts]) => [host, counts.changed]),
+  )
+}
