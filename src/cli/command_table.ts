@@ -1,0 +1,251 @@
+import type { CommandSpec, OptionSpec } from './command.ts'
+
+const INVENTORY: OptionSpec = {
+  flags: '-i, --inventory <file>',
+  description: 'The inventory: your hosts and sites.',
+  required: true,
+}
+
+const SITE: OptionSpec = {
+  flags: '--site <name>',
+  description: 'Only this site of the inventory. May be given several times.',
+  many: 'comma',
+}
+
+const LIMIT: OptionSpec = {
+  flags: '-l, --limit <hosts>',
+  description: 'Only these hosts, separated by commas. What needs the other host is reported.',
+  many: 'comma',
+}
+
+const EXTRA_VARS: OptionSpec = {
+  flags: '-e, --extra-vars <name=value>',
+  description: 'A variable above all others, or @FILE with a YAML map. May be given several times.',
+  many: 'whole',
+}
+
+const TAGS: OptionSpec = {
+  flags: '-t, --tags <tags>',
+  description: 'Only tasks with one of these tags, separated by commas.',
+  many: 'comma',
+}
+
+const JSON_EVENTS: OptionSpec = {
+  flags: '--json',
+  description: 'One JSON object a line on standard output: see docs/events.md.',
+}
+
+const CONNECTION: readonly OptionSpec[] = [
+  {
+    flags: '--accept-new-host-keys',
+    description:
+      'Accept and remember the key of a host that is not in known_hosts. Never a changed one.',
+  },
+  {
+    flags: '--ask-sudo-password',
+    description: 'Ask once for the password that sudo on the hosts wants.',
+  },
+]
+
+const SELECTION = [INVENTORY, SITE, LIMIT]
+
+/** All commands, in the order of `--help`. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'converge',
+    brief: 'Bring the hosts to the declared state.',
+    notes: [
+      'Without PLAYBOOK it is `site.yaml` of the package: from bare Debian to a healthy pair.',
+      'Both hosts of a site must be reachable, or nothing is changed; `--limit` goes on with one. Ctrl-C ends each host after its current change; a second Ctrl-C closes the connections, and the hosts end by themselves.',
+    ],
+    arguments: [
+      { syntax: '[playbook]', description: 'A playbook; default: site.yaml of the package.' },
+    ],
+    options: [
+      ...SELECTION,
+      {
+        flags: '-C, --check',
+        description:
+          'Say what would change, and change nothing. Exit 10 if anything would, or is unknown.',
+      },
+      { flags: '-D, --diff', description: 'Show the differences of files.' },
+      TAGS,
+      EXTRA_VARS,
+      JSON_EVENTS,
+      { flags: '--list-tasks', description: 'List the tasks and end; opens no connection.' },
+      { flags: '--list-hosts', description: 'List the hosts and end; opens no connection.' },
+      ...CONNECTION,
+      {
+        flags: '--lock-timeout <duration>',
+        description: 'How long to wait for another converge of a host; default 30s.',
+      },
+      {
+        flags: '--allow-downgrade',
+        description: 'Go on although a newer twonode converged the site before.',
+      },
+      { flags: '-v, --verbose', description: 'Also name the tasks that had nothing to do.' },
+    ],
+    exits: [0, 2, 3, 4, 5, 10, 75, 130],
+    examples: [
+      'twonode converge -i inventory.yaml --check --diff',
+      'twonode converge -i inventory.yaml',
+      'twonode converge own.yaml -i inventory.yaml --limit h1 -e motd=hello',
+    ],
+    load: async () => (await import('./converge.ts')).converge,
+  },
+  {
+    name: 'plan',
+    brief: 'Compile a playbook and print what it will do; opens no connection.',
+    notes: [
+      'Everything that `converge` would refuse is refused here. Warnings name what is legal and yet unwise, such as tasks without a name or commands that change something at each run.',
+    ],
+    arguments: [
+      { syntax: '[playbook]', description: 'A playbook; default: site.yaml of the package.' },
+    ],
+    options: [
+      INVENTORY,
+      SITE,
+      TAGS,
+      EXTRA_VARS,
+      { flags: '--json', description: 'The compiled plan as JSON, one line a site.' },
+    ],
+    exits: [0, 2],
+    examples: ['twonode plan -i inventory.yaml', 'twonode plan own.yaml -i inventory.yaml --json'],
+    load: async () => (await import('./plan.ts')).plan,
+  },
+  {
+    name: 'run',
+    brief: 'Run one module on the hosts, without a playbook.',
+    arguments: [
+      { syntax: '<module>', description: 'A module; `twonode docs` lists them.' },
+      {
+        syntax: '[args...]',
+        description: 'Its arguments as NAME=VALUE; a value that begins with [ or { is YAML.',
+      },
+    ],
+    options: [
+      ...SELECTION,
+      { flags: '-C, --check', description: 'Say what would change, and change nothing.' },
+      { flags: '-D, --diff', description: 'Show the differences of files.' },
+      EXTRA_VARS,
+      JSON_EVENTS,
+      ...CONNECTION,
+    ],
+    exits: [0, 2, 3, 4, 5, 10, 75, 130],
+    examples: [
+      'twonode run systemd_unit name=kine.service state=restarted -i inventory.yaml --limit h2',
+      'twonode run file path=/etc/motd content=hello mode=0644 -i inventory.yaml --check',
+    ],
+    load: async () => (await import('./run.ts')).run,
+  },
+  {
+    name: 'verify',
+    brief: 'Ask the real services whether the pair is healthy; changes nothing.',
+    arguments: [],
+    options: [
+      ...SELECTION,
+      JSON_EVENTS,
+      ...CONNECTION,
+      { flags: '-v, --verbose', description: 'Also name the checks that passed.' },
+    ],
+    exits: [0, 2, 3, 4, 5, 130],
+    examples: ['twonode verify -i inventory.yaml'],
+    load: async () => (await import('./verify.ts')).verify,
+  },
+  {
+    name: 'status',
+    brief: 'Roles, term, mode and services of each host in a table; changes nothing.',
+    arguments: [],
+    options: [
+      ...SELECTION,
+      { flags: '--json', description: 'One JSON object a site.' },
+      ...CONNECTION,
+    ],
+    exits: [0, 2, 4, 5, 130],
+    examples: ['twonode status -i inventory.yaml', 'twonode status -i inventory.yaml --json'],
+    load: async () => (await import('./status.ts')).status,
+  },
+  {
+    name: 'facts',
+    brief: 'What the hosts say of themselves: the `facts` of playbooks.',
+    arguments: [],
+    options: [
+      ...SELECTION,
+      { flags: '--json', description: 'One JSON object a site.' },
+      ...CONNECTION,
+    ],
+    exits: [0, 2, 4, 5, 130],
+    examples: ['twonode facts -i inventory.yaml --limit h1'],
+    load: async () => (await import('./facts.ts')).facts,
+  },
+  {
+    name: 'vars',
+    brief: 'Which value a variable has on each host, and where it comes from; opens no connection.',
+    arguments: [{ syntax: '[name]', description: 'Only this variable.' }],
+    options: [
+      ...SELECTION,
+      {
+        flags: '-p, --playbook <file>',
+        description: 'Also the variables of this playbook; default: site.yaml of the package.',
+      },
+      EXTRA_VARS,
+    ],
+    exits: [0, 2],
+    examples: [
+      'twonode vars -i inventory.yaml',
+      'twonode vars motd -i inventory.yaml --playbook own.yaml',
+    ],
+    load: async () => (await import('./vars.ts')).vars,
+  },
+  {
+    name: 'docs',
+    brief: 'The reference: modules, inventory, errors, commands, events.',
+    arguments: [
+      { syntax: '[topic]', description: 'A module, or one of: inventory, errors, cli, events.' },
+    ],
+    options: [
+      { flags: '--write <folder>', description: 'Write all pages as Markdown below this folder.' },
+    ],
+    exits: [0, 2],
+    examples: ['twonode docs', 'twonode docs replication_slot', 'twonode docs --write docs'],
+    load: async () => (await import('./docs.ts')).docs,
+  },
+  {
+    name: 'init',
+    brief: 'Write a commented inventory, from flags or a few questions.',
+    arguments: [{ syntax: '[file]', description: 'The file to write; default: inventory.yaml.' }],
+    options: [
+      { flags: '--name <name>', description: 'Name of the site; default: site.' },
+      {
+        flags: '--host <name=address>',
+        description: 'One of the two hosts; give it twice.',
+        many: 'comma',
+      },
+      { flags: '--user <name>', description: 'The user to log in as; default: root.' },
+      { flags: '--virtual-ip <address/prefix>', description: 'Address that follows the leader.' },
+      { flags: '--interface <name>', description: "The hosts' network interface; default: eth0." },
+      {
+        flags: '--gateway <address>',
+        description: 'Address that tells "I am cut off" from "my peer is gone".',
+      },
+    ],
+    exits: [0, 2],
+    examples: [
+      'twonode init',
+      'twonode init edge.yaml --host h1=10.0.0.11 --host h2=10.0.0.12 --virtual-ip 10.0.0.10/24 --gateway 10.0.0.1',
+    ],
+    load: async () => (await import('./init.ts')).init,
+  },
+  {
+    name: 'completion',
+    brief: 'A completion script for your shell.',
+    arguments: [{ syntax: '<shell>', description: 'bash, zsh or fish.' }],
+    options: [],
+    exits: [0, 2],
+    examples: [
+      'source <(twonode completion bash)',
+      'twonode completion fish > ~/.config/fish/completions/twonode.fish',
+    ],
+    load: async () => (await import('./completion.ts')).completion,
+  },
+]

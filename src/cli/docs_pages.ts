@@ -1,0 +1,166 @@
+import { Document } from 'yaml'
+import { ERRORS } from '../core/errors.ts'
+import { EVENT_FORMAT } from '../core/events.ts'
+import type { AnyModule, Schema } from '../core/module.ts'
+import type { CommandSpec } from './command.ts'
+import { EVENT_DOCS } from './event_docs.ts'
+import { EXIT_MEANINGS } from './exit_code.ts'
+import { schemaRows } from './schema_rows.ts'
+
+/** A page of the reference: its path below docs/, and its Markdown. */
+export interface Page {
+  readonly path: string
+  readonly content: string
+}
+
+/** What the reference is printed from: schemas and tables that the program itself runs on. */
+export interface Sources {
+  readonly modules: readonly AnyModule[]
+  readonly inventory: Schema
+  readonly commands: readonly CommandSpec[]
+}
+
+const PRINTED = '<!-- Printed by `twonode docs --write docs`; edit the source, not this page. -->'
+
+/** All pages, sorted by path: the same input gives the same bytes. */
+export function docsPages({ modules, inventory, commands }: Sources): readonly Page[] {
+  const sorted = modules.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const pages = [
+    { path: 'modules/index.md', content: moduleIndex(sorted) },
+    ...sorted.map((m) => ({ path: `modules/${m.name}.md`, content: modulePage(m) })),
+    { path: 'inventory.md', content: inventoryPage(inventory) },
+    { path: 'errors.md', content: errorsPage() },
+    { path: 'cli.md', content: cliPage(commands) },
+    { path: 'events.md', content: eventsPage() },
+  ]
+  return pages.toSorted((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** The list of modules. */
+export function moduleIndex(modules: readonly AnyModule[]): string {
+  const rows = modules.map((m) => [`[${m.name}](${m.name}.md)`, m.doc.summary])
+  return page('Modules', [table(['module', 'what it is'], rows)])
+}
+
+/** One module: what it is, its arguments, its examples as tasks. */
+export function modulePage({ name, doc, schema }: AnyModule): string {
+  const rows = schemaRows(schema).map(({ key, type, required, fallback, description }) => [
+    `\`${key}\``,
+    type,
+    required ? 'required' : fallback === '' ? '' : `\`${fallback}\``,
+    description,
+  ])
+  const examples = doc.examples.map(
+    ({ title, args }) => `${title}:\n\n\`\`\`yaml\n${taskYaml(title, name, args)}\`\`\``,
+  )
+  return page(name, [
+    doc.summary,
+    ...(doc.notes === undefined ? [] : [doc.notes.trim()]),
+    '## Arguments',
+    rows.length === 0 ? 'None.' : table(['argument', 'type', 'default', 'meaning'], rows),
+    '## Examples',
+    ...examples,
+    `Source: <${doc.source}>`,
+  ])
+}
+
+/** Every key of the inventory. */
+export function inventoryPage(schema: Schema): string {
+  const rows = schemaRows(schema).map(({ key, type, required, fallback, description }) => [
+    `\`${key}\``,
+    type,
+    required ? 'required' : fallback === '' ? '' : `\`${fallback}\``,
+    description,
+  ])
+  const { description } = schema
+  return page('Inventory', [
+    ...(typeof description === 'string' ? [description] : []),
+    'Durations and sizes are strings with a unit, such as `"250ms"`, `"1s"`, `"5m"`, `"64MB"`.',
+    table(['key', 'type', 'default', 'meaning'], rows),
+  ])
+}
+
+/** Exit codes and error codes. */
+export function errorsPage(): string {
+  const exits = Object.entries(EXIT_MEANINGS).map(([code, meaning]) => [code, meaning])
+  const errors = Object.entries(ERRORS).map(([code, { exitCode, meaning, hint }]) => [
+    `\`${code}\``,
+    String(exitCode),
+    meaning,
+    hint,
+  ])
+  return page('Errors and exit codes', [
+    'Error codes are stable: scripts may search for them. Several hosts or sites end with the worst of 5, 4, 3, 10, in that order.',
+    '## Exit codes',
+    table(['code', 'meaning'], exits),
+    '## Errors',
+    table(['error', 'exit', 'meaning', 'what to do'], errors),
+  ])
+}
+
+/** Every command with its options. */
+export function cliPage(commands: readonly CommandSpec[]): string {
+  return page('Command line', [
+    'Standard output holds what was asked for; errors go to standard error. Colour appears on a terminal only; `NO_COLOR` and `FORCE_COLOR` are honoured.',
+    ...commands.flatMap(commandSection),
+  ])
+}
+
+function commandSection(command: CommandSpec): readonly string[] {
+  const { name, brief, notes = [], arguments: args, options, exits, examples } = command
+  const usage = [
+    'twonode',
+    name,
+    ...args.map((a) => a.syntax),
+    ...(options.length > 0 ? ['[options]'] : []),
+  ]
+  const rows = [
+    ...args.map((a) => [`\`${a.syntax}\``, a.description]),
+    ...options.map((o) => [
+      `\`${o.flags}\``,
+      `${o.description}${o.required === true ? ' Required.' : ''}`,
+    ]),
+  ]
+  return [
+    `## twonode ${name}`,
+    brief,
+    ...notes,
+    `\`\`\`text\n${usage.join(' ')}\n\`\`\``,
+    ...(rows.length === 0 ? [] : [table(['argument or option', 'meaning'], rows)]),
+    `Exit codes: ${exits.map((code) => `${code} (${EXIT_MEANINGS[code]})`).join('; ')}.`,
+    `\`\`\`sh\n${examples.join('\n')}\n\`\`\``,
+  ]
+}
+
+/** The event stream of `--json`. */
+export function eventsPage(): string {
+  const sections = Object.entries(EVENT_DOCS).flatMap(([name, { summary, fields }]) => [
+    `## ${name}`,
+    summary,
+    table(
+      ['field', 'meaning'],
+      Object.entries(fields).map(([field, meaning]) => [`\`${field}\``, meaning]),
+    ),
+  ])
+  return page('Events', [
+    `With \`--json\` standard output holds one JSON object a line; \`event\` names its kind. This is format ${EVENT_FORMAT}: it is raised when a field changes its meaning; additions do not raise it, so ignore what you do not know. Secrets are masked.`,
+    ...sections,
+  ])
+}
+
+function page(title: string, blocks: readonly string[]): string {
+  return `${[`# ${title}`, PRINTED, ...blocks].join('\n\n')}\n`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`
+  return [line(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ')
+}
+
+function taskYaml(title: string, module: string, args: unknown): string {
+  return new Document([{ name: title, [module]: args }]).toString({ lineWidth: 0 })
+}

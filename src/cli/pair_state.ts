@@ -1,0 +1,91 @@
+import type { HelloEvent } from '../core/events.ts'
+import type { PairState, Site } from '../core/site.ts'
+import { type HostMeta, parseHostMeta, winner } from '../pair/host_meta.ts'
+
+export interface Note {
+  readonly level: 'info' | 'warning'
+  readonly message: string
+}
+
+export interface Pairing {
+  /** What the run goes by. With a disagreement: good for reading only. */
+  readonly pair: PairState
+  readonly notes: readonly Note[]
+  /** Why nothing may be changed: the agents' rule decides, never the laptop. */
+  readonly disagreement: string | undefined
+}
+
+interface Held {
+  readonly host: string
+  readonly meta: HostMeta
+}
+
+/**
+ * Who leads, from the hostMeta of the hosts that answered. None has one: the inventory's
+ * initialLeader, term 1, alone. Else hostMeta decides and the inventory only remarks.
+ */
+export function decidePair(
+  site: Site,
+  hellos: readonly Pick<HelloEvent, 'host' | 'hostMeta'>[],
+): Pairing {
+  const held: Held[] = []
+  const broken: string[] = []
+  for (const { host, hostMeta } of hellos) {
+    if (hostMeta === null) continue
+    const read = readHostMeta(site, hostMeta)
+    if (typeof read === 'string') broken.push(`hostMeta of ${host} ${read}`)
+    else held.push({ host, meta: read })
+  }
+  const metas = held.map(({ meta }) => meta)
+  const first = metas[0]
+  const pair = first === undefined ? firstPair(site) : stateOf(metas.reduce(winner))
+  const disagreement = broken.length > 0 ? broken.join('; ') : disagreementOf(held)
+  return { pair, notes: first === undefined ? [] : remarks(site, pair, held), disagreement }
+}
+
+function firstPair({ initialLeader }: Site): PairState {
+  return { leader: initialLeader, term: 1, branch: 1, mode: 'alone', slot: null }
+}
+
+function stateOf({ leader, term, branch, mode, slot }: HostMeta): PairState {
+  return { leader, term, branch, mode, slot }
+}
+
+/** The file, or what is wrong with it. */
+function readHostMeta(site: Site, text: string): HostMeta | string {
+  try {
+    const meta = parseHostMeta(text)
+    if (meta.site !== site.name) return `is of site ${meta.site}, not ${site.name}`
+    const names = site.hosts.map(({ name }) => name)
+    if (!names.includes(meta.leader))
+      return `names ${meta.leader} as leader, which is not in the inventory (${names.join(', ')})`
+    return meta
+  } catch (error) {
+    return `can not be read: ${error instanceof Error ? error.message : String(error)}`
+  }
+}
+
+function disagreementOf(held: readonly Held[]): string | undefined {
+  const leaders = new Set(held.map(({ meta }) => meta.leader))
+  if (leaders.size < 2) return undefined
+  const each = held.map(
+    ({ host, meta }) => `${host} says ${meta.leader} (branch ${meta.branch}, term ${meta.term})`,
+  )
+  return `the hosts disagree about who leads: ${each.join(', ')}`
+}
+
+function remarks(site: Site, pair: PairState, held: readonly Held[]): readonly Note[] {
+  const notes: Note[] = []
+  if (pair.leader !== site.initialLeader)
+    notes.push({
+      level: 'info',
+      message: `${pair.leader} leads; the inventory's initialLeader, ${site.initialLeader}, counts for the first converge only`,
+    })
+  for (const { host, meta } of held)
+    if (meta.term !== pair.term || meta.branch !== pair.branch)
+      notes.push({
+        level: 'warning',
+        message: `hostMeta of ${host} is behind: branch ${meta.branch}, term ${meta.term} against branch ${pair.branch}, term ${pair.term}`,
+      })
+  return notes
+}

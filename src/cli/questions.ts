@@ -1,0 +1,40 @@
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import type { Questions } from './world.ts'
+
+/** Questions to a person, on standard error so that standard output stays what was asked for. */
+export function terminalQuestions(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Questions {
+  return {
+    possible: input.isTTY === true && output.isTTY === true,
+    ask: (question) => answerTo(question, { input, output, secret: false }),
+    askSecretly: (question) => answerTo(question, { input, output, secret: true }),
+  }
+}
+
+interface Terminal {
+  readonly input: NodeJS.ReadStream
+  readonly output: NodeJS.WriteStream
+  readonly secret: boolean
+}
+
+async function answerTo(question: string, terminal: Terminal): Promise<string | undefined> {
+  const { input, output, secret } = terminal
+  output.write(question)
+  // readline echoes what is typed to its output: a secret's goes nowhere.
+  const echo = secret ? new Writable({ write: (_chunk, _encoding, done) => done() }) : output
+  const lines = createInterface({ input, output: echo, terminal: true })
+  try {
+    return await new Promise((resolve) => {
+      lines.once('line', resolve)
+      lines.once('close', () => resolve(undefined))
+      // readline swallows Ctrl-C while it reads.
+      lines.once('SIGINT', () => {
+        lines.close()
+        process.kill(process.pid, 'SIGINT')
+      })
+    })
+  } finally {
+    lines.close()
+    if (secret) output.write('\n')
+  }
+}

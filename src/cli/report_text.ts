@@ -1,0 +1,195 @@
+import type {
+  Counts,
+  Event,
+  HostSummaryEvent,
+  StepEvent,
+  StepStatus,
+  SummaryEvent,
+} from '../core/events.ts'
+import type { Trouble } from '../core/errors.ts'
+import type { Report, ReportOptions } from './report.ts'
+import type { World } from './world.ts'
+import { createPaint, type Paint, printable, wantsColour } from './paint.ts'
+import { openStatusLines, type StatusLines } from './status_lines.ts'
+import { indented, troubleText } from './trouble_text.ts'
+
+/**
+ * Without a terminal a long step says so again only this often, or logs fill with it.
+ * @unit milliseconds
+ */
+const PLAIN_PROGRESS_EVERY_MS = 15_000
+
+/** Steps that took less say nothing about time. @unit milliseconds */
+const WORTH_TELLING_MS = 1_000
+
+/** The reporter for people: plain lines, a status line a host on a terminal. */
+export async function textReport(world: World, options: ReportOptions): Promise<Report> {
+  const paint = createPaint(wantsColour(world.env, world.stdout.isTerminal))
+  const status = await openStatusLines(world.stdout)
+  return new TextReport(world, options, { paint, status })
+}
+
+class TextReport implements Report {
+  readonly #world: World
+  readonly #options: ReportOptions
+  readonly #paint: Paint
+  readonly #status: StatusLines
+  readonly #lastPlain = new Map<string, number>()
+  readonly #advice: string[] = []
+
+  constructor(world: World, options: ReportOptions, parts: { paint: Paint; status: StatusLines }) {
+    this.#world = world
+    this.#options = options
+    this.#paint = parts.paint
+    this.#status = parts.status
+  }
+
+  emit(event: Event): void {
+    switch (event.event) {
+      case 'hello':
+        return this.#status.set(event.host, `${event.host}  connected`)
+      case 'step':
+        return this.#step(event)
+      case 'progress':
+        return this.#progress(event)
+      case 'note':
+        return this.#note(event)
+      case 'barrier':
+        return this.#status.set(
+          event.host,
+          `${event.host}  waits for its peer before: ${event.play}`,
+        )
+      case 'trouble':
+        return this.#trouble(event.host, event.trouble)
+      case 'host-summary':
+        return this.#hostSummary(event)
+      case 'summary':
+        return this.#print(summaryLine(event, this.#paint))
+      default:
+        throw new Error(`unhandled event: ${(event satisfies never as Event).event}`)
+    }
+  }
+
+  end(): void {
+    this.#status.close()
+    const unique = [...new Set(this.#advice)]
+    if (unique.length > 0)
+      this.#world.stdout.write(
+        `\n${this.#paint.bold('What to do next')}\n${unique.map((line) => `  ${line}\n`).join('')}`,
+      )
+  }
+
+  #step(event: StepEvent): void {
+    this.#status.remove(event.host)
+    const quiet = event.status === 'ok' || event.status === 'skipped'
+    const notes = event.notes ?? []
+    if (quiet && !this.#options.verbose && notes.length === 0) return
+    const lines = [stepLine(event, this.#paint)]
+    for (const change of event.changes ?? []) {
+      lines.push(`      ${printable(change.summary)}`)
+      if (this.#options.diff && change.diff !== undefined)
+        lines.push(...diffLines(change.diff, this.#paint))
+    }
+    if (event.reason !== undefined && event.status !== 'skipped')
+      lines.push(`      ${this.#paint.dim(printable(event.reason))}`)
+    lines.push(...notes.map((note) => `      ${this.#paint.yellow('note')} ${printable(note)}`))
+    if (event.trouble !== undefined) lines.push(...this.#stepTrouble(event, event.trouble))
+    this.#print(lines.join('\n'))
+  }
+
+  #stepTrouble(event: StepEvent, trouble: Trouble): readonly string[] {
+    this.#advise(`${event.host}, ${event.task}: ${trouble.hint}`)
+    const { hint: _, ...rest } = trouble
+    const text = troubleText({ ...rest, hint: '' }, this.#paint, this.#world.cwd)
+    return indented(text, 6)
+  }
+
+  #progress(event: Extract<Event, { event: 'progress' }>): void {
+    const seconds = Math.round(event.elapsedMs / 1000)
+    const text = `${event.host}  ${event.task}: ${printable(event.message)} (${seconds} s)`
+    if (this.#status.live) return this.#status.set(event.host, text)
+    const key = `${event.host}\0${event.task}`
+    const last = this.#lastPlain.get(key) ?? 0
+    if (event.elapsedMs - last < PLAIN_PROGRESS_EVERY_MS) return
+    this.#lastPlain.set(key, event.elapsedMs)
+    this.#print(this.#paint.dim(text))
+  }
+
+  #note({ host, level, message }: Extract<Event, { event: 'note' }>): void {
+    const word = level === 'warning' ? this.#paint.yellow('warning') : this.#paint.cyan('note')
+    this.#print(`${host === undefined ? '' : `${host}  `}${word} ${printable(message)}`)
+  }
+
+  #trouble(host: string | undefined, trouble: Trouble): void {
+    this.#advise(`${host === undefined ? '' : `${host}: `}${trouble.hint}`)
+    const text = troubleText({ ...trouble, hint: '' }, this.#paint, this.#world.cwd).trimEnd()
+    this.#print(host === undefined ? text : `${host}  ${text}`)
+  }
+
+  #hostSummary({ host }: HostSummaryEvent): void {
+    this.#status.remove(host)
+  }
+
+  #advise(line: string): void {
+    this.#advice.push(printable(line))
+  }
+
+  #print(text: string): void {
+    this.#status.above(`${text}\n`)
+  }
+}
+
+const STATUS_COLOUR: Readonly<Record<StepStatus, keyof Paint>> = {
+  ok: 'green',
+  changed: 'yellow',
+  'would-change': 'yellow',
+  unknown: 'magenta',
+  skipped: 'dim',
+  failed: 'red',
+}
+
+function stepLine(event: StepEvent, paint: Paint): string {
+  const word = paint[STATUS_COLOUR[event.status]](event.status.padEnd(12))
+  const item = event.item === undefined ? '' : paint.dim(` [${itemText(event)}]`)
+  const handler = event.handler === undefined ? '' : paint.dim(` (handler, ${event.handler})`)
+  const took =
+    event.durationMs < WORTH_TELLING_MS
+      ? ''
+      : paint.dim(` ${(event.durationMs / 1000).toFixed(1)} s`)
+  return `${event.host}  ${word} ${printable(event.task)}${item}${handler}${took}`
+}
+
+function itemText({ item }: StepEvent): string {
+  return printable(typeof item === 'string' ? item : JSON.stringify(item))
+}
+
+function diffLines(diff: string, paint: Paint): readonly string[] {
+  return indented(printable(diff), 8).map((line) => {
+    const text = line.slice(8)
+    if (text.startsWith('+++') || text.startsWith('---')) return paint.bold(line)
+    if (text.startsWith('@@')) return paint.cyan(line)
+    if (text.startsWith('+')) return paint.green(line)
+    if (text.startsWith('-')) return paint.red(line)
+    return line
+  })
+}
+
+function summaryLine(event: SummaryEvent, paint: Paint): string {
+  const seconds = (event.durationMs / 1000).toFixed(1)
+  const hosts = Object.entries(event.hosts).map(
+    ([host, counts]) => `${host}: ${countsText(counts, event)}`,
+  )
+  const good = event.exitCode === 0
+  const head = good ? paint.green(`site ${event.site}`) : paint.red(`site ${event.site}`)
+  return `${head}  ${hosts.join('; ')} (${seconds} s)`
+}
+
+function countsText(counts: Counts, { check }: SummaryEvent): string {
+  const parts = [
+    `${counts.ok} ok`,
+    `${counts.changed} ${check ? 'would change' : 'changed'}`,
+    counts.unknown > 0 ? `${counts.unknown} unknown` : '',
+    counts.failed > 0 ? `${counts.failed} failed` : '',
+  ]
+  return parts.filter((part) => part !== '').join(', ')
+}
