@@ -73,7 +73,13 @@ export interface Observer {
   list(path: string): Promise<readonly string[] | undefined>
   /** Hex sha256 of a file; undefined if there is none. Remembered for big files by their inode. */
   digest(path: string): Promise<string | undefined>
-  sql<Row>(database: string, text: string, values?: readonly SqlValue[]): Promise<readonly Row[]>
+  /** Bounds: those of a read (30 s, locks 5 s) unless others are given. */
+  sql<Row>(
+    database: string,
+    text: string,
+    values?: readonly SqlValue[],
+    bounds?: SqlBounds,
+  ): Promise<readonly Row[]>
   /**
    * What a PEM certificate in a file says, judged against the CA and key of the query; undefined if
    * there is no file. Throws {@link NotYet} when the CA's certificate does not exist yet.

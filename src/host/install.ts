@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { TwonodeError } from '../core/errors.ts'
+import type { InstallRequest } from '../core/host.ts'
+import { extractMember } from './archive.ts'
+import { download } from './download.ts'
+import { filesystemError, inWords, systemCode } from './filesystem_error.ts'
+import {
+  moveIntoPlace,
+  refuseToReplace,
+  settle,
+  temporaryBeside,
+  TEMPORARY_PREFIX,
+  type Ownership,
+} from './staged_file.ts'
+
+/** The bytes of an artifact that somebody else holds, by its sha256. */
+export type BlobPort = (sha256: string) => Promise<Readable>
+
+/**
+ * Brings an artifact into place: to a part file beside the target, verified, then renamed. A program
+ * that runs from the target goes on with its old file. A broken download keeps its part for the next
+ * try; a wrong one does not.
+ */
+export async function installArtifact(
+  request: InstallRequest,
+  owned: Ownership,
+  blob: BlobPort,
+): Promise<void> {
+  const { path, sha256, member, timeoutMs } = request
+  await inWords('install', path, async () => await refuseToReplace(path))
+  const part = join(dirname(path), `${TEMPORARY_PREFIX}${sha256.slice(0, 16)}.part`)
+  const signal = AbortSignal.timeout(timeoutMs)
+  try {
+    await fetchPart(request, part, blob, signal)
+    await verify(request, part)
+    if (member === undefined) await publish(part, path, owned)
+    else await publishMember(part, { path, member, signal }, owned)
+    await rm(part, { force: true })
+  } catch (error) {
+    if (!isResumable(request, error)) await rm(part, { force: true })
+    throw explain(request, error, signal)
+  }
+}
+
+/** Only a download is worth going on with: the other sources are near. */
+function isResumable({ source }: InstallRequest, error: unknown): boolean {
+  return source.kind === 'url' && !(error instanceof WrongContent) && systemCode(error) !== 'ENOSPC'
+}
+
+async function fetchPart(
+  { source, sha256 }: InstallRequest,
+  part: string,
+  blob: BlobPort,
+  signal: AbortSignal,
+): Promise<void> {
+  switch (source.kind) {
+    case 'url':
+      return await download(source.url, part, signal)
+    case 'blob':
+      return await save(await blob(sha256), part, signal)
+    case 'path':
+      return await save(createReadStream(source.path), part, signal)
+    default:
+      throw new Error(`unhandled source: ${JSON.stringify(source satisfies never)}`)
+  }
+}
+
+async function save(from: Readable, part: string, signal: AbortSignal): Promise<void> {
+  await pipeline(from, createWriteStream(part, { mode: 0o600 }), { signal })
+}
+
+/** The content is not what the checksum promised. */
+class WrongContent extends Error {
+  override readonly name = 'WrongContent'
+}
+
+async function verify({ sha256 }: InstallRequest, part: string): Promise<void> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(part, { highWaterMark: 1024 * 1024 }), hash)
+  const found = hash.digest('hex')
+  if (found !== sha256.toLowerCase())
+    throw new WrongContent(`its sha256 is ${found}, not ${sha256.toLowerCase()}`)
+}
+
+async function publish(part: string, path: string, owned: Ownership): Promise<void> {
+  const file = await open(part, 'r+')
+  try {
+    await settle(file, owned)
+  } finally {
+    await file.close()
+  }
+  await moveIntoPlace(part, path)
+}
+
+async function publishMember(
+  part: string,
+  { path, member, signal }: { path: string; member: string; signal: AbortSignal },
+  owned: Ownership,
+): Promise<void> {
+  const temporary = temporaryBeside(path)
+  try {
+    const found = await extractMember(part, member, {
+      to: createWriteStream(temporary, { flags: 'wx', mode: 0o600 }),
+      signal,
+    })
+    if (!found) throw new WrongContent(`the archive has no file ${member}`)
+    await publish(temporary, path, owned)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+function explain(request: InstallRequest, error: unknown, signal: AbortSignal): unknown {
+  if (error instanceof TwonodeError) return error
+  const what = `${basename(request.path)} from ${sourceName(request)}`
+  if (signal.aborted)
+    return new TwonodeError(
+      'E_DOWNLOAD',
+      `${what} did not arrive within ${request.timeoutMs / 1000} s`,
+    )
+  const reason = error instanceof Error ? error.message : String(error)
+  if (error instanceof WrongContent || systemCode(error) === undefined)
+    return new TwonodeError('E_DOWNLOAD', `${what}: ${reason}`, { cause: error })
+  return filesystemError('install', request.path, error)
+}
+
+function sourceName({ source }: InstallRequest): string {
+  return source.kind === 'url' ? source.url : source.kind === 'path' ? source.path : source.name
+}

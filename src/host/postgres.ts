@@ -1,0 +1,242 @@
+import { Socket } from 'node:net'
+import { Client, types, type QueryResult } from 'pg'
+import type { SqlBounds, Statement } from '../core/host.ts'
+import { reveal, Secret } from '../core/secret.ts'
+import { isSessionEnded, losesConnection, NoAnswer, trouble } from './postgres_trouble.ts'
+
+/** Bounds of a statement that names no others. */
+export const SQL_BOUNDS: SqlBounds = { statementTimeoutMs: 30_000, lockTimeoutMs: 5_000 }
+
+/** A local server that takes longer to accept is not answering. @unit milliseconds */
+const CONNECT_TIMEOUT_MS = 3_000
+
+/**
+ * The server bounds its statements itself; this much later a frozen server is given up.
+ * @unit milliseconds
+ */
+const ANSWER_GRACE_MS = 5_000
+
+/** A server that does not take the goodbye is left without it. @unit milliseconds */
+const CLOSE_TIMEOUT_MS = 1_000
+
+export interface PostgresOptions {
+  /** Where the server's Unix socket is; an IP address also works. */
+  readonly socketDirectory: string
+  readonly port: number
+  readonly user: string
+}
+
+/** The SQL half of a host: one connection a database, opened when first used. */
+export interface Postgres {
+  readonly query: <Row>(
+    database: string,
+    statement: Statement,
+    bounds: SqlBounds | undefined,
+  ) => Promise<readonly Row[]>
+  readonly transaction: (
+    database: string,
+    statements: readonly Statement[],
+    bounds: SqlBounds,
+  ) => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+export function createPostgres(options: PostgresOptions): Postgres {
+  const connections = new Map<string, Connection>()
+  const connectionTo = (database: string) => {
+    const known = connections.get(database) ?? new Connection(options, database)
+    connections.set(database, known)
+    return known
+  }
+  return {
+    query: async <Row>(database: string, statement: Statement, bounds: SqlBounds | undefined) =>
+      (await connectionTo(database).query(statement, bounds)) as readonly Row[],
+    transaction: async (database, statements, bounds) =>
+      await connectionTo(database).transaction(statements, bounds),
+    close: async () => {
+      await Promise.all([...connections.values()].map(async (one) => await one.close()))
+    },
+  }
+}
+
+/**
+ * One database's connection. Statements run one after the other: each has its own bound, which starts
+ * when the statement does.
+ */
+class Connection {
+  readonly #options: PostgresOptions
+  readonly #database: string
+  #session: Session | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: PostgresOptions, database: string) {
+    this.#options = options
+    this.#database = database
+  }
+
+  async query(statement: Statement, bounds: SqlBounds | undefined): Promise<readonly unknown[]> {
+    return await this.#inTurn(async () => {
+      return await this.#again(async () => {
+        if (bounds === undefined) return await this.#send(statement, SQL_BOUNDS)
+        await this.#send(setBounds(bounds, false), SQL_BOUNDS)
+        try {
+          return await this.#send(statement, bounds)
+        } finally {
+          // A lost session took its settings with it.
+          if (this.#session !== undefined)
+            await this.#send(setBounds(SQL_BOUNDS, false), SQL_BOUNDS)
+        }
+      })
+    })
+  }
+
+  async transaction(statements: readonly Statement[], bounds: SqlBounds): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.#again(async () => await this.#send({ text: 'begin' }, bounds))
+      try {
+        await this.#send(setBounds(bounds, true), bounds)
+        for (const statement of statements) await this.#send(statement, bounds)
+        await this.#send({ text: 'commit' }, bounds)
+      } catch (error) {
+        await this.#rollback()
+        throw error
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    if (session === undefined) return
+    await Promise.race([session.client.end().catch(() => {}), elapsed(CLOSE_TIMEOUT_MS)])
+    session.socket.destroy()
+  }
+
+  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(act)
+    this.#turn = mine.catch(() => {})
+    return await mine
+  }
+
+  /**
+   * Once more if the server had ended the session: an earlier step restarted it, say. Only then is it
+   * certain that nothing was done; a connection that breaks under a statement is an error.
+   */
+  async #again<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act()
+    } catch (error) {
+      if (!isSessionEnded(error)) throw error
+      return await act()
+    }
+  }
+
+  async #send({ text, values = [] }: Statement, bounds: SqlBounds): Promise<readonly unknown[]> {
+    this.#session ??= await this.#connect()
+    const { client } = this.#session
+    try {
+      const parameters = values.map((value) => (value instanceof Secret ? reveal(value) : value))
+      const answer = client.query(parameters.length === 0 ? { text } : { text, values: parameters })
+      return lastRows(await inTime(answer, bounds.statementTimeoutMs + ANSWER_GRACE_MS))
+    } catch (error) {
+      if (losesConnection(error)) this.#drop()
+      throw trouble(error, { text, values, database: this.#database })
+    }
+  }
+
+  async #rollback(): Promise<void> {
+    try {
+      if (this.#session !== undefined) await this.#send({ text: 'rollback' }, SQL_BOUNDS)
+    } catch {
+      // Without its session the server rolls back by itself.
+      this.#drop()
+    }
+  }
+
+  async #connect(): Promise<Session> {
+    const session = newSession(this.#options, this.#database)
+    const forget = () => {
+      if (this.#session === session) this.#session = undefined
+    }
+    // A connection that breaks while nobody asks is opened again by the next statement.
+    session.client.on('error', forget)
+    session.client.on('end', forget)
+    try {
+      await session.client.connect()
+      return session
+    } catch (error) {
+      session.socket.destroy()
+      throw trouble(error, { text: '', values: [], database: this.#database })
+    }
+  }
+
+  #drop(): void {
+    this.#session?.socket.destroy()
+    this.#session = undefined
+  }
+}
+
+/** The client, and its socket: only the socket can be closed on a server that does not answer. */
+interface Session {
+  readonly client: Client
+  readonly socket: Socket
+}
+
+function newSession(options: PostgresOptions, database: string): Session {
+  const socket = new Socket()
+  const client = new Client({
+    host: options.socketDirectory,
+    port: options.port,
+    user: options.user,
+    // Never from the environment or a password file: who may enter is pg_hba's and pg_ident's.
+    password: '',
+    ssl: false,
+    database,
+    application_name: 'twonode',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    statement_timeout: SQL_BOUNDS.statementTimeoutMs,
+    lock_timeout: SQL_BOUNDS.lockTimeoutMs,
+    // B1: on a leader without its follower our own commits would wait for ever.
+    options: '-c synchronous_commit=local -c client_min_messages=warning',
+    types: { getTypeParser: parserOf },
+    stream: () => socket,
+  })
+  return { client, socket }
+}
+
+/** Results as JavaScript values: whole numbers beyond 2^53 stay text, the rest is pg's own choice. */
+const parserOf: typeof types.getTypeParser = (oid, format) =>
+  oid === types.builtins.INT8 ? wholeNumber : types.getTypeParser(oid, format)
+
+function wholeNumber(text: string): number | string {
+  const value = Number(text)
+  return Number.isSafeInteger(value) ? value : text
+}
+
+function setBounds({ statementTimeoutMs, lockTimeoutMs }: SqlBounds, local: boolean): Statement {
+  const text = "select set_config('statement_timeout', $1, $3), set_config('lock_timeout', $2, $3)"
+  return { text, values: [`${statementTimeoutMs}ms`, `${lockTimeoutMs}ms`, local] }
+}
+
+/** Several statements in one text give several results: the last one is the answer. */
+function lastRows(result: QueryResult | QueryResult[]): readonly unknown[] {
+  const last = Array.isArray(result) ? result.at(-1) : result
+  return last?.rows ?? []
+}
+
+async function inTime<T>(answer: Promise<T>, patienceMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new NoAnswer(`${patienceMs / 1000} s`)), patienceMs)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function elapsed(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms).unref())
+}
