@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { TwonodeError } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
-import type { Bundle, Distribution } from './world.ts'
+import type { Bundle } from '../remote/bundle.ts'
+import type { Distribution } from './world.ts'
 
 /** Put in by the build from package.json; absent when the sources run unbuilt, in tests. */
 declare const __VERSION__: string | undefined
@@ -43,5 +44,8 @@ function readBundle(directory: string): Bundle {
   const { sha256, files } = manifest
   if (typeof sha256 !== 'string' || !Array.isArray(files)) throw broken('names no files')
   const names = files.filter((name) => typeof name === 'string')
-  return { sha256, files: names.map((name) => ({ name, path: join(directory, name) })) }
+  return {
+    sha256,
+    files: names.map((name) => ({ name, content: readFileSync(join(directory, name)) })),
+  }
 }

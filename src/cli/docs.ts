@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
 import { EXIT, TwonodeError } from '../core/errors.ts'
 import { MODULES } from '../../modules/index.ts'
-import { INVENTORY_SCHEMA } from '../plan/inventory_schema.ts'
+import { MANY_SITES_SCHEMA, ONE_SITE_SCHEMA } from '../plan/inventory_schema.ts'
 import { nearest } from '../plan/nearest.ts'
 import { type CommandRun, textOption } from './command.ts'
 import { COMMANDS } from './command_table.ts'
@@ -9,7 +9,11 @@ import { docsPages, type Page } from './docs_pages.ts'
 
 /** `twonode docs`: the reference on the terminal, or as files. */
 export const docs: CommandRun = (invocation, world) => {
-  const pages = docsPages({ modules: MODULES, inventory: INVENTORY_SCHEMA, commands: COMMANDS })
+  const pages = docsPages({
+    modules: MODULES,
+    inventory: { oneSite: ONE_SITE_SCHEMA, manySites: MANY_SITES_SCHEMA },
+    commands: COMMANDS,
+  })
   const folder = textOption(invocation, 'write')
   if (folder !== undefined) {
     for (const { path, content } of pages)

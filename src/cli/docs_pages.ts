@@ -16,8 +16,13 @@ export interface Page {
 /** What the reference is printed from: schemas and tables that the program itself runs on. */
 export interface Sources {
   readonly modules: readonly AnyModule[]
-  readonly inventory: Schema
+  readonly inventory: InventorySchemas
   readonly commands: readonly CommandSpec[]
+}
+
+export interface InventorySchemas {
+  readonly oneSite: Schema
+  readonly manySites: Schema
 }
 
 const PRINTED = '<!-- Printed by `twonode docs --write docs`; edit the source, not this page. -->'
@@ -44,12 +49,6 @@ export function moduleIndex(modules: readonly AnyModule[]): string {
 
 /** One module: what it is, its arguments, its examples as tasks. */
 export function modulePage({ name, doc, schema }: AnyModule): string {
-  const rows = schemaRows(schema).map(({ key, type, required, fallback, description }) => [
-    `\`${key}\``,
-    type,
-    required ? 'required' : fallback === '' ? '' : `\`${fallback}\``,
-    description,
-  ])
   const examples = doc.examples.map(
     ({ title, args }) => `${title}:\n\n\`\`\`yaml\n${taskYaml(title, name, args)}\`\`\``,
   )
@@ -57,7 +56,7 @@ export function modulePage({ name, doc, schema }: AnyModule): string {
     doc.summary,
     ...(doc.notes === undefined ? [] : [doc.notes.trim()]),
     '## Arguments',
-    rows.length === 0 ? 'None.' : table(['argument', 'type', 'default', 'meaning'], rows),
+    schemaTable('argument', schema),
     '## Examples',
     ...examples,
     `Source: <${doc.source}>`,
@@ -65,19 +64,25 @@ export function modulePage({ name, doc, schema }: AnyModule): string {
 }
 
 /** Every key of the inventory. */
-export function inventoryPage(schema: Schema): string {
+export function inventoryPage({ oneSite, manySites }: InventorySchemas): string {
+  return page('Inventory', [
+    'An inventory holds one site, whose keys stand at the top level, or many below `sites`. Durations and sizes are texts with a unit: `"250ms"`, `"1s"`, `"5m"`, `"64MB"`.',
+    '## One site',
+    schemaTable('key', oneSite),
+    '## Several sites',
+    'Below each name in `sites` stand the keys of one site, but `name`. Host names are unique in the whole inventory.',
+    schemaTable('key', manySites),
+  ])
+}
+
+function schemaTable(head: string, schema: Schema): string {
   const rows = schemaRows(schema).map(({ key, type, required, fallback, description }) => [
     `\`${key}\``,
     type,
     required ? 'required' : fallback === '' ? '' : `\`${fallback}\``,
     description,
   ])
-  const { description } = schema
-  return page('Inventory', [
-    ...(typeof description === 'string' ? [description] : []),
-    'Durations and sizes are strings with a unit, such as `"250ms"`, `"1s"`, `"5m"`, `"64MB"`.',
-    table(['key', 'type', 'default', 'meaning'], rows),
-  ])
+  return rows.length === 0 ? 'None.' : table([head, 'type', 'default', 'meaning'], rows)
 }
 
 /** Exit codes and error codes. */

@@ -1,7 +1,8 @@
 import type { Trouble } from '../core/errors.ts'
 import type { FromRunner, ToRunner } from '../core/protocol.ts'
+import type { Secret } from '../core/secret.ts'
 import type { InventoryHost } from '../plan/inventory.ts'
-import type { Bundle } from './world.ts'
+import type { Bundle } from '../remote/bundle.ts'
 
 /** One host's runner, as the controller sees it: lines both ways, and an end. */
 export interface RunnerSession {
@@ -17,17 +18,23 @@ export interface RunnerSession {
 /** What a session tells the controller; `onEnd` comes once, last. */
 export interface SessionListener {
   onMessage(message: FromRunner): void
-  /** Free words on the way: what is uploaded, a new key that was accepted. */
-  onNote(level: 'info' | 'warning', message: string): void
+  /** Something worth keeping: a new host key that was accepted, a log-in that takes long. */
+  onNote(message: string): void
+  /** What is under way before the runner speaks: the upload of what the host lacks. */
+  onProgress(message: string): void
   /** Undefined: the runner ended by itself, in order. */
   onEnd(trouble: Trouble | undefined): void
 }
 
 export interface SessionRequest {
   readonly host: InventoryHost
+  /** Paths of the inventory start beside it. */
+  readonly inventoryFile: string
   readonly bundle: Bundle
+  /** The first line to the runner, the plan: it travels while the runner starts. */
+  readonly opening: ToRunner
   readonly acceptNewHostKeys: boolean
-  readonly sudoPassword: string | undefined
+  readonly sudoPassword: Secret | undefined
   /** Asked for the passphrase of a key file; undefined: nobody is there to answer. */
   readonly askPassphrase: ((keyFile: string) => Promise<string | undefined>) | undefined
 }

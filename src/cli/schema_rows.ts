@@ -55,12 +55,14 @@ function typeText(schema: Record<string, unknown>): string {
   if (schema['x-cel'] === true) return 'CEL expression'
   if (schema['x-octal'] === true) return 'quoted octal'
   if (schema['x-file'] !== undefined) return 'path on the controller'
+  if (schema['x-secret'] === true) return 'a !secret'
+  if (typeof schema['x-unit'] === 'string') return schema['x-unit']
   const choices = alternatives(schema).map(typeText)
   if (choices.length > 0) return [...new Set(choices)].join(' or ')
   if (type === 'array') return isObject(items) ? `list of ${typeText(items)}` : 'list'
   const names = Array.isArray(type) ? type : [type]
   const text = names.filter((name) => typeof name === 'string').join(' or ')
-  return `${text === '' ? 'any' : text}${boundsText(schema)}${secretText(schema)}`
+  return `${text === '' ? 'any' : text}${boundsText(schema)}`
 }
 
 function boundsText({ minimum, maximum }: Record<string, unknown>): string {
@@ -68,10 +70,6 @@ function boundsText({ minimum, maximum }: Record<string, unknown>): string {
   if (maximum === undefined) return `, at least ${String(minimum)}`
   if (minimum === undefined) return `, at most ${String(maximum)}`
   return `, ${String(minimum)} to ${String(maximum)}`
-}
-
-function secretText(schema: Record<string, unknown>): string {
-  return schema['x-secret'] === true ? ', a !secret' : ''
 }
 
 function alternatives(schema: Record<string, unknown>): readonly Record<string, unknown>[] {

@@ -1,6 +1,5 @@
 import { EXIT, type ExitCode, toTrouble } from '../core/errors.ts'
 import { type Counts, EVENT_FORMAT, type Event, type HostSummaryEvent } from '../core/events.ts'
-import type { ToRunner } from '../core/protocol.ts'
 import { advance } from './controller.ts'
 import { firstState, type RunCommand, type RunInput, type RunSettings } from './run_state.ts'
 import type { RunnerSession, SessionListener } from './runner_session.ts'
@@ -14,7 +13,6 @@ export interface BlobFile {
 /** One site's run and what it needs of the world. */
 export interface SiteRunPorts {
   readonly connect: (host: string, listener: SessionListener) => Promise<RunnerSession>
-  readonly planLine: (host: string) => ToRunner
   readonly blobs: ReadonlyMap<string, BlobFile>
   readonly emit: (event: Event) => void
   readonly now: () => number
@@ -85,16 +83,24 @@ class SiteRun {
   }
 
   async #connect(host: string): Promise<void> {
+    // A runner may speak before the promise of its session is kept: decisions need the session.
+    const early: RunInput[] = []
+    let tell = (input: RunInput): void => void early.push(input)
+    const startedAt = this.#ports.now()
     try {
       const session = await this.#ports.connect(host, {
-        onMessage: (message) => this.take({ kind: 'message', host, message }),
-        onNote: (level, message) => this.#ports.emit({ event: 'note', host, level, message }),
-        onEnd: (trouble) => this.take({ kind: 'ended', host, trouble }),
+        onMessage: (message) => tell({ kind: 'message', host, message }),
+        onEnd: (trouble) => tell({ kind: 'ended', host, trouble }),
+        onNote: (message) => this.#ports.emit({ event: 'note', host, level: 'info', message }),
+        onProgress: (message) => {
+          const elapsedMs = Math.round(this.#ports.now() - startedAt)
+          this.#ports.emit({ event: 'progress', host, task: 'connecting', message, elapsedMs })
+        },
       })
       this.#sessions.set(host, session)
-      // Nothing is waited for before the plan goes out: it travels while the runner starts.
-      session.send(this.#ports.planLine(host))
+      tell = (input) => this.take(input)
       this.take({ kind: 'connected', host })
+      for (const input of early) this.take(input)
     } catch (error) {
       this.take({ kind: 'ended', host, trouble: toTrouble(error) })
     }

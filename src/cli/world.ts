@@ -1,4 +1,5 @@
 import type { ExecResult } from '../core/host.ts'
+import type { Bundle } from '../remote/bundle.ts'
 import type { OpenSession } from './runner_session.ts'
 
 /** A stream that people or programs read. */
@@ -36,13 +37,8 @@ export interface Distribution {
   readonly version: string
   /** Folder of the playbooks that come with the program. */
   readonly playbooks: string
+  /** Read when first needed. */
   readonly bundle: () => Bundle
-}
-
-/** The runner's files, under one hash. */
-export interface Bundle {
-  readonly sha256: string
-  readonly files: readonly { readonly name: string; readonly path: string }[]
 }
 
 /**
