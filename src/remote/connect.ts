@@ -1,10 +1,11 @@
 import { connect as connectSocket, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import ssh2, { type Client, type ConnectConfig } from 'ssh2'
+import ssh2, { type AnyAuthMethod, type Client, type ConnectConfig, type ParsedKey } from 'ssh2'
 import { TwonodeError, type ErrorKind } from '../core/errors.ts'
 import { countBursts } from './bursts.ts'
 import { loadHostKeyCheck, type HostKeyCheck } from './host_key.ts'
 import { offersOf, type AskPassphrase, type Offers } from './identities.ts'
+import { takeShortcuts, type Shortcuts } from './shortcuts.ts'
 import { describe, type ConnectSettings } from './settings.ts'
 
 export interface ConnectPorts {
@@ -155,6 +156,7 @@ function logIn({ settings, transport, hostKeys, ports }: LogIn): Promise<Client>
       transport.destroy()
       reject(error)
     }
+    let shortcuts: Shortcuts | undefined
     const offers = offersOf(settings, (path) => patience.pause(ports.askPassphrase(path)))
     client.on('error', (error: Error & { level?: string }) => {
       // An agent that fails to sign with one key: ssh2 goes on with the next by itself.
@@ -179,13 +181,27 @@ function logIn({ settings, transport, hostKeys, ports }: LogIn): Promise<Client>
       },
       authHandler: (methodsLeft, _partial, next) => {
         const refused = methodsLeft !== null && !methodsLeft.includes('publickey')
-        const offer = refused ? Promise.resolve(undefined) : offers.next()
+        const offer = refused ? Promise.resolve(undefined) : nextOffer(offers, shortcuts)
         // ssh2 takes `false` for "no more"; its types do not say so.
-        offer.then((method) => next(method ?? (false as never)), fail)
+        offer.then((method) => next(method ?? (false as never))).catch(fail)
       },
     }
     client.connect(config)
+    shortcuts = takeShortcuts(client)
   })
+}
+
+/** The next key; the first one, when it is open already, is signed with at once. */
+async function nextOffer(
+  offers: Offers,
+  shortcuts: Shortcuts | undefined,
+): Promise<AnyAuthMethod | undefined> {
+  const method = await offers.next()
+  const key = method?.type === 'publickey' ? (method.key as ParsedKey) : undefined
+  if (key !== undefined && offers.offered.length === 1) shortcuts?.signAtOnce(key)
+  // Which hash an RSA key may sign with comes along with the acceptance; an agent may hold one.
+  if (key === undefined || key.type === 'ssh-rsa') await shortcuts?.accepted
+  return method
 }
 
 function explain(settings: ConnectSettings, error: Error, { offered }: Offers): TwonodeError {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import SSHConfig from 'ssh-config'
+import { parse } from 'ssh-config'
 import { TwonodeError } from '../core/errors.ts'
 import { CONNECT_TIMEOUT_MS, type ConnectSettings } from './settings.ts'
 import {
@@ -128,7 +128,7 @@ async function readFiles(
         `${name}: ${path}: Include and Match exec are followed only where ssh is installed`,
       )
     // The library would run what Match exec names, and fail on what it can't.
-    const found = SSHConfig.parse(text.replace(/^\s*match\b.*\bexec\b.*$/gim, 'Host !*'))
+    const found = parse(text.replace(/^\s*match\b.*\bexec\b.*$/gim, 'Host !*'))
     for (const [key, value] of Object.entries(found.compute(address)))
       if (!options.has(key.toLowerCase()))
         options.set(key.toLowerCase(), typeof value === 'string' ? [value] : value)

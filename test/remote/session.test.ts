@@ -83,6 +83,7 @@ test('a host that has everything costs at most 11 client bursts to the end of a 
     const started = proxy.bursts()[0]
     session.send({ type: 'end' })
     expect(await session.ended).toEqual({ kind: 'done' })
+    console.log(started, session.roundTrips())
     expect(started).toBeLessThanOrEqual(9)
   } finally {
     await proxy.stop()
