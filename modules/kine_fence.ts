@@ -1,0 +1,96 @@
+import type { Change } from '../src/core/change.ts'
+import { defineModule } from '../src/core/module.ts'
+import { literal } from '../src/core/sql.ts'
+import { durationMs, durationSchema } from './duration.ts'
+import { NAME_FORM, transaction } from './postgres_sql.ts'
+
+interface Args {
+  readonly database: string
+  readonly state: 'on' | 'off'
+  readonly timeout: string
+}
+
+interface Trigger {
+  readonly kind: 'present'
+  /** As pg_get_triggerdef gives it. */
+  readonly definition: string
+  /** `O` fires for everyone but replication; `A` always, `R` for replication only, `D` never. */
+  readonly mode: 'O' | 'A' | 'R' | 'D'
+  readonly source: string
+}
+
+type State = { readonly kind: 'missing' } | Trigger
+
+const MESSAGE = 'twonode: this host is not the leader'
+
+/** SQLSTATE read_only_sql_transaction: what a standby would answer. */
+const BODY = `begin raise exception using errcode = '25006', message = ${literal(MESSAGE)}; end`
+
+const DEFINITION =
+  'CREATE TRIGGER twonode_fence BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.kine ' +
+  'FOR EACH STATEMENT EXECUTE FUNCTION twonode.fence()'
+
+const RAISE = [
+  'create schema if not exists twonode',
+  `create or replace function twonode.fence() returns trigger language plpgsql as ${literal(BODY)}`,
+  'create or replace trigger twonode_fence before insert or update or delete or truncate ' +
+    'on public.kine for each statement execute function twonode.fence()',
+  // In mode O the apply and tablesync workers pass it, and nobody else (B1).
+  'alter table public.kine enable trigger twonode_fence',
+]
+
+export const kineFence = defineModule<Args, State>({
+  name: 'kine_fence',
+  doc: {
+    summary: "The fence on kine's table: no write but replication's, while it is on.",
+    notes:
+      'A statement trigger that answers SQLSTATE 25006. It waits for the table no longer than ' +
+      '`timeout`: a commit that waits for a dead follower holds its lock, so end the writers first (B1).',
+    source: 'https://www.postgresql.org/docs/15/sql-createtrigger.html',
+    examples: [
+      { title: 'A follower takes no writes', args: { database: 'kine', state: 'on' } },
+      { title: 'A leader does', args: { database: 'kine', state: 'off' } },
+    ],
+  },
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['database', 'state'],
+    properties: {
+      database: { ...NAME_FORM, description: 'Database of the table.' },
+      state: { type: 'string', enum: ['on', 'off'], description: 'Whether writes are refused.' },
+      timeout: durationSchema('Bound of the wait for the table.', '3s'),
+    },
+  },
+
+  key: ({ database }) => [`kine_fence:${database}`],
+
+  async observe(host, { database }) {
+    // The cast is what says that the table is not there yet.
+    const text = `
+      select pg_get_triggerdef(t.oid) as definition, t.tgenabled as mode, p.prosrc as source
+      from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+      where t.tgrelid = 'public.kine'::regclass and t.tgname = 'twonode_fence'`
+    const [found] = await host.sql<Omit<Trigger, 'kind'>>(database, text)
+    return found === undefined ? { kind: 'missing' } : { kind: 'present', ...found }
+  },
+
+  diff(state, { database, state: wanted, timeout }): readonly Change[] {
+    const lockTimeoutMs = durationMs(timeout)
+    if (wanted === 'on') return isUp(state) ? [] : [transaction(database, RAISE, { lockTimeoutMs })]
+    if (state.kind === 'missing') return []
+    const drop = 'drop trigger if exists twonode_fence on public.kine'
+    return [transaction(database, [drop], { lockTimeoutMs })]
+  },
+
+  result: (state) => ({ on: isUp(state) }),
+})
+
+function isUp(state: State): boolean {
+  return (
+    state.kind === 'present' &&
+    state.definition === DEFINITION &&
+    state.mode === 'O' &&
+    state.source === BODY
+  )
+}
