@@ -9,7 +9,10 @@ import type { Json, JsonObject } from './json.ts'
  * - `x-file: 'text' | 'blob'` on a string: a path on the controller. The compiler replaces it:
  *   'text' by the file's content under `content` (see the file module), 'blob' by its sha256;
  * - `x-secret: true`: the value is a secret as a whole; a plain string in the playbook is refused;
- * - `x-octal: true`: a file mode, a quoted octal string.
+ * - `x-octal: true`: a file mode, a quoted octal string;
+ * - `x-cel-names: [...]`: names that exist in this expression beside the task's own, such as `result`;
+ * - `x-takes-secret: true`: a secret may stand here; anywhere else one is refused;
+ * - `x-form: '...'`: what a pattern or a choice asks for, in words, for the error.
  */
 export type Schema = JsonObject
 
