@@ -1,0 +1,70 @@
+import type { Await, Condition } from '../core/change.ts'
+import { TwonodeError } from '../core/errors.ts'
+import type { Observer } from '../core/host.ts'
+import type { Clock } from './clock.ts'
+
+/** How long one look may take. @unit milliseconds */
+const LOOK_TIMEOUT_MS = 10_000
+
+interface Limits {
+  readonly clock: Clock
+  readonly deadline: number
+  readonly stop: AbortSignal
+}
+
+/** Polls until the condition holds. It changes nothing, so that an interrupt ends it at once. */
+export async function awaitCondition(
+  host: Observer,
+  { until, what, timeoutMs, intervalMs }: Await,
+  { clock, deadline, stop }: Limits,
+): Promise<void> {
+  const begin = clock.now()
+  const end = Math.min(begin + timeoutMs, deadline)
+  let last: string | undefined
+  do {
+    const seen = await look(host, until)
+    if (seen === true) return
+    last = seen === false ? last : seen
+    stop.throwIfAborted()
+    await clock.sleep(Math.max(1, Math.min(intervalMs, end - clock.now())), stop)
+    stop.throwIfAborted()
+  } while (clock.now() < end)
+  const seconds = Math.round((clock.now() - begin) / 1000)
+  throw new TwonodeError(
+    'E_FAILED',
+    `${host.name}: waited ${seconds} s for ${what}`,
+    last === undefined ? {} : { detail: last },
+  )
+}
+
+/** True, false, or why it could not be told. */
+async function look(host: Observer, condition: Condition): Promise<boolean | string> {
+  try {
+    return await holds(host, condition)
+  } catch (error) {
+    // What is waited for may pass through states in which it can't be asked: a server that starts.
+    if (error instanceof Error) return error.message
+    throw error
+  }
+}
+
+async function holds(host: Observer, condition: Condition): Promise<boolean> {
+  switch (condition.kind) {
+    case 'sql': {
+      const { database, text, values } = condition
+      const [row] = await host.sql<Record<string, unknown>>(database, text, values)
+      return row !== undefined && Object.values(row)[0] === true
+    }
+    case 'exec': {
+      const { argv, user } = condition
+      const options = { timeoutMs: LOOK_TIMEOUT_MS, ...(user === undefined ? {} : { user }) }
+      return (await host.exec(argv, options)).code === 0
+    }
+    case 'tcp':
+      return await host.reachable(condition.address, condition.port, LOOK_TIMEOUT_MS)
+    case 'file':
+      return ((await host.stat(condition.path)) !== undefined) === condition.present
+    default:
+      throw new Error(`unhandled condition: ${(condition satisfies never as Condition).kind}`)
+  }
+}

@@ -1,0 +1,36 @@
+import { createTwoFilesPatch } from 'diff'
+import type { Change } from '../core/change.ts'
+import { Secret } from '../core/secret.ts'
+
+/** A diff is a courtesy: two long files without a common line are not worth more. @unit milliseconds */
+const DIFF_TIMEOUT_MS = 200
+
+/** What one change shows of a diff. @unit characters */
+const DIFF_LIMIT = 32_768
+
+/** The unified diff of a write; undefined for changes that have none. */
+export function diffOf(change: Change): string | undefined {
+  if (change.kind !== 'write') return undefined
+  const { path, content, before, secret } = change
+  // Its old content is as secret as the new one, and is not tainted: it was read from the disk.
+  if (secret === true || content instanceof Secret) return 'secret content differs (not shown)'
+  return unifiedDiff(path, before, content)
+}
+
+/** `before` undefined: there was no file. */
+export function unifiedDiff(path: string, before: string | undefined, after: string): string {
+  if (isBinary(before ?? '') || isBinary(after)) return 'binary content differs (not shown)'
+  const from = before === undefined ? '/dev/null' : path
+  const patch = createTwoFilesPatch(from, path, before ?? '', after, undefined, undefined, {
+    context: 3,
+    timeout: DIFF_TIMEOUT_MS,
+    headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true },
+  })
+  if (patch === undefined) return 'content differs too much to be shown'
+  if (patch.length <= DIFF_LIMIT) return patch
+  return `${patch.slice(0, DIFF_LIMIT)}\n… (${patch.length - DIFF_LIMIT} characters more)\n`
+}
+
+function isBinary(text: string): boolean {
+  return text.includes('\0')
+}
