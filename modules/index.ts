@@ -6,8 +6,18 @@ import { command } from './command.ts'
 import { directory } from './directory.ts'
 import { file } from './file.ts'
 import { hostMeta } from './host_meta.ts'
+import { kineFence } from './kine_fence.ts'
+import { kineRevision } from './kine_revision.ts'
+import { kineSchema } from './kine_schema.ts'
 import { lines } from './lines.ts'
 import { packageModule } from './package.ts'
+import { postgresCluster } from './postgres_cluster.ts'
+import { postgresDatabase } from './postgres_database.ts'
+import { postgresPublication } from './postgres_publication.ts'
+import { postgresRole } from './postgres_role.ts'
+import { postgresSetting } from './postgres_setting.ts'
+import { postgresSubscription } from './postgres_subscription.ts'
+import { replicationSlot } from './replication_slot.ts'
 import { siteSecret } from './site_secret.ts'
 import { sysctl } from './sysctl.ts'
 import { systemdUnit } from './systemd_unit.ts'
@@ -24,8 +34,18 @@ export const MODULES: readonly AnyModule[] = [
   directory,
   file,
   hostMeta,
+  kineFence,
+  kineRevision,
+  kineSchema,
   lines,
   packageModule,
+  postgresCluster,
+  postgresDatabase,
+  postgresPublication,
+  postgresRole,
+  postgresSetting,
+  postgresSubscription,
+  replicationSlot,
   siteSecret,
   sysctl,
   systemdUnit,

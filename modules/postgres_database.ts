@@ -118,6 +118,9 @@ export const postgresDatabase = defineModule<Args, State>({
 
 /** PostgreSQL takes `utf-8` for `UTF8`. */
 function sameEncoding(one: string, other: string): boolean {
-  const plain = (name: string) => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
-  return plain(one) === plain(other)
+  return plainName(one) === plainName(other)
+}
+
+function plainName(encoding: string): string {
+  return encoding.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 }

@@ -91,9 +91,11 @@ export const postgresSetting = defineModule<Args, State>({
         description: 'Run a CHECKPOINT when it was changed, and end when that has returned (A3).',
       },
     },
-    if: { properties: { state: { const: 'reset' } }, required: ['state'] },
-    then: { properties: { value: false } },
-    else: { required: ['value'] },
+    oneOf: [
+      { required: ['value'], properties: { state: { const: 'present' } } },
+      { required: ['state'], properties: { state: { const: 'reset' }, value: false } },
+    ],
+    'x-form': 'a value, or state: reset without one',
   },
 
   key: ({ name }) => [`postgres_setting:${name}`],

@@ -51,12 +51,13 @@ export function presentChanges(state: State, wanted: Wanted): readonly Change[] 
 
 /** Before another one of its name is made it must be gone: here a failing drop fails the step. */
 function replaceChanges(state: Subscription, wanted: Wanted): readonly Change[] {
-  const mandatory = (change: Change): Change => {
-    if (change.kind !== 'sql') return change
-    const { tolerate: _, ...rest } = change
-    return rest
-  }
-  return absentChanges(state, wanted).map(mandatory)
+  return absentChanges(state, wanted).map(intolerant)
+}
+
+function intolerant(change: Change): Change {
+  if (change.kind !== 'sql') return change
+  const { tolerate: _, ...rest } = change
+  return rest
 }
 
 function create(wanted: Wanted): Change {

@@ -50,8 +50,16 @@ export function runsWith(wanted: string, parameter: Parameter): boolean {
       return vartype === 'integer' ? difference <= 0.5 : difference <= Math.abs(value) * 1e-9
     }
     case 'string':
-      return wanted.trim() === setting.trim()
+      return normalised(wanted) === normalised(setting)
   }
+}
+
+/** PostgreSQL writes some lists and names its own way: `iso,mdy` is `ISO, MDY`. */
+function normalised(text: string): string {
+  return text
+    .trim()
+    .toLowerCase()
+    .replaceAll(/\s*,\s*/g, ',')
 }
 
 /** `1GB` in units of `8kB`: 131072. Undefined if it can't be said in that unit. */

@@ -1,0 +1,123 @@
+import { NotYet } from '../src/core/errors.ts'
+import type { Observer } from '../src/core/host.ts'
+import {
+  type ClusterArgs,
+  clusterFiles,
+  clusterPaths,
+  type FoundFile,
+  namesIn,
+  ownedSettings,
+} from './postgres_cluster_files.ts'
+import { MAINTENANCE_DATABASE } from './postgres_sql.ts'
+import type { Parameter } from './postgres_value.ts'
+
+export interface RunningParameter extends Parameter {
+  /** Ours alone (B1), a database's or a role's: what the files say can't be told from it. */
+  readonly overridden: boolean
+}
+
+/** Where a parameter is set last, of all files. */
+interface LastWord {
+  readonly name: string
+  readonly file: string
+  readonly line: number
+}
+
+/** `silent`: it runs and does not let us in, or not yet. */
+export type Server =
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'silent' }
+  | {
+      readonly kind: 'answers'
+      readonly parameters: readonly RunningParameter[]
+      readonly lastWords: readonly LastWord[]
+      readonly pendingRestart: readonly string[]
+      readonly loadedAt: string
+    }
+
+export type State =
+  | { readonly kind: 'missing' }
+  | {
+      readonly kind: 'present'
+      readonly dataDirectory: string
+      readonly files: Readonly<Record<string, FoundFile | undefined>>
+      readonly server: Server
+    }
+
+export async function observeCluster(host: Observer, args: ClusterArgs): Promise<State> {
+  const paths = clusterPaths(args)
+  await requireFile(host, paths.binary, `PostgreSQL ${args.version} is not installed`)
+  for (const file of Object.values(args.tls ?? {}))
+    await requireFile(host, file, `there is no file ${file}`)
+  const main = await host.readFile(paths.main)
+  if (main === undefined) return { kind: 'missing' }
+  const dataDirectory = dataDirectoryIn(main) ?? paths.dataDirectory
+  const wanted = clusterFiles(args, dataDirectory)
+  const found = await Promise.all(
+    wanted.map(async ({ path }) => [path, await foundFile(host, path)] as const),
+  )
+  const files = Object.fromEntries(found)
+  const before = namesIn(files[paths.conf]?.content ?? '')
+  const names = [...new Set([...Object.keys(ownedSettings(args)), ...before])]
+  return {
+    kind: 'present',
+    dataDirectory,
+    files,
+    server: await observeServer(host, paths.unit, names),
+  }
+}
+
+async function requireFile(host: Observer, path: string, otherwise: string): Promise<void> {
+  if ((await host.stat(path)) === undefined) throw new NotYet(otherwise)
+}
+
+async function foundFile(host: Observer, path: string): Promise<FoundFile | undefined> {
+  const [content, stat] = await Promise.all([host.readFile(path), host.stat(path)])
+  return content === undefined || stat === undefined ? undefined : { content, stat }
+}
+
+function dataDirectoryIn(main: string): string | undefined {
+  return /^[ \t]*data_directory[ \t=]+'([^']*)'/m.exec(main)?.[1]
+}
+
+async function observeServer(
+  host: Observer,
+  unit: string,
+  names: readonly string[],
+): Promise<Server> {
+  const { active } = await host.batch.unit(unit)
+  if (active !== 'active' && active !== 'reloading') return { kind: 'stopped' }
+  try {
+    return await askServer(host, names)
+  } catch (error) {
+    if (error instanceof NotYet) return { kind: 'silent' }
+    throw error
+  }
+}
+
+async function askServer(host: Observer, names: readonly string[]): Promise<Server> {
+  const list = JSON.stringify(names)
+  const [parameters, lastWords, rest] = await Promise.all([
+    host.sql<RunningParameter>(
+      MAINTENANCE_DATABASE,
+      `select name, setting, unit, vartype, context,
+         source in ('client', 'session', 'database', 'user', 'database user') as overridden
+       from pg_settings where name in (select json_array_elements_text($1::json))`,
+      [list],
+    ),
+    host.sql<LastWord>(
+      MAINTENANCE_DATABASE,
+      `select distinct on (name) name, sourcefile as file, sourceline as line
+       from pg_file_settings where name in (select json_array_elements_text($1::json))
+       order by name, seqno desc`,
+      [list],
+    ),
+    host.sql<{ pendingRestart: string[]; loadedAt: string }>(
+      MAINTENANCE_DATABASE,
+      `select array(select name from pg_settings where pending_restart) as "pendingRestart",
+         pg_conf_load_time()::text as "loadedAt"`,
+    ),
+  ])
+  const { pendingRestart, loadedAt } = rest[0] ?? { pendingRestart: [], loadedAt: '' }
+  return { kind: 'answers', parameters, lastWords, pendingRestart, loadedAt }
+}
