@@ -27,9 +27,6 @@ type State =
   /** A reading command, run while observing. */
   | ({ readonly kind: 'read' } & ExecResult)
 
-/** `failed_when` judges every code, so the engine must let every one pass. */
-const ANY_CODE: readonly number[] = Array.from({ length: 256 }, (_, code) => code)
-
 export const command = defineModule<Args, State>({
   name: 'command',
   doc: {
@@ -151,7 +148,6 @@ export const command = defineModule<Args, State>({
         ...(stdin === undefined ? {} : { stdin }),
         ...(env === undefined ? {} : { env }),
         ...(user === undefined ? {} : { user }),
-        ...(args.failed_when === undefined ? {} : { acceptCodes: ANY_CODE }),
         timeoutMs: durationMs(args.timeout),
       },
     ]

@@ -6,6 +6,8 @@ import { command } from './command.ts'
 import { directory } from './directory.ts'
 import { file } from './file.ts'
 import { hostMeta } from './host_meta.ts'
+import { k3sConfig } from './k3s_config.ts'
+import { kineEndpoint } from './kine_endpoint.ts'
 import { kineFence } from './kine_fence.ts'
 import { kineRevision } from './kine_revision.ts'
 import { kineSchema } from './kine_schema.ts'
@@ -34,6 +36,8 @@ export const MODULES: readonly AnyModule[] = [
   directory,
   file,
   hostMeta,
+  k3sConfig,
+  kineEndpoint,
   kineFence,
   kineRevision,
   kineSchema,

@@ -17,6 +17,15 @@ export function problemOf(error: ErrorObject, schema: Schema): SchemaProblem {
         hint: knownKeys(key, around),
       }
     }
+    case 'propertyNames': {
+      const key = String(error.params['propertyName'])
+      return {
+        path: [...path, key],
+        message: `unknown key '${key}'`,
+        unknownKey: true,
+        hint: knownNames(key, around),
+      }
+    }
     case 'required':
       return plain(path, `'${String(error.params['missingProperty'])}' is missing`)
     case 'dependentRequired':
@@ -70,14 +79,25 @@ function parentSchema(schemaPath: string, schema: Schema): Record<string, unknow
   return isObject(here) ? here : {}
 }
 
-/** `closest` always answers; further than a third of the length is no typing error. */
 function knownKeys(key: string, schema: Record<string, unknown>): string {
   const known = isObject(schema['properties']) ? Object.keys(schema['properties']) : []
-  if (known.length === 0) return 'no keys are known here'
-  const nearest = closest(key, known)
-  if (distance(key, nearest) <= Math.max(1, Math.ceil(key.length / 3)))
-    return `did you mean '${nearest}'?`
-  return `known keys: ${known.join(', ')}`
+  return nearest(key, known) ?? `known keys: ${known.join(', ')}`
+}
+
+function knownNames(key: string, schema: Record<string, unknown>): string {
+  const names = isObject(schema['propertyNames']) ? schema['propertyNames'] : {}
+  const known = Array.isArray(names['enum']) ? names['enum'].map(String) : []
+  return (
+    nearest(key, known) ?? `it must be ${formOf(names) ?? 'one of the names in the documentation'}`
+  )
+}
+
+/** `closest` always answers; further than a third of the length is no typing error. */
+function nearest(key: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined
+  const best = closest(key, known)
+  const near = distance(key, best) <= Math.max(1, Math.ceil(key.length / 3))
+  return near ? `did you mean '${best}'?` : undefined
 }
 
 function formOf(schema: Record<string, unknown>): string | undefined {

@@ -96,7 +96,10 @@ export const systemdUnit = defineModule<UnitArgs, UnitObservation>({
       },
       drop_ins: {
         type: 'object',
-        propertyNames: { pattern: '^[A-Za-z0-9_.-]+\\.conf$' },
+        propertyNames: {
+          pattern: '^[A-Za-z0-9_.-]+\\.conf$',
+          'x-form': 'a name that ends in .conf',
+        },
         additionalProperties: { type: 'string', minLength: 1, 'x-takes-secret': true },
         default: {},
         description: 'Further files, NAME.conf and its text. Others that are there stay.',

@@ -26,9 +26,12 @@ export function validatorFor(name: string): (args: unknown) => readonly SchemaPr
 /** The same by name, in the form that compiler and engine are given. */
 export const validate: Validate = (module, args) => validatorFor(module)(args)
 
+/** Keywords that say for all the errors below them what is wrong. */
+const SUMMARIES: ReadonlySet<string> = new Set(['oneOf', 'anyOf', 'propertyNames'])
+
 /** One problem for each thing to mend: the branches of a failed choice say nothing by themselves. */
 function readable(errors: readonly ErrorObject[], schema: Schema): SchemaProblem[] {
-  const choices = errors.filter(({ keyword }) => keyword === 'oneOf' || keyword === 'anyOf')
+  const choices = errors.filter(({ keyword }) => SUMMARIES.has(keyword))
   return errors
     .filter(
       (error) => !choices.some(({ schemaPath }) => error.schemaPath.startsWith(`${schemaPath}/`)),

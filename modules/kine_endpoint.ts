@@ -1,0 +1,209 @@
+import type { Change, Exec } from '../src/core/change.ts'
+import type { FileStat, Observer } from '../src/core/host.ts'
+import { defineModule } from '../src/core/module.ts'
+import { attributeChanges, requireParent } from './ownership.ts'
+import { PATH_FORM } from './paths.ts'
+
+interface Args {
+  readonly address: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+  readonly ca: string
+  readonly certificate: string
+  readonly key: string
+  readonly listen: string
+  readonly max_connections: number
+  readonly path: string
+  readonly unit: string
+}
+
+interface State {
+  readonly stat: FileStat | undefined
+  readonly text: string | undefined
+  readonly process: Process
+}
+
+/** The kine that runs now. */
+type Process =
+  | { readonly kind: 'none' }
+  /** Forked and not yet kine, or started by other means than the file: nothing can be said of it. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'running'; readonly environment: ReadonlyMap<string, string> }
+
+const OWNERSHIP = { mode: 0o644, owner: 'root', group: 'root' } as const
+const TIMEOUT_MS = 60_000
+
+export const kineEndpoint = defineModule<Args, State>({
+  name: 'kine_endpoint',
+  doc: {
+    summary: 'The database that kine uses, and where it listens.',
+    notes: [
+      'It owns an environment file that the unit names (`EnvironmentFile=/etc/twonode/kine.env`); kine reads all its flags from it.',
+      'A kine that runs with another endpoint than the file says would write to the wrong database: it is killed (it keeps no state, and waits for a dead database when asked politely) and started anew.',
+      'The connection to the database is verified (`sslmode=verify-full`) and uses a client certificate. kine has no authentication of its own towards k3s: it listens on loopback.',
+    ].join('\n\n'),
+    source: 'https://github.com/k3s-io/kine/blob/v0.16.4/pkg/app/app.go',
+    examples: [
+      {
+        title: "The leader's own database",
+        args: { address: '127.0.0.1', port: 5432, database: 'kine' },
+      },
+      {
+        title: "The leader's, from the follower",
+        args: { address: '10.77.0.11', port: 5432, database: 'kine' },
+      },
+    ],
+  },
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['address', 'port', 'database'],
+    properties: {
+      address: {
+        type: 'string',
+        pattern: '^[0-9A-Za-z.:-]+$',
+        'x-form': 'an address or a host name',
+        description: 'Where PostgreSQL listens. Its certificate must name it.',
+      },
+      port: { type: 'integer', minimum: 1, maximum: 65_535, description: "PostgreSQL's port." },
+      database: {
+        type: 'string',
+        pattern: '^[a-z_][a-z0-9_]{0,62}$',
+        'x-form': 'a name of lower case letters, digits and _: kine folds others',
+        description: 'Database.',
+      },
+      user: {
+        type: 'string',
+        pattern: '^[a-z_][a-z0-9_]{0,62}$',
+        'x-form': 'a role name of lower case letters, digits and _',
+        default: 'kine',
+        description: 'Role; the common name of the certificate.',
+      },
+      ca: {
+        ...PATH_FORM,
+        default: '/etc/twonode/pki/ca.crt',
+        description: "The authority of PostgreSQL's certificate.",
+      },
+      certificate: {
+        ...PATH_FORM,
+        default: '/etc/twonode/tls/kine.crt',
+        description: 'Client certificate.',
+      },
+      key: { ...PATH_FORM, default: '/etc/twonode/tls/kine.key', description: 'Its key.' },
+      listen: {
+        type: 'string',
+        pattern: '^(127\\.[0-9.]+|localhost|\\[::1\\]):[0-9]+$',
+        'x-form': 'a loopback address with a port: kine has no authentication',
+        default: '127.0.0.1:2379',
+        description: 'Where k3s reaches kine.',
+      },
+      max_connections: {
+        type: 'integer',
+        minimum: 2,
+        default: 40,
+        description:
+          "Most connections to the database. Both hosts' kines use the leader's, which takes 100 by default.",
+      },
+      path: {
+        ...PATH_FORM,
+        default: '/etc/twonode/kine.env',
+        description: 'The environment file.',
+      },
+      unit: {
+        type: 'string',
+        pattern: '\\.service$',
+        'x-form': 'the name of a service unit',
+        default: 'kine.service',
+        description: 'The unit that runs kine.',
+      },
+    },
+  },
+
+  key: ({ path = '/etc/twonode/kine.env' }) => [`file:${path}`],
+
+  async observe(host, { path, unit }) {
+    await requireParent(host, path)
+    const [stat, text, process] = await Promise.all([
+      host.stat(path),
+      host.readFile(path),
+      observeProcess(host, unit),
+    ])
+    return { stat, text, process }
+  },
+
+  refuse: ({ stat }, { path }) =>
+    stat === undefined || stat.kind === 'file'
+      ? undefined
+      : `${path} is no file but a ${stat.kind}`,
+
+  diff({ stat, text, process }, args): readonly Change[] {
+    const { path, unit } = args
+    const wanted = environment(args)
+    const content = fileText(wanted)
+    const file: readonly Change[] =
+      stat !== undefined && text === content
+        ? attributeChanges(path, stat, OWNERSHIP)
+        : [{ kind: 'write', path, content, ...OWNERSHIP, before: text }]
+    return uses(process, wanted) ? file : [...file, ...restart(unit)]
+  },
+
+  result: ({ process }) => ({
+    running: process.kind !== 'none',
+    endpoint:
+      process.kind === 'running' ? (process.environment.get('KINE_ENDPOINT') ?? null) : null,
+  }),
+})
+
+function environment(args: Args): ReadonlyMap<string, string> {
+  const address = args.address.includes(':') ? `[${args.address}]` : args.address
+  const { user, port, database } = args
+  return new Map([
+    ['KINE_ENDPOINT', `postgres://${user}@${address}:${port}/${database}?sslmode=verify-full`],
+    ['KINE_CA_FILE', args.ca],
+    ['KINE_CERT_FILE', args.certificate],
+    ['KINE_KEY_FILE', args.key],
+    ['KINE_LISTEN_ADDRESS', args.listen],
+    ['KINE_METRICS_BIND_ADDRESS', '0'],
+    ['KINE_DATASTORE_MAX_OPEN_CONNECTIONS', String(args.max_connections)],
+  ])
+}
+
+/** The schema's patterns keep quotes, backslashes and line ends out. */
+function fileText(wanted: ReadonlyMap<string, string>): string {
+  const lines = [...wanted].map(([name, value]) => `${name}="${value}"`)
+  return ['# Written by twonode: the database that kine uses.', ...lines, ''].join('\n')
+}
+
+async function observeProcess(host: Observer, unit: string): Promise<Process> {
+  const { mainPid } = await host.batch.unit(unit)
+  if (mainPid === 0) return { kind: 'none' }
+  const text = await host.readFile(`/proc/${mainPid}/environ`)
+  if (text === undefined) return { kind: 'none' }
+  const entries = text.split('\0').map((entry): [string, string] => {
+    const cut = entry.indexOf('=')
+    return [entry.slice(0, cut), entry.slice(cut + 1)]
+  })
+  const found = new Map(entries)
+  return found.has('KINE_ENDPOINT') ? { kind: 'running', environment: found } : { kind: 'unknown' }
+}
+
+function uses(process: Process, wanted: ReadonlyMap<string, string>): boolean {
+  if (process.kind !== 'running') return true
+  return [...wanted].every(([name, value]) => process.environment.get(name) === value)
+}
+
+/** Killed first: asked politely it took 2 s with its database gone (feasibility, finding 2). */
+function restart(unit: string): readonly Exec[] {
+  const diagnose = ['journalctl', '--no-pager', '--output=cat', '--lines=20', '--unit', unit]
+  return [
+    {
+      kind: 'exec',
+      argv: ['systemctl', 'kill', '--signal=SIGKILL', unit],
+      // It may have ended by itself meanwhile.
+      acceptCodes: [0, 1],
+      timeoutMs: TIMEOUT_MS,
+    },
+    { kind: 'exec', argv: ['systemctl', 'restart', unit], diagnose, timeoutMs: TIMEOUT_MS },
+  ]
+}
