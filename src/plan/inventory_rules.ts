@@ -1,0 +1,200 @@
+import { isIP } from 'node:net'
+import type { JsonObject } from '../core/json.ts'
+import type { SecretRef } from '../core/plan.ts'
+import type { VirtualIp, WitnessSettings } from '../core/site.ts'
+import { canonicalAddress, isNetwork, parseEndpoint, sameSubnet } from './addresses.ts'
+import { didYouMean } from './nearest.ts'
+import { parseDuration } from './units.ts'
+import type { Path } from './yaml_file.ts'
+
+/** A site after its schema: types hold, rules not yet. */
+export interface SiteSettings {
+  readonly name: string
+  readonly hosts: readonly HostSettings[]
+  readonly initialLeader?: string
+  readonly controlPlaneEndpoint?: string
+  readonly virtualIp?: VirtualIp
+  readonly gateways: readonly string[]
+  readonly gateway?: string
+  readonly partition: 'availability' | 'consistency'
+  readonly witness?: WitnessSettings
+  readonly liveness: {
+    readonly interval: string
+    readonly failures: number
+    readonly script?: string
+  }
+  readonly replication: { readonly acceptLoss: string; readonly maxSlotWalKeepSize: string }
+  readonly postgres: {
+    readonly version: number
+    readonly port: number
+    readonly database: string
+    readonly dataDirectory?: string
+    readonly settings: Readonly<Record<string, string>>
+  }
+  readonly kine: BinarySettings & { readonly port: number }
+  readonly k3s: BinarySettings & {
+    readonly clusterCidr: string
+    readonly serviceCidr: string
+    readonly config: JsonObject
+  }
+  readonly stateDirectory: string
+}
+
+interface HostSettings {
+  readonly name: string
+  readonly address: string
+  readonly runtime: 'bundled' | 'system'
+  readonly ssh?: {
+    readonly user?: string
+    readonly port?: number
+    readonly identityFile?: string
+    readonly identityAgent?: string
+    readonly proxyJump?: string
+    readonly hostKeys?: readonly string[]
+    readonly sudoPassword?: SecretRef
+    readonly connectTimeout?: string
+  }
+}
+
+interface BinarySettings {
+  readonly version: string
+  readonly path?: string
+  readonly url?: string
+  readonly sha256?: string
+}
+
+type Refuse = (message: string, path: Path, hint?: string) => void
+
+/**
+ * The fence and the promotion are one interval apart; killing kine must fit into it with room for a
+ * late tick.
+ * @unit milliseconds
+ */
+const SHORTEST_INTERVAL_MS = 250
+
+/** Beyond it a dead leader would go unnoticed for minutes. @unit milliseconds */
+const LONGEST_INTERVAL_MS = 60_000
+
+/** The rules of a pair that a schema can't say. */
+export function checkSiteRules(settings: SiteSettings, refuse: Refuse): void {
+  checkHosts(settings, refuse)
+  checkAddresses(settings, refuse)
+  checkVirtualIp(settings, refuse)
+  checkTiming(settings, refuse)
+  checkPartition(settings, refuse)
+  for (const section of ['kine', 'k3s'] as const) checkBinary(settings[section], section, refuse)
+  for (const key of ['clusterCidr', 'serviceCidr'] as const)
+    if (!isNetwork(settings.k3s[key]))
+      refuse(
+        `${settings.k3s[key]} is no network`,
+        ['k3s', key],
+        'Write ADDRESS/PREFIX: "10.42.0.0/16".',
+      )
+}
+
+function checkHosts({ hosts, initialLeader }: SiteSettings, refuse: Refuse): void {
+  if (hosts.length !== 2) refuse(`a site has exactly two hosts, not ${hosts.length}`, ['hosts'])
+  const seen = new Set<string>()
+  hosts.forEach(({ name }, i) => {
+    if (['all', 'leader', 'follower'].includes(name))
+      refuse(`a host can not be called ${name}: plays use the word`, ['hosts', i, 'name'])
+    if (seen.has(name)) refuse(`host ${name} is in this site already`, ['hosts', i, 'name'])
+    seen.add(name)
+  })
+  if (initialLeader !== undefined && !seen.has(initialLeader))
+    refuse(
+      `initialLeader ${initialLeader} is no host of this site`,
+      ['initialLeader'],
+      didYouMean(initialLeader, [...seen]),
+    )
+}
+
+function checkAddresses(settings: SiteSettings, refuse: Refuse): void {
+  const { hosts, gateways, gateway, controlPlaneEndpoint } = settings
+  const seen = new Map<string, string>()
+  hosts.forEach(({ name, address }, i) => {
+    const path = ['hosts', i, 'address']
+    const one = canonicalAddress(address)
+    if (one === undefined) return refuse(`${address} is no IP address`, path)
+    const other = seen.get(one)
+    if (other !== undefined) refuse(`${other} has the address ${address} already`, path)
+    seen.set(one, name)
+  })
+  gateways.forEach((address, i) => {
+    if (isIP(address) === 0) refuse(`${address} is no IP address`, ['gateways', i])
+  })
+  if (gateway !== undefined && isIP(gateway) === 0)
+    refuse(`${gateway} is no IP address`, ['gateway'])
+  if (controlPlaneEndpoint !== undefined && parseEndpoint(controlPlaneEndpoint) === undefined)
+    refuse(
+      `${controlPlaneEndpoint} is no endpoint`,
+      ['controlPlaneEndpoint'],
+      'Write ADDRESS:PORT: "10.0.0.10:6443".',
+    )
+}
+
+function checkVirtualIp({ hosts, virtualIp }: SiteSettings, refuse: Refuse): void {
+  if (virtualIp === undefined) return
+  const { address, prefix } = virtualIp
+  const path = ['virtualIp', 'address']
+  const one = canonicalAddress(address)
+  if (one === undefined) return refuse(`${address} is no IP address`, path)
+  for (const host of hosts) {
+    if (canonicalAddress(host.address) === undefined) continue
+    if (canonicalAddress(host.address) === one)
+      refuse(`the virtual IP is ${host.name}'s own address`, path)
+    else if (!sameSubnet(host.address, address, prefix))
+      refuse(
+        `the virtual IP ${address}/${prefix} is outside the subnet of ${host.name} (${host.address})`,
+        path,
+        'It must be in the subnet of both hosts; check `prefix` too.',
+      )
+  }
+}
+
+function checkTiming({ liveness }: SiteSettings, refuse: Refuse): void {
+  const { interval, failures } = liveness
+  const intervalMs = parseDuration(interval) ?? 0
+  const path = ['liveness', 'interval']
+  if (intervalMs < SHORTEST_INTERVAL_MS || intervalMs > LONGEST_INTERVAL_MS)
+    return refuse(`an interval of ${interval} is outside 250ms to 1m`, path)
+  const { fenceMs, promoteMs } = timingOf({ intervalMs, failures })
+  if (fenceMs >= promoteMs)
+    refuse('the old leader must be fenced before the new one promotes', ['liveness'])
+}
+
+/** When a cut-off leader stops, and when its follower takes over. @unit milliseconds */
+export function timingOf({ intervalMs, failures }: { intervalMs: number; failures: number }): {
+  readonly fenceMs: number
+  readonly promoteMs: number
+} {
+  return { fenceMs: (failures - 1) * intervalMs, promoteMs: failures * intervalMs }
+}
+
+function checkPartition({ partition, witness }: SiteSettings, refuse: Refuse): void {
+  if (partition !== 'consistency') return
+  if (witness === undefined)
+    refuse(
+      'partition: consistency needs a witness',
+      ['partition'],
+      'Add `witness: {kind, target}`.',
+    )
+  else
+    refuse(
+      'partition: consistency can not be used: its witness is not built yet',
+      ['partition'],
+      'Use partition: availability, and read what it costs.',
+    )
+}
+
+function checkBinary(settings: BinarySettings, section: string, refuse: Refuse): void {
+  const { path, url, sha256 } = settings
+  if (path !== undefined && url !== undefined)
+    refuse(`${section} has both path and url`, [section, 'url'], 'Give one of them.')
+  if (url !== undefined && sha256 === undefined)
+    refuse(
+      `${section}.url needs sha256`,
+      [section, 'url'],
+      'Add the checksum of what the URL gives.',
+    )
+}

@@ -1,0 +1,294 @@
+import type { JsonObject } from '../core/json.ts'
+import type { Schema } from '../core/module.ts'
+
+/**
+ * The inventory's shape. `docs/inventory.md` is printed from it, so every key has a description.
+ * Beyond JSON Schema: `x-unit: duration | size` (text with a unit) and `x-secret: true`.
+ */
+
+const NAME = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+const NAME_HINT = 'Lower-case letters, digits and dashes, at most 63, as in a host name.'
+
+const port = (preset: number, description: string): Schema => ({
+  type: 'integer',
+  minimum: 1,
+  maximum: 65_535,
+  default: preset,
+  description,
+})
+
+const duration = (description: string, preset?: string): Schema => ({
+  type: 'string',
+  'x-unit': 'duration',
+  description,
+  ...(preset === undefined ? {} : { default: preset }),
+})
+
+const object = (
+  description: string,
+  properties: JsonObject,
+  required: readonly string[] = [],
+): Schema => ({ type: 'object', additionalProperties: false, description, properties, required })
+
+/** Variables are free-form data. */
+const vars: Schema = {
+  type: 'object',
+  description: 'Variables: `{{vars.NAME}}` in playbooks. Values may be `!secret`.',
+}
+
+const ssh = object('How to reach the host by SSH. `~/.ssh/config` fills in what is not given.', {
+  user: { type: 'string', minLength: 1, description: 'Login name. Not root: sudo is used.' },
+  port: { type: 'integer', minimum: 1, maximum: 65_535, description: 'Port of sshd.' },
+  identityFile: {
+    type: 'string',
+    minLength: 1,
+    description: 'Private key; relative to the inventory, or starting with `~/`.',
+  },
+  identityAgent: { type: 'string', description: 'Socket of ssh-agent, or `none`.' },
+  proxyJump: { type: 'string', description: 'Hosts to go through: `user@host:port`, by commas.' },
+  hostKeys: {
+    type: 'array',
+    items: {
+      type: 'string',
+      pattern: '^(ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]+',
+      'x-pattern-hint': 'Write the type and the key, as in known_hosts: "ssh-ed25519 AAAA…".',
+    },
+    description: 'Pinned host keys: only these are accepted, whatever known_hosts says.',
+  },
+  sudoPassword: {
+    type: 'string',
+    'x-secret': true,
+    description: 'Password for sudo. Sent on standard input, never as an argument.',
+  },
+  connectTimeout: duration('Bound of connecting and logging in.', '10s'),
+})
+
+const host = object(
+  'One of the two hosts of a site.',
+  {
+    name: {
+      type: 'string',
+      pattern: NAME,
+      'x-pattern-hint': NAME_HINT,
+      description: 'Unique in the inventory.',
+    },
+    address: {
+      type: 'string',
+      description: 'IP address on which the two hosts reach each other, and SSH reaches them.',
+    },
+    ssh,
+    runtime: {
+      type: 'string',
+      enum: ['bundled', 'system'],
+      default: 'bundled',
+      description: '`bundled` brings its own Node.js; `system` uses that of the host, 22 or newer.',
+    },
+    vars,
+  },
+  ['name', 'address'],
+)
+
+/** `path` or `url`: the binary of kine and of k3s. */
+const binary = (version: string, what: string): JsonObject => ({
+  version: {
+    type: 'string',
+    default: version,
+    description: `Version of ${what}, for people and for \`status\`.`,
+  },
+  path: { type: 'string', minLength: 1, description: 'Binary beside the inventory; sent by SSH.' },
+  url: {
+    type: 'string',
+    pattern: '^https?://.+',
+    'x-pattern-hint': 'Write an http or https URL.',
+    description: 'Fetched by the hosts themselves; needs `sha256`.',
+  },
+  sha256: {
+    type: 'string',
+    pattern: '^[0-9a-f]{64}$',
+    'x-pattern-hint': '64 lower-case hexadecimal digits, as sha256sum prints them.',
+    description: 'Checksum of the binary. For `path` it is computed when it is not given.',
+  },
+})
+
+const network = (preset: string, description: string): Schema => ({
+  type: 'string',
+  default: preset,
+  description,
+})
+
+const liveness = object('How a dead peer is told from a slow one.', {
+  interval: duration('Time between two rounds of probes. 100ms to 1m.', '1s'),
+  failures: {
+    type: 'integer',
+    minimum: 2,
+    maximum: 20,
+    default: 4,
+    description:
+      'Rounds failed in a row until the peer is gone: promote time = failures × interval, fence time = (failures − 1) × interval.',
+  },
+  script: { type: 'string', description: 'A further probe on the host: exit 0 means alive.' },
+})
+
+const replication = object('Bounds of logical replication.', {
+  acceptLoss: {
+    type: 'string',
+    'x-unit': 'size',
+    default: '0B',
+    description: 'Lag that a promotion may lose under `partition: availability`.',
+  },
+  maxSlotWalKeepSize: {
+    type: 'string',
+    'x-unit': 'size',
+    default: '4GB',
+    description: 'WAL that a dead follower may keep on the leader before its slot is given up.',
+  },
+})
+
+const postgres = object('PostgreSQL under kine.', {
+  version: {
+    type: 'integer',
+    minimum: 15,
+    maximum: 18,
+    default: 15,
+    description: 'Major version.',
+  },
+  port: port(5432, "Port, on the host's address."),
+  database: {
+    type: 'string',
+    pattern: '^[a-z_][a-z0-9_]{0,62}$',
+    default: 'kine',
+    description: 'Database of kine.',
+  },
+  dataDirectory: {
+    type: 'string',
+    pattern: '^/.+',
+    'x-pattern-hint': 'An absolute path.',
+    description: 'Default: where Debian puts the cluster, `/var/lib/postgresql/VERSION/main`.',
+  },
+  settings: {
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    default: {},
+    description: 'Further settings of postgresql.conf, as text: `shared_buffers: "256MB"`.',
+  },
+})
+
+const witness = object(
+  'Third party that guards the term (partition: consistency).',
+  {
+    kind: { type: 'string', enum: ['http', 'file', 'script'], description: 'What it is.' },
+    target: { type: 'string', minLength: 1, description: 'URL, path or command.' },
+  },
+  ['kind', 'target'],
+)
+
+const kine: Schema = object('kine, between k3s and PostgreSQL.', {
+  ...binary('v0.16.4', 'kine'),
+  port: port(2379, 'Port on loopback.'),
+})
+
+const k3s: Schema = object('Kubernetes.', {
+  ...binary('v1.34.1+k3s1', 'k3s'),
+  clusterCidr: network('10.42.0.0/16', 'Network of the pods.'),
+  serviceCidr: network('10.43.0.0/16', 'Network of the services.'),
+  config: {
+    type: 'object',
+    default: {},
+    description: "Further keys of k3s' config file, the same on both hosts.",
+  },
+})
+
+/** Every key of a site; each may stand under `defaults` too. */
+export const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
+  hosts: { type: 'array', items: host, description: 'The two hosts of the site.' },
+  initialLeader: {
+    type: 'string',
+    description: 'Leads when neither host has a hostMeta yet. Default: the first host.',
+  },
+  controlPlaneEndpoint: {
+    type: 'string',
+    description:
+      "ADDRESS:PORT of the Kubernetes API. Default: the virtual IP, or the first leader's address, and 6443.",
+  },
+  virtualIp: object(
+    'Address that moves with the leader.',
+    {
+      address: { type: 'string', description: "In the subnet of the hosts, and neither's." },
+      prefix: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 128,
+        default: 24,
+        description: "Length of the subnet's prefix.",
+      },
+      interface: { type: 'string', minLength: 1, description: 'Network interface, as `eth0`.' },
+    },
+    ['address', 'interface'],
+  ),
+  gateways: {
+    type: 'array',
+    items: { type: 'string' },
+    default: [],
+    description: 'Addresses that tell "I am cut off" from "my peer is gone".',
+  },
+  gateway: { type: 'string', description: 'One gateway: short for `gateways` with one entry.' },
+  partition: {
+    type: 'string',
+    enum: ['availability', 'consistency'],
+    default: 'availability',
+    description: 'What a cut between the hosts costs: possibly a salvage, or a stand-still.',
+  },
+  witness,
+  liveness,
+  replication,
+  postgres,
+  kine,
+  k3s,
+  stateDirectory: {
+    type: 'string',
+    pattern: '^/[^ ]+[^/ ]$',
+    'x-pattern-hint': 'An absolute path without a slash at its end.',
+    default: '/var/lib/twonode',
+    description: 'Folder of hostMeta, sentinels and journal on the hosts.',
+  },
+  vars,
+}
+
+const name: Schema = {
+  type: 'string',
+  pattern: NAME,
+  'x-pattern-hint': NAME_HINT,
+  description: 'Name of the site.',
+}
+
+/** A site whose settings are merged from `defaults` and its own. */
+export const SITE_SCHEMA: Schema = object('One pair of hosts.', SITE_PROPERTIES, ['hosts'])
+
+/** The inventory of one site: its keys stand at the top level. */
+export const ONE_SITE_SCHEMA: Schema = object(
+  'An inventory of one site.',
+  { name, ...SITE_PROPERTIES },
+  ['name', 'hosts'],
+)
+
+/** Names of sites in a `sites` map follow the same form. */
+export const SITE_NAME_PATTERN = NAME
+
+/** The inventory of several sites: the two keys at its top level. */
+export const MANY_SITES_SCHEMA: Schema = object(
+  'An inventory of several sites.',
+  {
+    sites: { type: 'object', description: 'Sites by name.' },
+    defaults: {
+      type: 'object',
+      description: 'Settings for every site; any key of a site but hosts.',
+    },
+  },
+  ['sites'],
+)
+
+/** Every key that an inventory may have, in either form: what `docs/inventory.md` is printed from. */
+export const INVENTORY_SCHEMA: Schema = object('An inventory: one site, or several.', {
+  ...(ONE_SITE_SCHEMA['properties'] as JsonObject),
+  ...(MANY_SITES_SCHEMA['properties'] as JsonObject),
+})

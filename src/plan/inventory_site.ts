@@ -1,0 +1,92 @@
+import type { Place } from '../core/place.ts'
+import type { ArtifactSetting, Endpoint, Site } from '../core/site.ts'
+import { parseEndpoint } from './addresses.ts'
+import type { InventoryHost } from './inventory.ts'
+import type { SiteSettings } from './inventory_rules.ts'
+import { resolvePath } from './paths.ts'
+import { parseDuration, parseSize } from './units.ts'
+import type { Path } from './yaml_file.ts'
+
+/** Port of the Kubernetes API where the inventory names none. */
+const API_PORT = 6443
+
+/** A host of a site whose rules hold, as ssh sees it. */
+export function toHost(
+  settings: SiteSettings,
+  index: number,
+  locate: (path: Path) => Place,
+): InventoryHost {
+  const {
+    name,
+    address,
+    runtime,
+    ssh = {},
+  } = settings.hosts[index] as SiteSettings['hosts'][number]
+  const { connectTimeout = '10s', hostKeys = [], ...rest } = ssh
+  const connectTimeoutMs = parseDuration(connectTimeout) ?? 0
+  return {
+    name,
+    address,
+    runtime,
+    ssh: { ...rest, hostKeys, connectTimeoutMs },
+    place: locate(['hosts', index]),
+  }
+}
+
+/** A site whose rules hold, in the units that everything behind the inventory uses. */
+export function toSite(settings: SiteSettings, file: string): Site {
+  const { name, liveness, replication, postgres, kine, k3s, hosts } = settings
+  const [first, second] = hosts.map((host) => ({ name: host.name, address: host.address }))
+  const gateways = [
+    ...settings.gateways,
+    ...(settings.gateway === undefined ? [] : [settings.gateway]),
+  ]
+  return {
+    name,
+    hosts: [first, second] as unknown as Site['hosts'],
+    initialLeader: settings.initialLeader ?? first?.name ?? '',
+    controlPlaneEndpoint: endpointOf(settings),
+    virtualIp: settings.virtualIp ?? null,
+    gateways: [...new Set(gateways)],
+    partition: settings.partition,
+    witness: settings.witness ?? null,
+    liveness: {
+      intervalMs: parseDuration(liveness.interval) ?? 0,
+      failures: liveness.failures,
+      script: liveness.script ?? null,
+    },
+    replication: {
+      acceptLossBytes: parseSize(replication.acceptLoss) ?? 0,
+      maxSlotWalKeepMb: Math.round((parseSize(replication.maxSlotWalKeepSize) ?? 0) / 1024 ** 2),
+    },
+    postgres: {
+      ...postgres,
+      dataDirectory: postgres.dataDirectory ?? `/var/lib/postgresql/${postgres.version}/main`,
+    },
+    kine: { version: kine.version, port: kine.port, binary: binaryOf(kine, file) },
+    k3s: {
+      version: k3s.version,
+      binary: binaryOf(k3s, file),
+      clusterCidr: k3s.clusterCidr,
+      serviceCidr: k3s.serviceCidr,
+      config: k3s.config,
+    },
+    stateDirectory: settings.stateDirectory,
+  }
+}
+
+function endpointOf(settings: SiteSettings): Endpoint {
+  const { controlPlaneEndpoint, virtualIp, hosts, initialLeader } = settings
+  if (controlPlaneEndpoint !== undefined)
+    return parseEndpoint(controlPlaneEndpoint) ?? { address: '', port: 0 }
+  const leader = hosts.find((host) => host.name === initialLeader) ?? hosts[0]
+  return { address: virtualIp?.address ?? leader?.address ?? '', port: API_PORT }
+}
+
+function binaryOf({ path, url, sha256 }: ArtifactSetting, file: string): ArtifactSetting {
+  return {
+    ...(path === undefined ? {} : { path: resolvePath(file, path) }),
+    ...(url === undefined ? {} : { url }),
+    ...(sha256 === undefined ? {} : { sha256 }),
+  }
+}
