@@ -131,3 +131,19 @@ async function recordDigest(file: string): Promise<void> {
 async function artefact(path: string, version: string): Promise<Artefact> {
   return { path, version, sha256: await readFile(`${path}.sha256`, 'utf8') }
 }
+
+/** lab/delay, which holds packets back; a second to build. */
+export async function delayProgram(): Promise<string> {
+  const sources = join(repositoryRoot(), 'lab/delay')
+  const source = await readFile(join(sources, 'main.go'), 'utf8')
+  const path = join(cacheRoot(), 'artefacts', `delay-${recipeHash({ source })}`)
+  const entry = await cacheEntry(path, async (directory) => {
+    const output = join(directory, 'lab-delay')
+    await must(['go', 'build', '-ldflags', '-s -w', '-o', output, '.'], {
+      cwd: sources,
+      env: BUILD_ENVIRONMENT,
+      timeoutMs: 300_000,
+    })
+  })
+  return join(entry, 'lab-delay')
+}

@@ -61,8 +61,7 @@ export async function baseImage(python: boolean): Promise<BaseImage> {
 /** Removes what each host must have of its own, and what the build machine's settings left. */
 async function strip(root: string): Promise<void> {
   const ssh = join(root, 'etc/ssh')
-  for (const name of await readdir(ssh))
-    if (name.startsWith('ssh_host_')) await rm(join(ssh, name))
+  for (const name of await readdir(ssh)) if (name.startsWith('ssh_host_')) await rm(join(ssh, name))
   for (const path of ['etc/hostname', 'etc/resolv.conf', 'etc/machine-id'])
     await rm(join(root, path), { force: true })
   // Empty, not missing: a resolver that nobody answers makes sudo wait 10 s a call.

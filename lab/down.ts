@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { run } from './command.ts'
 import { unmountBelow } from './disks.ts'
 import { cutPower } from './hosts.ts'
-import { stopDelays } from './faults.ts'
 import { LabError } from './lab_error.ts'
 import { leftovers, NSPAWN_DIRECTORIES } from './leftovers.ts'
 import { HOST_NAMES, type LabObjects } from './names.ts'
@@ -16,7 +15,6 @@ import { labDirectory } from './state.ts'
 export async function removeLab(objects: LabObjects): Promise<void> {
   for (const host of HOST_NAMES) await cutPower(objects.hosts[host])
   await killUntilGone('the repository server', () => processesWith(serverMark(objects)))
-  await stopDelays(objects)
   for (const host of HOST_NAMES) await removeCgroups(objects.hosts[host])
   await unmountBelow(labDirectory(objects.name))
   await runAll(networkDown(objects, await networkFacts()))

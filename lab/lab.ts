@@ -127,7 +127,6 @@ export class Lab {
       )
       await this.#step('network', async () => {
         await runAll(networkUp(this.#objects, this.addresses, await networkFacts()))
-        await applyFaults(this.#objects, state)
         const log = join(this.directory, 'repository.log')
         await serveRepository(this.#objects, this.addresses, { repository, log })
       })
@@ -149,7 +148,6 @@ export class Lab {
         const state = { ...withReset(await this.#state(), to), cuts: [], delays: {} }
         await Promise.all(this.#each((host) => hosts.cutPower(host)))
         await this.#swapDisks(state)
-        await applyFaults(this.#objects, state)
         await this.#boot(state)
         await pruneGenerations(state)
       }),
@@ -209,6 +207,7 @@ export class Lab {
       timed(this.#progress, `power on ${host}`, async () => {
         const state = await this.#state()
         await this.#start(state, host)
+        await applyFaults(this.#objects, state)
         await hosts.hostReady(this.#objects.hosts[host], this.addresses.hosts[host])
       }),
     )
@@ -235,7 +234,9 @@ export class Lab {
     host: HostName,
     { from = 'all', oneWay = false }: { from?: Cut['from']; oneWay?: boolean } = {},
   ): Promise<void> {
-    const others = (await this.#state()).cuts.filter((cut) => cut.host !== host || cut.from !== from)
+    const others = (await this.#state()).cuts.filter(
+      (cut) => cut.host !== host || cut.from !== from,
+    )
     await this.#setFaults({ cuts: [...others, { host, from, oneWay }] })
   }
 
@@ -244,7 +245,7 @@ export class Lab {
     await this.#setFaults({ cuts: [], delays: {} })
   }
 
-  /** What the host sends arrives this much later, so a round trip to it grows by as much; 0 ends it. */
+  /** What is sent to the host arrives this much later: a round trip to it grows by that. 0 ends it. */
   async delay(host: HostName, milliseconds: number): Promise<void> {
     const { [host]: _, ...others } = (await this.#state()).delays
     await this.#setFaults({
@@ -271,6 +272,7 @@ export class Lab {
   async #boot(state: LabState): Promise<void> {
     await this.#step('boot', async () => {
       await Promise.all(HOST_NAMES.map((host) => this.#start(state, host)))
+      await applyFaults(this.#objects, state)
       await Promise.all(
         this.#each((host) => hosts.hostReady(host, this.addresses.hosts[host.host])),
       )
@@ -298,11 +300,9 @@ export class Lab {
   async #state(): Promise<LabState> {
     const state = await readState(this.name)
     if (state && existsSync(join(this.directory, 'identity', 'complete'))) return state
-    throw new LabError(
-      `lab '${this.name}' is not up`,
-      `npm run lab -- up --name ${this.name}`,
-      { exitCode: 2 },
-    )
+    throw new LabError(`lab '${this.name}' is not up`, `npm run lab -- up --name ${this.name}`, {
+      exitCode: 2,
+    })
   }
 
   #step<T>(what: string, work: () => Promise<T>): Promise<T> {

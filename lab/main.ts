@@ -69,8 +69,9 @@ command('down', 'remove the lab from this machine; caches stay')
       await removeByName(lab, progressOnStderr())
   })
 
-command('snapshot <snapshot>', 'keep both hosts as they are now, under this name')
-  .action(async (snapshot: string, options) => (await existing(options)).snapshot(snapshot))
+command('snapshot <snapshot>', 'keep both hosts as they are now, under this name').action(
+  async (snapshot: string, options) => (await existing(options)).snapshot(snapshot),
+)
 
 command('reset', 'both hosts anew: bare, or as in a snapshot')
   .option('--to <snapshot>', 'the snapshot')
@@ -100,7 +101,9 @@ command('exec <host> <argv...>', 'run a command as root inside a host')
   .passThroughOptions()
   .action(async (host: string, argv: string[], options: { name: string }) => {
     const command = argv[0] === '--' ? argv.slice(1) : argv
-    const ended = await (await existing(options)).exec(parseHost(host), command, {
+    const ended = await (
+      await existing(options)
+    ).exec(parseHost(host), command, {
       timeoutMs: 600_000,
     })
     process.stdout.write(ended.stdout)
@@ -134,7 +137,7 @@ command('heal', 'end all cuts and delays').action(async (options) =>
   (await existing(options)).heal(),
 )
 
-command('delay <host> <ms>', 'what the host sends arrives that much later; 0 ends it').action(
+command('delay <host> <ms>', 'a round trip to the host takes that much longer; 0 ends it').action(
   async (host: string, ms: string, options) =>
     (await existing(options)).delay(parseHost(host), parseMilliseconds(ms)),
 )

@@ -11,7 +11,7 @@ export interface Cut {
   readonly oneWay: boolean
 }
 
-/** Milliseconds that what a host sends arrives later: a round trip to it grows by that. */
+/** Milliseconds that what is sent to a host arrives later: a round trip to it grows by that. */
 export type Delays = Readonly<Partial<Record<HostName, number>>>
 
 /** What the machine has at the moment. */
@@ -75,24 +75,15 @@ export function networkDown(objects: LabObjects, facts: NetworkFacts): Command[]
   return commands
 }
 
-/** Queue numbers are the machine's: each host of each lab has its own. */
-export function queueNumber(index: number, host: HostName): number {
-  return 7_700 + index * 2 + HOST_NAMES.indexOf(host)
-}
-
 /**
- * The lab's faults as one nft script that replaces all of its rules at once. They stand on the
+ * The lab's cuts as one nft script that replaces all of its rules at once. They stand on the
  * bridge, outside the hosts: root on a host neither sees nor removes them.
  */
-export function faultRules(
-  objects: LabObjects,
-  index: number,
-  faults: { cuts: readonly Cut[]; delays: Delays },
-): string {
+export function cutRules(objects: LabObjects, cuts: readonly Cut[]): string {
   const table = `bridge ${objects.nftTable}`
   const head = `add table ${table}\ndelete table ${table}\n`
   const chains = { forward: [] as string[], input: [] as string[], output: [] as string[] }
-  for (const cut of faults.cuts) {
+  for (const cut of cuts) {
     const mine = objects.hosts[cut.host].link
     const peers = objects.hosts[peerOf(cut.host)].link
     if (cut.from !== 'gateway') {
@@ -104,11 +95,7 @@ export function faultRules(
       if (!cut.oneWay) chains.output.push(`oifname ${mine} drop`)
     }
   }
-  const delayed = HOST_NAMES.filter((host) => faults.delays[host] !== undefined).map(
-    // bypass: packets pass undelayed if the delaying process is gone, instead of vanishing.
-    (host) => `iifname ${objects.hosts[host].link} queue num ${queueNumber(index, host)} bypass`,
-  )
-  const all = Object.entries({ prerouting: delayed, ...chains }).filter(([, rules]) => rules.length)
+  const all = Object.entries(chains).filter(([, rules]) => rules.length)
   if (all.length === 0) return head
   const body = all.map(
     ([hook, rules]) =>

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { HostObjects } from './names.ts'
 import { until } from './wait.ts'
 
@@ -16,11 +16,14 @@ export function processesOf(host: HostObjects): number[] {
   return [...new Set([...inNamespace(host), ...processesWith(host.machine)])]
 }
 
+/** What the lab leaves running on the machine itself, beside systemd-nspawn. */
+const OUR_PROGRAMS = ['supervise.mjs', 'serve.mjs', 'lab-delay']
+
 /** Processes whose arguments hold `mark`, as one whole argument or as `--machine=mark`. */
 export function processesWith(mark: string): number[] {
   return allPids().filter((pid) => {
     const args = readProc(pid, 'cmdline').split('\0')
-    const ours = args.some((arg) => arg.endsWith('/supervise.mjs') || arg.endsWith('/serve.mjs'))
+    const ours = args.some((arg) => OUR_PROGRAMS.includes(basename(arg)))
     return args.includes(`--machine=${mark}`) || (ours && args.includes(mark))
   })
 }

@@ -90,10 +90,7 @@ async function freeIndex(name: string): Promise<number> {
 export const DEFAULT_LAB = 'lab'
 
 /** The lowest N from 1 that no lab has and in whose 10.77.N.0/24 this machine has no address. */
-export function firstFreeIndex(
-  taken: ReadonlySet<number>,
-  addresses: readonly string[],
-): number {
+export function firstFreeIndex(taken: ReadonlySet<number>, addresses: readonly string[]): number {
   for (let index = 1; index < 255; index++) {
     if (taken.has(index)) continue
     if (!addresses.some((address) => address.startsWith(`10.77.${index}.`))) return index

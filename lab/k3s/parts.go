@@ -39,7 +39,6 @@ func (s *server) apiServerArgs() map[string]string {
 	issuer := "https://kubernetes.default.svc." + s.given.text("cluster-domain", "cluster.local")
 	return map[string]string{
 		"advertise-address":                  s.address,
-		"advertise-port":                     s.given.text("advertise-port", s.port),
 		"allow-privileged":                   "true",
 		"anonymous-auth":                     "false",
 		"api-audiences":                      issuer + ",k3s",

@@ -205,6 +205,8 @@ func (s *server) run() error {
 		command := exec.Command("/proc/self/exe", commandLine(args, extra)...)
 		command.Args[0] = name
 		command.Stdout, command.Stderr = os.Stdout, os.Stderr
+		// The API server would tell systemd by itself that it is ready, before it is.
+		command.Env = append(os.Environ(), "NOTIFY_SOCKET=")
 		command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := command.Start(); err != nil {
 			return err

@@ -1,0 +1,3 @@
+module twonode.lab/delay
+
+go 1.24
