@@ -1,0 +1,107 @@
+import { describeChange } from '../../src/core/change.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { reveal, Secret } from '../../src/core/secret.ts'
+import { expect, test } from 'vitest'
+import { registry } from '../../modules/index.ts'
+import { validatorFor } from '../../modules/validators.ts'
+import { applyAll, type Bench, converge, plan, step } from './postgres_bench.ts'
+
+export interface LawCase {
+  readonly title: string
+  readonly args: JsonObject
+  /** Args of the opposite: what takes it away again. */
+  readonly opposite: JsonObject
+}
+
+/** The laws that every module obeys, tried on a real PostgreSQL. Each case begins as `opposite`. */
+export function postgresLaws(name: string, bench: () => Bench, cases: readonly LawCase[]): void {
+  test.each(cases)(
+    '$title: check predicts apply, and the second run is empty',
+    async ({ args, opposite }) => {
+      const { host } = bench()
+      await converge(host, name, opposite)
+      const predicted = (await plan(host, step(name, args))).map(describeChange)
+      expect(predicted).not.toEqual([])
+      expect(await converge(host, name, args)).toEqual(predicted)
+      expect(await converge(host, name, args)).toEqual([])
+    },
+  )
+
+  test.each(cases)(
+    '$title: away and back is as if it had never been',
+    async ({ args, opposite }) => {
+      const { host } = bench()
+      await converge(host, name, opposite)
+      const task = step(name, opposite)
+      const before = await task.module.observe(host, task.args)
+      await converge(host, name, args)
+      await converge(host, name, opposite)
+      expect(comparable(await task.module.observe(host, task.args))).toEqual(comparable(before))
+    },
+  )
+
+  test.each(cases)(
+    '$title: cut after any change, the next run ends where it should',
+    async ({ args, opposite }) => {
+      const { host } = bench()
+      for (const [from, to] of [
+        [opposite, args],
+        [args, opposite],
+      ] as const) {
+        await converge(host, name, from)
+        const whole = await plan(host, step(name, to))
+        for (let cut = 0; cut < whole.length; cut += 1) {
+          await converge(host, name, from)
+          const changes = await plan(host, step(name, to))
+          await applyAll(host, changes.slice(0, cut))
+          await converge(host, name, to)
+          expect(await converge(host, name, to)).toEqual([])
+        }
+      }
+    },
+  )
+
+  test.each(cases)('$title: no secret is in what people see', async ({ args, opposite }) => {
+    const { host } = bench()
+    await converge(host, name, opposite)
+    const shown = (await plan(host, step(name, args))).map(describeChange).join('\n')
+    for (const value of Object.values(args as Record<string, unknown>))
+      if (value instanceof Secret) expect(shown).not.toContain(reveal(value))
+  })
+
+  contractOf(name)
+}
+
+/** What needs no server: examples fit the schema, strangers are refused, every argument is described. */
+export function contractOf(name: string): void {
+  test(`every documented example of ${name} fits its schema`, () => {
+    for (const { args } of registry.get(name)?.doc.examples ?? [])
+      expect(validatorFor(name)(structuredClone(args))).toEqual([])
+  })
+
+  test(`an unknown argument of ${name} is refused with the nearest name`, () => {
+    const example = structuredClone(registry.get(name)?.doc.examples[0]?.args ?? {})
+    const problems = validatorFor(name)({ ...example, databasse: 'x' })
+    expect(problems).toMatchObject([{ path: ['databasse'], unknownKey: true }])
+  })
+
+  test(`every argument of ${name} is described`, () => {
+    const properties = (registry.get(name)?.schema['properties'] ?? {}) as Record<
+      string,
+      JsonObject
+    >
+    const silent = Object.entries(properties).filter(
+      ([, schema]) => schema['description'] === undefined,
+    )
+    expect(silent).toEqual([])
+  })
+}
+
+/** Times of loading and process ids differ from look to look. */
+function comparable(state: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(state, (key, value: unknown) =>
+      ['loadedAt', 'retainedBytes', 'activePid'].includes(key) ? undefined : value,
+    ),
+  )
+}
