@@ -1,47 +1,52 @@
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { Readable, type Writable } from 'node:stream'
+import { access, open } from 'node:fs/promises'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { createTarDecoder } from 'modern-tar'
+import { unpackTar } from 'modern-tar/fs'
+import { isAbsent } from './filesystem_error.ts'
 
 /** How gzip files begin. @source https://www.rfc-editor.org/rfc/rfc1952 */
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b])
 
-export interface Extraction {
-  readonly to: Writable
-  readonly signal: AbortSignal
-}
+/** The member's name in the directory that it is unpacked to. */
+const UNPACKED = 'member'
 
-/** Writes one file of a tar or tar.gz archive; false if there is none of that name. */
-export async function extractMember(
+/**
+ * Unpacks one file of a tar or tar.gz archive into an empty directory, under a name of ours: names and
+ * links in the archive lead nowhere. Undefined if there is no such file in it.
+ */
+export async function unpackMember(
   archive: string,
   member: string,
-  { to, signal }: Extraction,
-): Promise<boolean> {
-  const bytes = createReadStream(archive, { highWaterMark: 256 * 1024 })
-  const tar = (await isGzip(archive)) ? bytes.pipe(createGunzip()) : bytes
-  bytes.on('error', (error) => tar.destroy(error))
-  const entries = Readable.toWeb(tar).pipeThrough(createTarDecoder({ strict: true }))
-  try {
-    for await (const { header, body } of entries) {
-      if (header.type !== 'file' || bare(header.name) !== bare(member)) {
-        await body.cancel()
-        continue
-      }
-      await pipeline(Readable.fromWeb(body), to, { signal })
-      return true
-    }
-    return false
-  } finally {
-    to.destroy()
-    bytes.destroy()
-  }
+  { directory, signal }: { readonly directory: string; readonly signal: AbortSignal },
+): Promise<string | undefined> {
+  const unpack = unpackTar(directory, {
+    strict: true,
+    filter: ({ type, name }) => type === 'file' && bare(name) === bare(member),
+    map: (header) => ({ ...header, name: UNPACKED }),
+    fmode: 0o600,
+  })
+  const bytes = createReadStream(archive)
+  if (await isGzip(archive)) await pipeline(bytes, createGunzip(), unpack, { signal })
+  else await pipeline(bytes, unpack, { signal })
+  const path = join(directory, UNPACKED)
+  return (await exists(path)) ? path : undefined
 }
 
 /** Archives made in a directory name their members `./bin/x`. */
 function bare(name: string): string {
   return name.replace(/^(\.?\/)+/, '')
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    if (isAbsent(error)) return false
+    throw error
+  }
 }
 
 async function isGzip(path: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { pipeline } from 'node:stream/promises'
 import pRetry, { AbortError } from 'p-retry'
-import { isAbsent, systemCode } from './filesystem_error.ts'
+import { isAbsent, isFilesystemError } from './filesystem_error.ts'
 
 /** @unit tries after the first, each going on where the last one broke */
 const RETRIES = 4
@@ -29,7 +29,7 @@ export async function download(url: string, part: string, signal: AbortSignal): 
     retries: RETRIES,
     minTimeout: PAUSE_MS,
     signal,
-    shouldRetry: ({ error }) => systemCode(error) !== 'ENOSPC',
+    shouldRetry: ({ error }) => !isFilesystemError(error),
   })
 }
 

@@ -25,6 +25,11 @@ export function systemCode(error: unknown): string | undefined {
     : undefined
 }
 
+/** True for what a file system says, false for networks, compressors and all else. */
+export function isFilesystemError(error: unknown): boolean {
+  return Object.hasOwn(WORDS, systemCode(error) ?? '')
+}
+
 /** True for "there is no such file", wherever on the path it ends. */
 export function isAbsent(error: unknown): boolean {
   const code = systemCode(error)

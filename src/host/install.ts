@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
+import { mkdir, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { TwonodeError } from '../core/errors.ts'
 import type { InstallRequest } from '../core/host.ts'
-import { extractMember } from './archive.ts'
+import { unpackMember } from './archive.ts'
 import { download } from './download.ts'
-import { filesystemError, inWords, systemCode } from './filesystem_error.ts'
+import { filesystemError, inWords, isFilesystemError } from './filesystem_error.ts'
 import {
   moveIntoPlace,
   refuseToReplace,
@@ -49,7 +49,7 @@ export async function installArtifact(
 
 /** Only a download is worth going on with: the other sources are near. */
 function isResumable({ source }: InstallRequest, error: unknown): boolean {
-  return source.kind === 'url' && !(error instanceof WrongContent) && systemCode(error) !== 'ENOSPC'
+  return source.kind === 'url' && !(error instanceof WrongContent) && !isFilesystemError(error)
 }
 
 async function fetchPart(
@@ -102,16 +102,14 @@ async function publishMember(
   { path, member, signal }: { path: string; member: string; signal: AbortSignal },
   owned: Ownership,
 ): Promise<void> {
-  const temporary = temporaryBeside(path)
+  const directory = temporaryBeside(path)
+  await mkdir(directory, { mode: 0o700 })
   try {
-    const found = await extractMember(part, member, {
-      to: createWriteStream(temporary, { flags: 'wx', mode: 0o600 }),
-      signal,
-    })
-    if (!found) throw new WrongContent(`the archive has no file ${member}`)
-    await publish(temporary, path, owned)
+    const unpacked = await unpackMember(part, member, { directory, signal })
+    if (unpacked === undefined) throw new WrongContent(`the archive has no file ${member}`)
+    await publish(unpacked, path, owned)
   } finally {
-    await rm(temporary, { force: true })
+    await rm(directory, { recursive: true, force: true })
   }
 }
 
@@ -124,7 +122,13 @@ function explain(request: InstallRequest, error: unknown, signal: AbortSignal): 
       `${what} did not arrive within ${request.timeoutMs / 1000} s`,
     )
   const reason = error instanceof Error ? error.message : String(error)
-  if (error instanceof WrongContent || systemCode(error) === undefined)
+  const { source } = request
+  const isSource =
+    source.kind === 'path' &&
+    error instanceof Error &&
+    'path' in error &&
+    error.path === source.path
+  if (!isFilesystemError(error) || isSource)
     return new TwonodeError('E_DOWNLOAD', `${what}: ${reason}`, { cause: error })
   return filesystemError('install', request.path, error)
 }

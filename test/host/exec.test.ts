@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import fc from 'fast-check'
+import { array, assert, asyncProperty, constantFrom, oneof, string } from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NotYet, TwonodeError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
@@ -43,9 +43,9 @@ test('an exit code other than 0 is data, with both outputs', async () => {
 })
 
 test('words reach the command as they are, whatever is in them (fuzzed)', async () => {
-  const word = fc.oneof(
-    fc.string({ unit: 'binary' }).filter((text) => !text.includes('\0') && text.isWellFormed()),
-    fc.constantFrom(
+  const word = oneof(
+    string({ unit: 'binary' }).filter((text) => !text.includes('\0')),
+    constantFrom(
       '$(id)',
       '`id`',
       "'",
@@ -63,8 +63,8 @@ test('words reach the command as they are, whatever is in them (fuzzed)', async 
       '#',
     ),
   )
-  await fc.assert(
-    fc.asyncProperty(fc.array(word, { maxLength: 6 }), async (words) => {
+  await assert(
+    asyncProperty(array(word, { maxLength: 6 }), async (words) => {
       const { stdout } = await host.exec(['/usr/bin/printf', '%s\\0', 'x', ...words])
       expect(stdout.split('\0').slice(0, -1)).toEqual(['x', ...words])
     }),

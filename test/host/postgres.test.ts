@@ -90,9 +90,6 @@ describe('sql', () => {
 })
 
 describe('what is not there yet', () => {
-  const absent = (more: Partial<{ socketDirectory: string; port: number }> = {}) =>
-    hostFor({ socketDirectory: server.socketDirectory, port: server.port, ...more })
-
   test.each([
     [
       'a missing socket',
@@ -105,7 +102,8 @@ describe('what is not there yet', () => {
     ['a missing table', {}, 'postgres', 'select * from nothing', 'does not exist'],
     ['a missing schema', {}, 'postgres', 'create table nowhere.x ()', 'does not exist'],
   ])('%s', async (_, where, database, text, words) => {
-    const there = absent(where)
+    const { socketDirectory, port } = server
+    const there = hostFor({ socketDirectory, port, ...where })
     const error = await failure(there.sql(database, text))
     await there.close()
     expect(error).toBeInstanceOf(NotYet)

@@ -1,0 +1,191 @@
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { NotYet, TwonodeError } from '../../src/core/errors.ts'
+import { together } from '../../src/host/batch.ts'
+import { parsePackages } from '../../src/host/dpkg.ts'
+import { createLocalHost } from '../../src/host/local.ts'
+import { askableName, parseUnits, unitQuery } from '../../src/host/systemd.ts'
+
+const host = createLocalHost({ name: 'h1', digestsPath: null })
+
+/** As printed by systemd 252 on Debian 12 for five units, one of which does not exist. */
+const SHOWN = `MainPID=412
+Id=ssh.service
+LoadState=loaded
+ActiveState=active
+SubState=running
+UnitFileState=enabled
+NeedDaemonReload=no
+ActiveEnterTimestampMonotonic=2817364
+
+MainPID=0
+Id=nothing.service
+LoadState=not-found
+ActiveState=inactive
+SubState=dead
+UnitFileState=
+NeedDaemonReload=no
+ActiveEnterTimestampMonotonic=0
+
+MainPID=733
+Id=postgresql@15-main.service
+LoadState=loaded
+ActiveState=active
+SubState=running
+UnitFileState=enabled-runtime
+NeedDaemonReload=yes
+ActiveEnterTimestampMonotonic=5120033
+
+MainPID=0
+Id=apt-daily.service
+LoadState=masked
+ActiveState=inactive
+SubState=dead
+UnitFileState=masked
+NeedDaemonReload=no
+ActiveEnterTimestampMonotonic=0
+
+Id=basic.target
+LoadState=loaded
+ActiveState=active
+SubState=active
+UnitFileState=static
+NeedDaemonReload=no
+ActiveEnterTimestampMonotonic=1410023
+`
+
+const NAMES = [
+  'ssh',
+  'nothing.service',
+  'postgresql@15-main.service',
+  'apt-daily.service',
+  'basic.target',
+]
+
+test('systemctl answers for all units in one go, in the order that was asked', () => {
+  const states = parseUnits(NAMES, SHOWN)
+  expect(states.get('ssh')).toEqual({
+    load: 'loaded',
+    active: 'active',
+    sub: 'running',
+    enabled: true,
+    isStatic: false,
+    needsReload: false,
+    mainPid: 412,
+    activeSinceUs: 2_817_364,
+  })
+  expect(states.get('nothing.service')).toMatchObject({ load: 'not-found', enabled: false })
+  expect(states.get('apt-daily.service')).toMatchObject({ load: 'masked', enabled: false })
+  expect(states.get('basic.target')).toMatchObject({ isStatic: true, mainPid: 0 })
+})
+
+test('an instance that a generator enables on each boot is enabled; a unit enabled until then is not', () => {
+  const states = parseUnits(NAMES, SHOWN)
+  expect(states.get('postgresql@15-main.service')).toMatchObject({
+    enabled: true,
+    needsReload: true,
+  })
+  const until = SHOWN.split('\n\n')[0]?.replace(
+    'UnitFileState=enabled',
+    'UnitFileState=enabled-runtime',
+  )
+  expect(parseUnits(['ssh'], until ?? '').get('ssh')).toMatchObject({ enabled: false })
+})
+
+test('an answer for another number of units is not guessed at', () => {
+  expect(() => parseUnits(['a.service', ...NAMES], SHOWN)).toThrow(TwonodeError)
+})
+
+test('templates are judged by an instance, and patterns are refused', () => {
+  expect(askableName('postgresql@.service')).toBe('postgresql@twonode.service')
+  expect(askableName('postgresql@15-main.service')).toBe('postgresql@15-main.service')
+  for (const name of ['*.service', 'a b', '', '[x].service'])
+    expect(() => askableName(name)).toThrow('no name of a unit')
+  expect(unitQuery(['a', 'b']).slice(-3)).toEqual(['--', 'a', 'b'])
+})
+
+test('a machine without systemd has no units yet; one with it answers', async () => {
+  const answer = await host.batch.unit('ssh.service').then(
+    (state) => typeof state.load,
+    (error: unknown) => (error instanceof NotYet ? 'not yet' : error),
+  )
+  expect(answer).toBe(existsSync('/run/systemd/system') ? 'string' : 'not yet')
+})
+
+test('one bad name fails its own step and no other', async () => {
+  const bad = host.batch.unit('*')
+  await expect(bad).rejects.toThrow('no name of a unit')
+})
+
+test('packages are installed only when they are wholly so', () => {
+  const stdout = [
+    'ii \tlibc6\tamd64\t2.36-9',
+    'ii \tlibc6\ti386\t2.36-9',
+    'hi \theld\tamd64\t1.0',
+    'rc \tremoved\tamd64\t2.0',
+    'iF \thalf\tamd64\t3.0',
+    'un \tknown\t\t',
+    '',
+  ].join('\n')
+  const names = ['libc6', 'libc6:i386', 'held', 'removed', 'half', 'known', 'unheard-of']
+  expect([...parsePackages(names, stdout).values()]).toEqual([
+    '2.36-9',
+    '2.36-9',
+    '1.0',
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ])
+})
+
+test('the package manager itself is asked', async () => {
+  const [dpkg, none] = await Promise.all([
+    host.batch.packageVersion('dpkg'),
+    host.batch.packageVersion('no-such-package-anywhere'),
+  ])
+  expect(dpkg).toMatch(/^\d/)
+  expect(none).toBeUndefined()
+})
+
+test('questions of one turn, and those that come while one is answered, share an answer', async () => {
+  const asked: string[][] = []
+  const ask = together(async (keys) => {
+    asked.push([...keys])
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    return new Map(keys.map((key) => [key, key.toUpperCase()]))
+  })
+  const first = Promise.all(['a', 'b', 'a'].map(async (key) => await ask(key)))
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  const late = Promise.all(['c', 'a'].map(async (key) => await ask(key)))
+  expect(await first).toEqual(['A', 'B', 'A'])
+  expect(await late).toEqual(['C', 'A'])
+  expect(asked).toEqual([
+    ['a', 'b'],
+    ['c', 'a'],
+  ])
+})
+
+test('a failed question fails its askers, and the next is asked anew', async () => {
+  let broken = true
+  const ask = together(async (keys) => {
+    if (broken) throw new Error('not now')
+    return new Map(keys.map((key) => [key, 1]))
+  })
+  const both = await Promise.allSettled([ask('a'), ask('b')])
+  expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  broken = false
+  expect(await ask('a')).toBe(1)
+})
+
+test('a port is reachable, refused or silent, in bounded time', async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  expect(await host.reachable('127.0.0.1', port, 2_000)).toBe(true)
+  await new Promise((resolve) => server.close(resolve))
+  expect(await host.reachable('127.0.0.1', port, 2_000)).toBe(false)
+  expect(await host.reachable('no-such-host.invalid', 1, 2_000)).toBe(false)
+})
