@@ -13,8 +13,6 @@ export interface Bounds {
   readonly deadline: number
   /** Ends waits; a change that is under way is finished. */
   readonly stop: AbortSignal
-  /** The module judges the exit code by its own words: any code is an outcome. */
-  readonly judged?: boolean
 }
 
 /** Bound of statements that name none. @unit milliseconds */
@@ -88,7 +86,7 @@ async function run(host: Host, change: Exec, bounds: Bounds): Promise<ExecResult
     ...(env === undefined ? {} : { env }),
     ...(user === undefined ? {} : { user }),
   })
-  if (acceptCodes.includes(result.code) || bounds.judged === true) return result
+  if (acceptCodes.includes(result.code)) return result
   const words = diagnose === undefined ? '' : await wordsOf(host, diagnose)
   throw commandFailed(host.name, argv, { ...result, stderr: joined(result.stderr, words) })
 }

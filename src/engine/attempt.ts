@@ -61,7 +61,7 @@ async function makeChanges(task: Task, view: Seen): Promise<Attempted> {
   const appliedBefore = task.applied.length
   const owedNow = run.journal.owe(step.notify, play)
   let outcome: Outcome
-  for (const change of view.changes) outcome = (await makeChange(task, view, change)) ?? outcome
+  for (const change of view.changes) outcome = (await makeChange(task, change)) ?? outcome
   const verdict = verdictOf(task, view, outcome)
   if (verdict === 'unchanged') {
     task.applied.splice(appliedBefore)
@@ -75,15 +75,14 @@ async function makeChanges(task: Task, view: Seen): Promise<Attempted> {
   return { status: 'changed', notes: after.notes, result }
 }
 
-async function makeChange(task: Task, { module }: Seen, change: Change): Promise<Outcome> {
+async function makeChange(task: Task, change: Change): Promise<Outcome> {
   const { run, state, step, bounds } = task
   bounds.stop.throwIfAborted()
   if (bounds.clock.now() >= bounds.deadline) throw outOfTime(step)
   task.says(describeChange(change))
   run.journal.intend(step.id, change)
   state.forgetViews()
-  const judged = module.verdict !== undefined
-  const outcome = await apply(run.host, change, { ...bounds, judged })
+  const outcome = await apply(run.host, change, bounds)
   run.journal.done(step.id)
   task.applied.push(reportOf(run, change))
   return outcome
@@ -92,7 +91,7 @@ async function makeChange(task: Task, { module }: Seen, change: Change): Promise
 /** What a module says of its command's words; without its word a change is a change. */
 function verdictOf(
   { run, step, names }: Task,
-  { module, args }: Seen,
+  { module, args, changes }: Seen,
   outcome: Outcome,
 ): 'changed' | 'unchanged' {
   if (outcome === undefined || module.verdict === undefined) return 'changed'
@@ -100,7 +99,9 @@ function verdictOf(
   if (failed === undefined) return changed ? 'changed' : 'unchanged'
   const detail = [outcome.stderr, outcome.stdout].find((text) => text.trim() !== '')?.trim()
   const more = detail === undefined ? {} : { detail }
-  throw new TwonodeError('E_COMMAND_FAILED', `${run.host.name}: ${failed}`, more)
+  const command = changes.flatMap((change) => (change.kind === 'exec' ? [change] : [])).at(-1)
+  const what = command === undefined ? '' : `${command.argv.join(' ')}: `
+  throw new TwonodeError('E_COMMAND_FAILED', `${run.host.name}: ${what}${failed}`, more)
 }
 
 /** The second look, after the changes: what is left to do now will never be done. */

@@ -21,6 +21,7 @@ const HOUSEKEEPING_MS = 60_000
  */
 export async function execute(run: Run): Promise<ExitCode> {
   try {
+    if (!run.options.check) forgetUnknownHandlers(run)
     const left = run.journal.leftBehind()
     if (!run.options.check) await cleanUp(run, left, { keepPartial: true })
     const seen = await survey(run, left.handlers)
@@ -76,7 +77,6 @@ async function walkPlays(
   { left, firstBarrier }: Omit<Walk, 'seen'>,
 ): Promise<Trouble | undefined> {
   let leftOver = left.handlers
-  forgetUnknownHandlers(run)
   for (const play of run.plan.plays) {
     if (play.id >= firstBarrier) {
       const failed = await passBarrier(run, state, play)

@@ -23,22 +23,12 @@ export function unknownRead(
   return undefined
 }
 
-/** The names of a step: those of the run, the play's variables, what was registered. */
-export function namesFor(
-  names: Names,
-  step: PlanStep,
-  registers: ReadonlyMap<string, Register>,
-): Names {
+/** The names of a step: those of the run, and what was registered. */
+export function namesFor(names: Names, registers: ReadonlyMap<string, Register>): Names {
   const known = [...registers].flatMap(([name, register]) =>
     register.kind === 'known' ? [[name, register.value] as const] : [],
   )
-  const vars =
-    step.vars === undefined ? names['vars'] : { ...asObject(names['vars']), ...step.vars }
-  return { ...names, vars, ...Object.fromEntries(known) }
-}
-
-function asObject(value: unknown): object {
-  return typeof value === 'object' && value !== null ? value : {}
+  return { ...names, ...Object.fromEntries(known) }
 }
 
 export interface Happened {

@@ -23,7 +23,7 @@ export interface StepDone {
 /** Runs one step, item by item, and tells of each. Throws nothing but an interrupt. */
 export async function runStep(run: Run, state: WalkState, place: StepPlace): Promise<StepDone> {
   const { step } = place
-  const names = namesFor(run.names, step, state.registers)
+  const names = namesFor(run.names, state.registers)
   const { looped, items } = itemsOf(run, state, { step, names })
   const results: Registered[] = []
   const statuses: StepEvent['status'][] = []

@@ -76,9 +76,7 @@ async function viewOnce(
   const registers = new Map(await Promise.all(read))
   const unknown = unknownRead(step, registers)
   if (unknown !== undefined) return unknownStep(unknown)
-  return await slots.use(
-    async () => await viewStep(run, step, namesFor(run.names, step, registers)),
-  )
+  return await slots.use(async () => await viewStep(run, step, namesFor(run.names, registers)))
 }
 
 /** Puts the views in order and judges each in the light of those before it. */
@@ -152,7 +150,7 @@ class SurveyReport {
       unsure === undefined
         ? unknownRead(step, this.#registers)
         : `"${unsure}" would notify it and can not be told yet`
-    const names = namesFor(this.#run.names, step, this.#registers)
+    const names = namesFor(this.#run.names, this.#registers)
     const view =
       unknown === undefined ? await viewStep(this.#run, step, names) : unknownStep(unknown)
     this.#step({ step, play, ...(handler === undefined ? {} : { handler }) }, view)

@@ -1,0 +1,395 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { TwonodeError } from '../../src/core/errors.ts'
+import { converge, journalIn, planOf, scratch, step, stepsIn } from '../support/engine_run.ts'
+import { createSimulatedHost, type Disk, diskWith } from '../support/simulated_host.ts'
+
+let folder: ReturnType<typeof scratch>
+let disk: Disk
+
+beforeEach(() => {
+  folder = scratch()
+  disk = diskWith('/etc', '/etc/twonode')
+})
+afterEach(() => folder.remove())
+
+const shouting = { code: 0, stdout: 'loud', stderr: '' }
+const hostOn = (more: Partial<Parameters<typeof createSimulatedHost>[0]> = {}) =>
+  createSimulatedHost({ name: 'h1', disk, exec: () => shouting, ...more })
+const journal = (runId = 'run-1') => journalIn(folder.path, runId)
+
+const FIRST = planOf(
+  [
+    {
+      steps: [
+        step('make /etc/a', 'folder', { path: '/etc/a' }),
+        step(
+          'write a',
+          'text',
+          { path: '/etc/a/x', content: 'one\n' },
+          { notify: ['restart'], register: 'a' },
+        ),
+        step(
+          'write b',
+          'text',
+          { path: '/etc/b', content: 'a is {{a.changed}}' },
+          { reads: ['a'] },
+        ),
+      ],
+    },
+    { steps: [step('write c', 'text', { path: '/etc/c', content: 'c' })] },
+  ],
+  [step('restart', 'shout', { words: 'again' })],
+)
+
+describe('a converge', () => {
+  test('makes what is missing, play by play, and runs what was notified', async () => {
+    const host = hostOn()
+    const { lines, exitCode } = await converge({ host, plan: FIRST, journal: journal() })
+    expect(exitCode).toBe(0)
+    expect(lines).toEqual([
+      'changed make /etc/a',
+      'changed write a',
+      'changed write b',
+      'changed restart (notified)',
+      'changed write c',
+    ])
+    expect(disk.get('/etc/b')?.content).toBe('a is true')
+    expect(JSON.parse(disk.get('/etc/twonode/applied.json')?.content ?? '')).toMatchObject({
+      version: '1.2.3',
+      by: 'ana@laptop',
+      runId: 'run-1',
+    })
+  })
+
+  test('changes nothing the second time, and writes nothing, not even its journal', async () => {
+    const plan = planOf([{ steps: FIRST.plays[0]?.steps.slice(0, 2) ?? [] }], FIRST.handlers)
+    await converge({ host: hostOn(), plan, journal: journal() })
+    const again = hostOn()
+    const { lines, exitCode } = await converge({ host: again, plan, journal: journal('run-2') })
+    expect(lines).toEqual(['ok make /etc/a', 'ok write a'])
+    expect(exitCode).toBe(0)
+    expect(again.written).toEqual([])
+  })
+
+  test('observes a step a second time after its change, and no more', async () => {
+    const host = hostOn()
+    const plan = planOf([{ steps: [step('write', 'text', { path: '/etc/x', content: 'x' })] }])
+    await converge({ host, plan, journal: journal() })
+    expect(host.observed.filter((line) => line === 'read /etc/x')).toHaveLength(2)
+  })
+
+  test('fails a step whose change does not take, and says what is left', async () => {
+    const plan = planOf([{ steps: [step('never', 'stubborn', { path: '/etc/x' })] }])
+    const { events, exitCode } = await converge({ host: hostOn(), plan, journal: journal() })
+    const [failed] = stepsIn(events)
+    expect(exitCode).toBe(3)
+    expect(failed?.trouble).toMatchObject({
+      code: 'E_NOT_CONVERGED',
+      message: 'h1: after the change it would still take: remove /etc/x',
+    })
+  })
+
+  test('ends at the first step that fails, and counts it', async () => {
+    const plan = planOf([
+      {
+        steps: [
+          step('write', 'text', { path: '/etc/x', content: 'x' }),
+          step('claim', 'claim', { path: '/etc/x', must_hold: 'y' }),
+          step('never reached', 'folder', { path: '/etc/z' }),
+        ],
+      },
+    ])
+    const { lines, events, exitCode } = await converge({ host: hostOn(), plan, journal: journal() })
+    expect(lines).toEqual(['changed write', 'failed claim'])
+    expect(exitCode).toBe(3)
+    expect(events.at(-1)).toMatchObject({ counts: { changed: 1, failed: 1 }, exitCode: 3 })
+  })
+
+  test('names what a module broke as a bug of ours, with the task', async () => {
+    const broken = { ...step('odd', 'folder', { path: '/etc/x' }), args: {} }
+    const plan = planOf([{ steps: [{ ...broken, module: 'claim', args: { path: '/etc/x' } }] }])
+    const host = hostOn()
+    const torn = { ...host, readFile: () => Promise.reject(new TypeError('of undefined')) }
+    const { events, exitCode } = await converge({ host: torn, plan, journal: journal() })
+    expect(exitCode).toBe(70)
+    expect(stepsIn(events)[0]?.trouble).toMatchObject({
+      code: 'E_BUG',
+      message: 'claim broke in "odd": of undefined',
+    })
+  })
+
+  test('treats a command that changed nothing, by its own words, as no change, and notifies nobody', async () => {
+    const quiet = step(
+      'ask',
+      'shout',
+      { words: 'x', changed_when: 'stdout == more' },
+      { notify: ['restart'] },
+    )
+    const plan = planOf([{ steps: [quiet] }], FIRST.handlers)
+    const { lines } = await converge({ host: hostOn(), plan, journal: journal() })
+    expect(lines).toEqual(['ok ask'])
+    expect(journal('run-2').leftBehind().handlers).toEqual([])
+  })
+
+  test('runs a loop item by item and registers all results', async () => {
+    const looped = step(
+      'many',
+      'text',
+      { path: '/etc/{{item}}', content: 'x' },
+      { loop: ['a', 'b'], register: 'many', when: '!item == b' },
+    )
+    const after = step(
+      'after',
+      'text',
+      { path: '/etc/after', content: '{{many.results.1.skipped}}' },
+      { reads: ['many'] },
+    )
+    const plan = planOf([{ steps: [looped, after] }])
+    const { lines, events } = await converge({ host: hostOn(), plan, journal: journal() })
+    expect(lines).toEqual(['changed many ["a"]', 'changed many ["b"]', 'changed after'])
+    expect(disk.get('/etc/after')?.content).toBe('false')
+    expect(events.at(-1)).toMatchObject({ counts: { changed: 2 } })
+  })
+
+  test('tries again until the condition holds, and fails when the retries are used up', async () => {
+    let calls = 0
+    const host = hostOn({ exec: () => ({ code: 0, stdout: String((calls += 1)), stderr: '' }) })
+    const patient = step(
+      'wait',
+      'shout',
+      { words: 'x' },
+      { until: 'result.stdout == 3', retries: 4, register: 'r' },
+    )
+    const { lines } = await converge({
+      host,
+      plan: planOf([{ steps: [patient] }]),
+      journal: journal(),
+    })
+    expect([lines, calls]).toEqual([['changed wait'], 3])
+
+    calls = 10
+    const { events, exitCode } = await converge({
+      host,
+      plan: planOf([{ steps: [patient] }]),
+      journal: journal('run-2'),
+    })
+    expect([exitCode, calls]).toEqual([3, 15])
+    expect(stepsIn(events)[0]?.trouble?.message).toBe('h1: until result.stdout == 3 does not hold')
+  })
+
+  test('gives a step up when its own time is over, whatever retries are left', async () => {
+    const host = hostOn()
+    const endless = step(
+      'wait',
+      'shout',
+      { words: 'x' },
+      { until: 'false', retries: 1_000_000, timeoutMs: 10_000 },
+    )
+    const { events } = await converge({
+      host,
+      plan: planOf([{ steps: [endless] }]),
+      journal: journal(),
+    })
+    expect(stepsIn(events)[0]?.trouble?.message).toBe('not done within its 10 s')
+    expect(host.written.length).toBeLessThan(20)
+  })
+
+  test('leaves out what the tags leave out; who reads its register is unknown', async () => {
+    const plan = planOf([
+      {
+        steps: [
+          step('a', 'folder', { path: '/etc/a' }, { register: 'a' }),
+          step('b', 'folder', { path: '/etc/b' }, { tags: ['net'] }),
+          step(
+            'c',
+            'folder',
+            { path: '/etc/c' },
+            { tags: ['net'], reads: ['a'], when: 'a.changed' },
+          ),
+        ],
+      },
+    ])
+    const { lines, events } = await converge({
+      host: hostOn(),
+      plan,
+      journal: journal(),
+      options: { tags: ['net'] },
+    })
+    expect(lines).toEqual(['changed b', 'unknown c'])
+    expect(stepsIn(events)[1]?.reason).toBe(
+      'it reads a: "a" registers it and is left out by --tags',
+    )
+  })
+
+  test('without the peer, a step about the peer is unknown and the rest is done', async () => {
+    const plan = planOf([
+      {
+        steps: [
+          step('about peer.address', 'claim', { path: '/etc/x', must_hold: 'y' }),
+          step('own', 'folder', { path: '/etc/a' }),
+        ],
+      },
+    ])
+    const { lines, exitCode } = await converge({
+      host: hostOn(),
+      plan,
+      journal: journal(),
+      solo: true,
+    })
+    expect([lines, exitCode]).toEqual([['unknown about peer.address', 'changed own'], 0])
+  })
+
+  test('an interrupt lets the change under way finish and begins no other', async () => {
+    const stop = new AbortController()
+    const host = hostOn({
+      exec: () => {
+        stop.abort(new TwonodeError('E_INTERRUPTED', 'interrupted'))
+        return shouting
+      },
+    })
+    const plan = planOf([
+      {
+        steps: [step('long', 'shout', { words: 'x' }), step('next', 'folder', { path: '/etc/a' })],
+      },
+    ])
+    const { lines, events, exitCode } = await converge({
+      host,
+      plan,
+      journal: journal(),
+      control: { stop: stop.signal },
+    })
+    expect(lines).toEqual(['changed long'])
+    expect(exitCode).toBe(130)
+    expect(events.at(-2)).toMatchObject({ event: 'trouble', trouble: { code: 'E_INTERRUPTED' } })
+    expect(host.written).toEqual(['shout x'])
+  })
+})
+
+describe('check mode', () => {
+  const check = { check: true, diff: true }
+
+  test('says what will come, what it cannot know yet and why, and writes nothing', async () => {
+    const host = hostOn()
+    const { events, lines, exitCode } = await converge({
+      host,
+      plan: FIRST,
+      journal: journal(),
+      options: check,
+    })
+    expect(exitCode).toBe(10)
+    expect(lines).toEqual([
+      'would-change make /etc/a',
+      'unknown write a',
+      'unknown write b',
+      'unknown restart (notified)',
+      'would-change write c',
+    ])
+    const [, a, b, , c] = stepsIn(events)
+    expect(a?.reason).toBe('/etc/a does not exist; "make /etc/a" comes before it')
+    expect(b?.reason).toBe('it reads a: "write a" can not be told yet')
+    expect(c?.changes?.[0]?.diff).toContain('+c')
+    expect(host.written).toEqual([])
+  })
+
+  test('NotYet with nothing before it is a failure', async () => {
+    const plan = planOf([
+      {
+        steps: [
+          step('write', 'text', { path: '/none/x', content: '' }),
+          step('make', 'folder', { path: '/none' }),
+        ],
+      },
+    ])
+    const { events, exitCode } = await converge({
+      host: hostOn(),
+      plan,
+      journal: journal(),
+      options: check,
+    })
+    expect(exitCode).toBe(3)
+    expect(stepsIn(events)[0]?.trouble).toMatchObject({
+      code: 'E_MISSING',
+      message: '/none does not exist',
+    })
+  })
+
+  test('an assertion that an earlier change may mend is unknown, not failed', async () => {
+    const plan = planOf([
+      {
+        steps: [
+          step('write', 'text', { path: '/etc/x', content: 'y' }),
+          step('claim', 'claim', { path: '/etc/x', must_hold: 'y' }),
+        ],
+      },
+    ])
+    const { lines } = await converge({ host: hostOn(), plan, journal: journal(), options: check })
+    expect(lines).toEqual(['would-change write', 'unknown claim'])
+    expect((await converge({ host: hostOn(), plan, journal: journal() })).exitCode).toBe(0)
+  })
+})
+
+describe('handlers', () => {
+  const plan = planOf(
+    [
+      { steps: [step('a', 'text', { path: '/etc/a', content: 'a' }, { notify: ['restart'] })] },
+      { steps: [step('broken', 'claim', { path: '/etc/a', must_hold: 'not this' })] },
+    ],
+    [step('restart', 'shout', { words: 'again' })],
+  )
+  const failing = planOf(
+    [
+      {
+        ...plan.plays[0],
+        steps: [...(plan.plays[0]?.steps ?? []), ...(plan.plays[1]?.steps ?? [])],
+      },
+    ],
+    plan.handlers,
+  )
+
+  test('owed by a run that failed run first in the next, though nothing changes any more', async () => {
+    const first = await converge({ host: hostOn(), plan: failing, journal: journal() })
+    expect(first.lines).toEqual(['changed a', 'failed broken'])
+
+    const next = planOf([plan.plays[0] ?? {}], plan.handlers)
+    const second = await converge({ host: hostOn(), plan: next, journal: journal('run-2') })
+    expect(second.lines).toEqual(['changed restart (left-over)', 'ok a'])
+    const third = await converge({ host: hostOn(), plan: next, journal: journal('run-3') })
+    expect(third.lines).toEqual(['ok a'])
+  })
+
+  test('owed ones are told in check mode, and stay owed', async () => {
+    await converge({ host: hostOn(), plan: failing, journal: journal() })
+    const next = planOf([plan.plays[0] ?? {}], plan.handlers)
+    const { lines, exitCode } = await converge({
+      host: hostOn(),
+      plan: next,
+      journal: journal('run-2'),
+      options: { check: true },
+    })
+    expect([lines, exitCode]).toEqual([['would-change restart (left-over)', 'ok a'], 10])
+    expect(journal('run-3').leftBehind().handlers).toHaveLength(1)
+  })
+
+  test('an owed one that fails at first runs again at the end of the play that owes it', async () => {
+    await converge({ host: hostOn(), plan: failing, journal: journal() })
+    const next = planOf(
+      [{ steps: [step('make', 'folder', { path: '/etc/need' }), ...(plan.plays[0]?.steps ?? [])] }],
+      plan.handlers,
+    )
+    const host = hostOn({
+      exec: (_, __, now) =>
+        now.has('/etc/need') ? shouting : { code: 1, stdout: '', stderr: 'not yet' },
+    })
+    const { lines, exitCode } = await converge({ host, plan: next, journal: journal('run-2') })
+    expect([lines, exitCode]).toEqual([['changed make', 'ok a', 'changed restart (notified)'], 0])
+    expect(journal('run-3').leftBehind().handlers).toEqual([])
+  })
+
+  test('owed to a handler that the playbook no more has are forgotten with a note', async () => {
+    await converge({ host: hostOn(), plan: failing, journal: journal() })
+    const next = planOf([{ steps: [step('b', 'folder', { path: '/etc/b' })] }])
+    const { events } = await converge({ host: hostOn(), plan: next, journal: journal('run-2') })
+    expect(events).toContainEqual(expect.objectContaining({ event: 'note', level: 'warning' }))
+    expect(journal('run-3').leftBehind().handlers).toEqual([])
+  })
+})
