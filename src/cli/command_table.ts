@@ -199,14 +199,22 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'docs',
-    brief: 'The reference: modules, inventory, errors, commands, events.',
+    brief: 'The reference: modules, inventory, playbooks, errors, commands, events.',
     arguments: [
-      { syntax: '[topic]', description: 'A module, or one of: inventory, errors, cli, events.' },
+      {
+        syntax: '[topic]',
+        description: 'A module, or one of: inventory, playbook, errors, cli, events.',
+      },
     ],
     options: [
       { flags: '--write <folder>', description: 'Write all pages as Markdown below this folder.' },
+      {
+        flags: '--check <folder>',
+        description:
+          'Compare the pages below this folder with what would be written; exit 3 if they differ.',
+      },
     ],
-    exits: [0, 2],
+    exits: [0, 2, 3],
     examples: ['twonode docs', 'twonode docs replication_slot', 'twonode docs --write docs'],
     load: async () => (await import('./docs.ts')).docs,
   },

@@ -91,8 +91,14 @@ function event(state: RunState, host: string, seen: Event): Turn {
       )
     case 'trouble':
       return turn(changeHost(state, host, { troubled: seen.trouble.exitCode }), emit(seen))
-    default:
+    case 'step':
+    case 'progress':
+    case 'note':
+    case 'barrier':
+    case 'summary':
       return turn(state, emit(seen))
+    default:
+      throw new Error(`unhandled event: ${(seen satisfies never as Event).event}`)
   }
 }
 
@@ -203,7 +209,7 @@ function leave(state: RunState, name: string, exitCode: ExitCode): Turn {
     case 'over':
       return turn(next)
     default:
-      throw new Error(`unhandled phase: ${next.phase satisfies never}`)
+      throw new Error(`unhandled phase: ${String(next.phase satisfies never)}`)
   }
 }
 

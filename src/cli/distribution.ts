@@ -46,6 +46,6 @@ function readBundle(directory: string): Bundle {
   const names = files.filter((name) => typeof name === 'string')
   return {
     sha256,
-    files: names.map((name) => ({ name, content: readFileSync(join(directory, name)) })),
+    files: names.map((name) => ({ name, path: join(directory, name) })),
   }
 }

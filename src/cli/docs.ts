@@ -1,32 +1,32 @@
 import { join, resolve } from 'node:path'
-import { EXIT, TwonodeError } from '../core/errors.ts'
+import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import { MODULES } from '../../modules/index.ts'
 import { MANY_SITES_SCHEMA, ONE_SITE_SCHEMA } from '../plan/inventory_schema.ts'
-import { nearest } from '../plan/nearest.ts'
+import { didYouMean } from '../plan/nearest.ts'
+import { IMPORT_SCHEMA, PLAY_SCHEMA, TASK_SCHEMA } from '../plan/playbook_schema.ts'
 import { type CommandRun, textOption } from './command.ts'
 import { COMMANDS } from './command_table.ts'
 import { docsPages, type Page } from './docs_pages.ts'
+import type { World } from './world.ts'
 
-/** `twonode docs`: the reference on the terminal, or as files. */
+/** `twonode docs`: the reference on the terminal, as files, or held against files. */
 export const docs: CommandRun = (invocation, world) => {
   const pages = docsPages({
     modules: MODULES,
     inventory: { oneSite: ONE_SITE_SCHEMA, manySites: MANY_SITES_SCHEMA },
+    playbook: { play: PLAY_SCHEMA, task: TASK_SCHEMA, import: IMPORT_SCHEMA },
     commands: COMMANDS,
   })
-  const folder = textOption(invocation, 'write')
-  if (folder !== undefined) {
-    for (const { path, content } of pages)
-      world.files.write(join(resolve(world.cwd, folder), path), content, { replace: true })
-    world.stdout.write(`${pages.length} pages written below ${folder}\n`)
-    return Promise.resolve(EXIT.done)
-  }
+  const write = textOption(invocation, 'write')
+  const check = textOption(invocation, 'check')
+  if (write !== undefined) return Promise.resolve(writePages(pages, write, world))
+  if (check !== undefined) return Promise.resolve(checkPages(pages, check, world))
   const [topic] = invocation.arguments
   world.stdout.write(topic === undefined ? overview() : pageFor(topic, pages).content)
   return Promise.resolve(EXIT.done)
 }
 
-const TOPICS = ['inventory', 'errors', 'cli', 'events']
+const TOPICS = ['inventory', 'playbook', 'errors', 'cli', 'events']
 
 function overview(): string {
   const width = Math.max(...MODULES.map((m) => m.name.length))
@@ -39,8 +39,36 @@ function pageFor(topic: string, pages: readonly Page[]): Page {
   const found = pages.find(({ path }) => path === `modules/${topic}.md` || path === `${topic}.md`)
   if (found !== undefined) return found
   const known = [...MODULES.map((m) => m.name), ...TOPICS]
-  const guess = nearest(topic, known)
   throw new TwonodeError('E_USAGE', `there is no page "${topic}"`, {
-    hint: guess === undefined ? `Known: ${known.join(', ')}.` : `Did you mean ${guess}?`,
+    hint: didYouMean(topic, known),
   })
+}
+
+function writePages(pages: readonly Page[], folder: string, world: World): ExitCode {
+  const root = resolve(world.cwd, folder)
+  for (const { path, content } of pages)
+    world.files.write(join(root, path), content, { replace: true })
+  world.stdout.write(`${pages.length} pages written below ${folder}\n`)
+  return EXIT.done
+}
+
+/** Pages that differ, are missing, or tell of a module that is gone. */
+function checkPages(pages: readonly Page[], folder: string, world: World): ExitCode {
+  const root = resolve(world.cwd, folder)
+  const known = pages.map(({ path }) => path)
+  const differing = pages.filter(
+    ({ path, content }) => world.files.read(join(root, path)) !== content,
+  )
+  const stale = (world.files.list(join(root, 'modules')) ?? [])
+    .map((name) => `modules/${name}`)
+    .filter((path) => !known.includes(path))
+  const lines = [
+    ...differing.map(({ path }) => `${join(folder, path)} is out of date`),
+    ...stale.map(
+      (path) => `${join(folder, path)} tells of a module that does not exist: remove it`,
+    ),
+  ]
+  if (lines.length === 0) return EXIT.done
+  world.stderr.write(`${lines.join('\n')}\nPrint them again: npm run docs\n`)
+  return EXIT.failed
 }

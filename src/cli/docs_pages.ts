@@ -17,6 +17,7 @@ export interface Page {
 export interface Sources {
   readonly modules: readonly AnyModule[]
   readonly inventory: InventorySchemas
+  readonly playbook: PlaybookSchemas
   readonly commands: readonly CommandSpec[]
 }
 
@@ -25,15 +26,22 @@ export interface InventorySchemas {
   readonly manySites: Schema
 }
 
+export interface PlaybookSchemas {
+  readonly play: Schema
+  readonly task: Schema
+  readonly import: Schema
+}
+
 const PRINTED = '<!-- Printed by `twonode docs --write docs`; edit the source, not this page. -->'
 
 /** All pages, sorted by path: the same input gives the same bytes. */
-export function docsPages({ modules, inventory, commands }: Sources): readonly Page[] {
+export function docsPages({ modules, inventory, playbook, commands }: Sources): readonly Page[] {
   const sorted = modules.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const pages = [
     { path: 'modules/index.md', content: moduleIndex(sorted) },
     ...sorted.map((m) => ({ path: `modules/${m.name}.md`, content: modulePage(m) })),
     { path: 'inventory.md', content: inventoryPage(inventory) },
+    { path: 'playbook.md', content: playbookPage(playbook) },
     { path: 'errors.md', content: errorsPage() },
     { path: 'cli.md', content: cliPage(commands) },
     { path: 'events.md', content: eventsPage() },
@@ -72,6 +80,21 @@ export function inventoryPage({ oneSite, manySites }: InventorySchemas): string 
     '## Several sites',
     'Below each name in `sites` stand the keys of one site, but `name`. Host names are unique in the whole inventory.',
     schemaTable('key', manySites),
+  ])
+}
+
+/** Every key of plays, tasks and imports. */
+export function playbookPage({ play, task, import: imports }: PlaybookSchemas): string {
+  return page('Playbooks', [
+    'A playbook is a list of plays. A play runs its tasks in order on the hosts it names; before each play the hosts wait for each other if anything was changed. A task has one module and its arguments beside the keys below.',
+    'Texts are templates: `{{vars.NAME}}`, `{{host.address}}`, `{{peer.address}}`, `{{site.name}}`, `{{facts.memoryMb}}`, `{{item}}` and registered results, with `if`, `unless`, `each` and `with`. Conditions are CEL over the same names.',
+    '## Play',
+    schemaTable('key', play),
+    '## Task',
+    schemaTable('key', task),
+    '## Import',
+    'Among plays it brings plays, among tasks it brings tasks.',
+    schemaTable('key', imports),
   ])
 }
 
@@ -158,8 +181,11 @@ function page(title: string, blocks: readonly string[]): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`
-  return [line(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+  return [row(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(row)].join('\n')
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.map(cell).join(' | ')} |`
 }
 
 function cell(text: string): string {

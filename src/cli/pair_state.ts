@@ -1,6 +1,6 @@
 import type { HelloEvent } from '../core/events.ts'
 import type { PairState, Site } from '../core/site.ts'
-import { type HostMeta, parseHostMeta, winner } from '../pair/host_meta.ts'
+import { type HostMeta, pairStateOf, parseHostMeta, winner } from '../pair/host_meta.ts'
 
 export interface Note {
   readonly level: 'info' | 'warning'
@@ -32,27 +32,30 @@ export function decidePair(
   const broken: string[] = []
   for (const { host, hostMeta } of hellos) {
     if (hostMeta === null) continue
-    const read = readHostMeta(site, hostMeta)
+    const read = hostMetaOf(site, hostMeta)
     if (typeof read === 'string') broken.push(`hostMeta of ${host} ${read}`)
     else held.push({ host, meta: read })
   }
   const metas = held.map(({ meta }) => meta)
   const first = metas[0]
-  const pair = first === undefined ? firstPair(site) : stateOf(metas.reduce(winner))
+  const pair =
+    first === undefined ? firstPair(site) : pairStateOf(metas.reduce((a, b) => winner(a, b)))
   const disagreement = broken.length > 0 ? broken.join('; ') : disagreementOf(held)
   return { pair, notes: first === undefined ? [] : remarks(site, pair, held), disagreement }
 }
 
-function firstPair({ initialLeader }: Site): PairState {
-  return { leader: initialLeader, term: 1, branch: 1, mode: 'alone', slot: null }
+/** A pair that never was: the slot's name says for whom, in which branch, and which one it is (B3). */
+function firstPair({ hosts, initialLeader: leader }: Site): PairState {
+  const follower = hosts.find(({ name }) => name !== leader)?.name ?? ''
+  const slot = `${follower.replaceAll('-', '_').slice(0, LONGEST_IN_SLOT)}_1_1`
+  return { leader, term: 1, branch: 1, mode: 'alone', slot }
 }
 
-function stateOf({ leader, term, branch, mode, slot }: HostMeta): PairState {
-  return { leader, term, branch, mode, slot }
-}
+/** PostgreSQL's names end at 63 characters, and branch and number need some. */
+const LONGEST_IN_SLOT = 40
 
-/** The file, or what is wrong with it. */
-function readHostMeta(site: Site, text: string): HostMeta | string {
+/** A host's hostMeta as this site may believe it, or what is wrong with it. */
+export function hostMetaOf(site: Site, text: string): HostMeta | string {
   try {
     const meta = parseHostMeta(text)
     if (meta.site !== site.name) return `is of site ${meta.site}, not ${site.name}`

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { homedir, hostname, userInfo } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { dirname } from 'node:path'
+import type { OpenSession } from './runner_session.ts'
 import type { Output, World } from './world.ts'
 import { laptopFiles } from './laptop_files.ts'
 import { locateDistribution } from './distribution.ts'
-import { terminalQuestions } from './questions.ts'
+import { isTerminal, terminalQuestions } from './questions.ts'
 import { runCommand } from './run_command.ts'
 
 /** Columns where nobody says how many there are. */
@@ -25,10 +26,7 @@ export function processWorld(entryUrl: string): World {
     files: laptopFiles,
     questions: terminalQuestions(process.stdin, process.stderr),
     exec: runCommand,
-    open: async (request, listener) => {
-      const { openRemoteSession } = await import('./remote_session.ts')
-      return await openRemoteSession(request, listener)
-    },
+    open: lazyOpener(),
     onInterrupt(listener) {
       process.on('SIGINT', listener)
       process.on('SIGTERM', listener)
@@ -41,6 +39,19 @@ export function processWorld(entryUrl: string): World {
   }
 }
 
+/** ssh is a third of the program: only commands that connect load it. */
+function lazyOpener(): OpenSession {
+  let opener: Promise<OpenSession> | undefined
+  return async (request, listener) => {
+    opener ??= import('./remote_session.ts').then(({ remoteOpener }) =>
+      remoteOpener({ cwd: process.cwd(), env: process.env }),
+    )
+    return await (
+      await opener
+    )(request, listener)
+  }
+}
+
 function outputOf(stream: NodeJS.WriteStream): Output {
   // `twonode … | head` closes the pipe: what is left to say has no reader, the run goes on.
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -48,7 +59,7 @@ function outputOf(stream: NodeJS.WriteStream): Output {
   })
   return {
     write: (text) => void stream.write(text),
-    isTerminal: stream.isTTY === true,
+    isTerminal: isTerminal(stream),
     get columns() {
       return stream.columns ?? DEFAULT_COLUMNS
     },

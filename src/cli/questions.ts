@@ -5,10 +5,15 @@ import type { Questions } from './world.ts'
 /** Questions to a person, on standard error so that standard output stays what was asked for. */
 export function terminalQuestions(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Questions {
   return {
-    possible: input.isTTY === true && output.isTTY === true,
+    possible: isTerminal(input) && isTerminal(output),
     ask: (question) => answerTo(question, { input, output, secret: false }),
     askSecretly: (question) => answerTo(question, { input, output, secret: true }),
   }
+}
+
+/** Its type says always; on a pipe or file it is not there at all. */
+export function isTerminal({ isTTY }: { readonly isTTY?: boolean }): boolean {
+  return isTTY ?? false
 }
 
 interface Terminal {

@@ -3,6 +3,7 @@ import type { FromRunner, ToRunner } from '../core/protocol.ts'
 import type { Secret } from '../core/secret.ts'
 import type { InventoryHost } from '../plan/inventory.ts'
 import type { Bundle } from '../remote/bundle.ts'
+import type { AskPassphrase } from './passwords.ts'
 
 /** One host's runner, as the controller sees it: lines both ways, and an end. */
 export interface RunnerSession {
@@ -35,8 +36,7 @@ export interface SessionRequest {
   readonly opening: ToRunner
   readonly acceptNewHostKeys: boolean
   readonly sudoPassword: Secret | undefined
-  /** Asked for the passphrase of a key file; undefined: nobody is there to answer. */
-  readonly askPassphrase: ((keyFile: string) => Promise<string | undefined>) | undefined
+  readonly askPassphrase: AskPassphrase
 }
 
 /** Connects and starts the runner. Rejects with an error of exit 4 (or 2 or 3) when it can't. */

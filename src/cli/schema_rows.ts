@@ -66,10 +66,9 @@ function typeText(schema: Record<string, unknown>): string {
 }
 
 function boundsText({ minimum, maximum }: Record<string, unknown>): string {
-  if (minimum === undefined && maximum === undefined) return ''
-  if (maximum === undefined) return `, at least ${String(minimum)}`
-  if (minimum === undefined) return `, at most ${String(maximum)}`
-  return `, ${String(minimum)} to ${String(maximum)}`
+  const [from, to] = [minimum, maximum].map((bound) => JSON.stringify(bound))
+  if (from === undefined) return to === undefined ? '' : `, at most ${to}`
+  return to === undefined ? `, at least ${from}` : `, ${from} to ${to}`
 }
 
 function alternatives(schema: Record<string, unknown>): readonly Record<string, unknown>[] {

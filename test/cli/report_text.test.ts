@@ -14,6 +14,14 @@ const step = (more: Partial<StepEvent>): StepEvent => ({
   ...more,
 })
 
+const progress = (elapsedMs: number): Event => ({
+  event: 'progress',
+  host: 'h1',
+  task: 'Install',
+  message: 'apt-get',
+  elapsedMs,
+})
+
 const counts = { ok: 3, changed: 1, failed: 0, unknown: 0, skipped: 0 }
 const summary: Event = {
   event: 'summary',
@@ -107,26 +115,12 @@ describe('the report for people', () => {
   })
 
   test('without a terminal a long step says so once in 15 seconds', async () => {
-    const progress = (elapsedMs: number): Event => ({
-      event: 'progress',
-      host: 'h1',
-      task: 'Install',
-      message: 'apt-get',
-      elapsedMs,
-    })
     const text = await rendered([2000, 4000, 16_000, 18_000, 32_000].map(progress))
     expect(text).toBe('h1  Install: apt-get (16 s)\nh1  Install: apt-get (32 s)\n')
   })
 
   test('on a terminal it is a line rewritten in place, gone at the end', async () => {
-    const progress: Event = {
-      event: 'progress',
-      host: 'h1',
-      task: 'Install',
-      message: 'apt-get',
-      elapsedMs: 2000,
-    }
-    const text = await rendered([progress, summary], { world: { terminal: true } })
+    const text = await rendered([progress(2000), summary], { world: { terminal: true } })
     expect(text).toContain('h1  Install: apt-get (2 s)')
     expect(text).toContain('\u001B[2K')
   })

@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode } from '../../../src/core/errors.ts'
+import type { ExitCode } from '../../../src/core/errors.ts'
 import type { Counts, Event, HelloEvent } from '../../../src/core/events.ts'
 import type { SiteSecretName } from '../../../src/core/host.ts'
 import type { FromRunner, ToRunner } from '../../../src/core/protocol.ts'
@@ -137,8 +137,15 @@ export class ScriptedRunner {
         return
       case 'site-secret':
         return this.#secret(message)
-      default:
+      case 'plan':
+      case 'blob':
+      case 'no-blob':
+      case 'end':
+      case 'heartbeat':
+      case 'interrupt':
         throw new Error(`${this.name} was not to get ${message.type}`)
+      default:
+        throw new Error(`unhandled message: ${JSON.stringify(message satisfies never)}`)
     }
   }
 
@@ -281,5 +288,3 @@ export function runPair(
   }
   return { exitCode, log, events, runners, stuck: exitCode === undefined }
 }
-
-export { EXIT }

@@ -1,0 +1,41 @@
+import { EXIT } from '../core/errors.ts'
+import { type CommandRun, flagOption } from './command.ts'
+import { compileSites, playbookNamed, type ReadySite } from './compile_sites.ts'
+import { createPaint, wantsColour } from './paint.ts'
+import { planText } from './plan_text.ts'
+import { createReport } from './report.ts'
+import { readRunFlags } from './run_flags.ts'
+import { guardedWorld, runSites } from './run_sites.ts'
+import type { World } from './world.ts'
+
+/** `twonode converge`: the hosts are brought to the declared state, or it is said what would be done. */
+export const converge: CommandRun = async (invocation, world) => {
+  const flags = readRunFlags(invocation)
+  const source = playbookNamed(invocation.arguments[0], world, 'site.yaml')
+  const sites = compileSites(source, flags, world)
+  const guarded = guardedWorld(world, sites)
+  const listsTasks = flagOption(invocation, 'listTasks')
+  const listsHosts = flagOption(invocation, 'listHosts')
+  if (listsTasks) listTasks(sites, guarded)
+  if (listsHosts) listHosts(sites, guarded)
+  if (listsTasks || listsHosts) return EXIT.done
+
+  const report = await createReport(guarded, flags)
+  const mode = { check: flags.check, lookOnly: false, report: false }
+  try {
+    return await runSites(sites, { flags, mode, emit: (event) => report.emit(event) }, guarded)
+  } finally {
+    report.end()
+  }
+}
+
+function listTasks(sites: readonly ReadySite[], { stdout, env, cwd }: World): void {
+  const paint = createPaint(wantsColour(env, stdout.isTerminal))
+  stdout.write(sites.map(({ compiled }) => planText(compiled.plan, paint, cwd)).join('\n'))
+}
+
+function listHosts(sites: readonly ReadySite[], { stdout }: World): void {
+  for (const { inventory, participants } of sites)
+    for (const { name, address } of participants)
+      stdout.write(`${inventory.site.name}  ${name}  ${address}\n`)
+}

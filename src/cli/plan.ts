@@ -1,0 +1,24 @@
+import { EXIT } from '../core/errors.ts'
+import { type CommandRun, flagOption } from './command.ts'
+import { compileSites, playbookNamed } from './compile_sites.ts'
+import { lint } from './lint.ts'
+import { createPaint, wantsColour } from './paint.ts'
+import { planText } from './plan_text.ts'
+import { readRunFlags } from './run_flags.ts'
+import { guardedWorld } from './run_sites.ts'
+
+/** `twonode plan`: everything that can be said before a connection is opened. */
+export const plan: CommandRun = (invocation, world) => {
+  const source = playbookNamed(invocation.arguments[0], world, 'site.yaml')
+  const sites = compileSites(source, readRunFlags(invocation), world)
+  const { stdout, stderr } = guardedWorld(world, sites)
+  const paint = createPaint(wantsColour(world.env, stdout.isTerminal))
+  const warnings = new Set<string>()
+  for (const { compiled } of sites) {
+    if (flagOption(invocation, 'json')) stdout.write(`${JSON.stringify(compiled.plan)}\n`)
+    else stdout.write(planText(compiled.plan, paint, world.cwd))
+    for (const warning of lint(compiled.plan)) warnings.add(warning)
+  }
+  for (const warning of warnings) stderr.write(`warning ${warning}\n`)
+  return Promise.resolve(EXIT.done)
+}

@@ -1,0 +1,91 @@
+import { EXIT, type ExitCode } from '../core/errors.ts'
+import type { HelloEvent, StepEvent } from '../core/events.ts'
+import type { Json } from '../core/json.ts'
+import type { Site } from '../core/site.ts'
+import { type CommandRun, flagOption } from './command.ts'
+import { compileSites, playbookNamed } from './compile_sites.ts'
+import { look, type Seen } from './look.ts'
+import { hostMetaOf } from './pair_state.ts'
+import { readRunFlags } from './run_flags.ts'
+import { guardedWorld } from './run_sites.ts'
+import { statusTable } from './status_table.ts'
+
+/** What is known of one host. A missing key: it does not apply. Null: it could not be found out. */
+export type HostStatus = Readonly<Record<string, Json>>
+
+/** A site at a glance; the shape of `--json`. */
+export interface SiteStatus {
+  readonly site: string
+  readonly hosts: Readonly<Record<string, HostStatus>>
+}
+
+/** `twonode status`: roles from hostMeta, the rest from the read-only tasks of status.yaml. */
+export const status: CommandRun = async (invocation, world) => {
+  const flags = readRunFlags(invocation)
+  const sites = compileSites(playbookNamed(undefined, world, 'status.yaml'), flags, world)
+  const guarded = guardedWorld(world, sites)
+  const seen = await look(sites, flags, guarded)
+  const all = sites.map(({ inventory, participants }) =>
+    siteStatus(
+      inventory.site,
+      participants.map(({ name }) => name),
+      seen,
+    ),
+  )
+  const asJson = flagOption(invocation, 'json')
+  guarded.stdout.write(
+    all
+      .map((one) => (asJson ? `${JSON.stringify(one)}\n` : statusTable(one)))
+      .join(asJson ? '' : '\n'),
+  )
+  // A service that does not answer is what status is for; verify judges it.
+  return lookedExit(seen.exitCode, [EXIT.failed, EXIT.wouldChange])
+}
+
+/** The exit code of a command that only shows: what a task of it met is shown, not judged. */
+export function lookedExit(exitCode: ExitCode, shown: readonly ExitCode[]): ExitCode {
+  return shown.includes(exitCode) ? EXIT.done : exitCode
+}
+
+function siteStatus(site: Site, hosts: readonly string[], seen: Seen): SiteStatus {
+  const entries = hosts.map((name) => {
+    const hello = seen.hellos.get(name)
+    if (hello === undefined) return [name, { reachable: false }] as const
+    return [name, hostStatus(site, hello, seen.steps.get(name) ?? [])] as const
+  })
+  return { site: site.name, hosts: Object.fromEntries(entries) }
+}
+
+function hostStatus(site: Site, hello: HelloEvent, steps: readonly StepEvent[]): HostStatus {
+  const meta = hello.hostMeta === null ? undefined : hostMetaOf(site, hello.hostMeta)
+  const known =
+    meta === undefined || typeof meta === 'string'
+      ? { role: null, mode: null, term: null, branch: null }
+      : {
+          role: meta.leader === hello.host ? 'leader' : 'follower',
+          mode: meta.mode,
+          term: meta.term,
+          branch: meta.branch,
+        }
+  const found = steps.flatMap(({ register, result, status: how, module }) => {
+    if (how === 'skipped') return []
+    return register === undefined
+      ? []
+      : [[register, how === 'failed' ? null : valueOf(module, result)] as const]
+  })
+  return { reachable: true, ...known, ...Object.fromEntries(found) }
+}
+
+/** What a task of status.yaml found: the first row of its query, or what its command said. */
+function valueOf(module: string, result: StepEvent['result']): Json {
+  if (module !== 'assert' || result === undefined) return null
+  const { rows, stdout } = result
+  if (Array.isArray(rows) && rows.length > 0) {
+    const [row] = rows as readonly Json[]
+    if (typeof row !== 'object' || row === null) return row ?? null
+    const values = Object.values(row) as readonly Json[]
+    return values.length === 1 ? (values[0] ?? null) : row
+  }
+  const text = typeof stdout === 'string' ? stdout.trim() : ''
+  return text === '' ? null : text
+}

@@ -1,0 +1,40 @@
+import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import type { Event } from '../core/events.ts'
+import type { CommandRun } from './command.ts'
+import { clockDifference } from './clock_difference.ts'
+import { compileSites, playbookNamed } from './compile_sites.ts'
+import { createReport } from './report.ts'
+import { readRunFlags } from './run_flags.ts'
+import { guardedWorld, runSites } from './run_sites.ts'
+
+/** `twonode verify`: the assertions of verify.yaml, and what only a third party can compare. */
+export const verify: CommandRun = async (invocation, world) => {
+  const flags = readRunFlags(invocation)
+  const sites = compileSites(playbookNamed(undefined, world, 'verify.yaml'), flags, world)
+  const guarded = guardedWorld(world, sites)
+  const report = await createReport(guarded, flags)
+  const clocks = clockDifference(world.now)
+  let apart: TwonodeError | undefined
+  const emit = (event: Event) => {
+    if (event.event === 'hello') clocks.heard(event)
+    // Before the summary, which must stay a site's last line.
+    if (event.event === 'summary') {
+      const found = clocks.judge(Object.keys(event.hosts))
+      if (found !== undefined) report.emit({ event: 'trouble', trouble: found.toTrouble() })
+      apart ??= found
+    }
+    report.emit(event)
+  }
+  const mode = { check: true, lookOnly: true, report: true }
+  try {
+    const exitCode = unhealthy(await runSites(sites, { flags, mode, emit }, guarded))
+    return exitCode === EXIT.done && apart !== undefined ? apart.exitCode : exitCode
+  } finally {
+    report.end()
+  }
+}
+
+/** A check that would have to wait, or can't be made, is not a healthy one. */
+function unhealthy(exitCode: ExitCode): ExitCode {
+  return exitCode === EXIT.wouldChange ? EXIT.failed : exitCode
+}
