@@ -22,8 +22,9 @@ import {
 import { networkFacts, networkUp, runAll, type Cut } from './network.ts'
 import { findInit } from './processes.ts'
 import { timed, type Progress } from './progress.ts'
-import { answers, debianRepository, REPOSITORY_PORT, serveRepository } from './repository.ts'
+import { debianRepository, serveRepository } from './repository.ts'
 import { ensureState, labDirectory, readState, writeState, type LabState } from './state.ts'
+import { labStatus, type LabStatus } from './status.ts'
 import { until } from './wait.ts'
 
 export interface LabOptions {
@@ -39,23 +40,6 @@ export interface LabHost {
   readonly user: string
   readonly keyFile: string
   readonly netns: string
-}
-
-export interface HostStatus {
-  readonly address: string
-  readonly power: 'on' | 'off'
-  readonly ssh: boolean
-}
-
-export interface LabStatus {
-  readonly name: string
-  readonly subnet: string
-  readonly virtualIp: string
-  readonly repository: boolean
-  readonly hosts: Readonly<Record<HostName, HostStatus>>
-  readonly snapshots: readonly string[]
-  readonly cuts: readonly Cut[]
-  readonly delays: LabState['delays']
 }
 
 /** How long another command on the same lab may take before this one gives up. */
@@ -168,23 +152,7 @@ export class Lab {
   }
 
   async status(): Promise<LabStatus> {
-    const state = await this.#state()
-    const status = async (name: HostName): Promise<HostStatus> => {
-      const address = this.addresses.hosts[name]
-      const on = findInit(this.#objects.hosts[name]) !== undefined
-      return { address, power: on ? 'on' : 'off', ssh: on && (await hosts.sshAnswers(address)) }
-    }
-    const [h1, h2] = await Promise.all([status('h1'), status('h2')])
-    return {
-      name: this.name,
-      subnet: this.subnet,
-      virtualIp: this.virtualIp,
-      repository: await answers(`http://${this.gateway}:${REPOSITORY_PORT}/Release`),
-      hosts: { h1, h2 },
-      snapshots: Object.keys(state.snapshots),
-      cuts: state.cuts,
-      delays: state.delays,
-    }
+    return await labStatus(this.#objects, await this.#state())
   }
 
   /** Runs a command as root inside a host, without network or sshd. A non-zero exit is data. */

@@ -27,7 +27,6 @@ export function secondsSince(sinceMs: number): number {
 /** Writes each event as one line on stderr; what takes under a second gets one line only. */
 export function progressOnStderr(): Progress {
   const pending = new Map<string, NodeJS.Timeout>()
-  const line = (text: string): void => void process.stderr.write(`lab: ${text}\n`)
   return ({ what, seconds }) => {
     clearTimeout(pending.get(what))
     pending.delete(what)
@@ -36,4 +35,8 @@ export function progressOnStderr(): Progress {
     timer.unref()
     pending.set(what, timer)
   }
+}
+
+function line(text: string): void {
+  process.stderr.write(`lab: ${text}\n`)
 }

@@ -66,7 +66,7 @@ async function writeIndex(directory: string): Promise<void> {
     const control = await must(['dpkg-deb', '--field', file])
     paragraphs.push(indexParagraph(control, name, await readFile(file)))
   }
-  const packages = `${paragraphs.join('\n')}`
+  const packages = paragraphs.join('\n')
   const files = { Packages: Buffer.from(packages), 'Packages.gz': gzipSync(packages) }
   for (const [name, content] of Object.entries(files))
     await writeFile(join(directory, name), content)
