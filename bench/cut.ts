@@ -25,7 +25,7 @@ export async function benchCut({
   const trials: CutTrial[] = []
   try {
     await Promise.all([lab.up(), lab.artefacts()])
-    const from = makeLaptop(lab, 'bench')
+    const from = await makeLaptop(lab, 'bench')
     await lab.reset()
     await converge(from, ['--tags', 'packages'])
     await lab.snapshot('packages')

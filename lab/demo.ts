@@ -43,7 +43,7 @@ async function show(lab: Lab): Promise<void> {
   })
   await part('kine and the k3s stand-in', () => artefacts)
   const inventory = join(lab.directory, 'inventory.yaml')
-  await writeFile(inventory, lab.inventoryYaml())
+  await writeFile(inventory, lab.inventoryYaml(await artefacts))
 
   heading('Converge: bare Debian to a Kubernetes pair')
   await part('first converge', () => twonode(['converge', '-i', inventory]))

@@ -25,16 +25,12 @@ export interface Laptop {
   readonly inventory: string
 }
 
-/** A laptop of this name, with an inventory of the lab; `edit` changes the inventory's text. */
-export function makeLaptop(
-  lab: Lab,
-  name: string,
-  edit: (yaml: string) => string = (yaml) => yaml,
-): Laptop {
+/** A laptop of this name, with an inventory of the lab. */
+export async function makeLaptop(lab: Lab, name: string): Promise<Laptop> {
   const home = join(lab.directory, 'laptops', name)
   mkdirSync(home, { recursive: true })
   const inventory = join(home, 'inventory.yaml')
-  writeFileSync(inventory, edit(lab.inventoryYaml()))
+  writeFileSync(inventory, lab.inventoryYaml(await lab.artefacts()))
   return { home, inventory }
 }
 

@@ -34,10 +34,17 @@ export function remoteOpener({ cwd, env }: Pick<World, 'cwd' | 'env'>): OpenSess
 
 function targetOf(request: SessionRequest, person: Pick<World, 'cwd' | 'home'>): SshTarget {
   const { name, address, ssh } = request.host
-  const { sudoPassword: _, identityFile, ...rest } = ssh
-  if (identityFile === undefined) return { name, address, ssh: rest }
-  const path = locate(resolvePath(request.inventoryFile, identityFile), person)
-  return { name, address, ssh: { ...rest, identityFile: path } }
+  const { sudoPassword: _, identityFile, knownHosts, ...rest } = ssh
+  const path = (written: string) => locate(resolvePath(request.inventoryFile, written), person)
+  return {
+    name,
+    address,
+    ssh: {
+      ...rest,
+      ...(identityFile === undefined ? {} : { identityFile: path(identityFile) }),
+      ...(knownHosts === undefined ? {} : { knownHosts: path(knownHosts) }),
+    },
+  }
 }
 
 function sessionOptions(

@@ -49,6 +49,8 @@ export interface SshSettings {
   readonly identityAgent?: string
   readonly proxyJump?: string
   readonly hostKeys: readonly string[]
+  /** As written, like `identityFile`. */
+  readonly knownHosts?: string
   readonly sudoPassword?: SecretRef
   /** @unit milliseconds */
   readonly connectTimeoutMs: number

@@ -51,6 +51,7 @@ interface HostSettings {
     readonly identityAgent?: string
     readonly proxyJump?: string
     readonly hostKeys?: readonly string[]
+    readonly knownHosts?: string
     readonly sudoPassword?: SecretRef
     readonly connectTimeout?: string
   }

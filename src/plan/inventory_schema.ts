@@ -55,6 +55,11 @@ const ssh = object('How to reach the host by SSH. `~/.ssh/config` fills in what 
     },
     description: 'Pinned host keys: only these are accepted, whatever known_hosts says.',
   },
+  knownHosts: {
+    type: 'string',
+    minLength: 1,
+    description: 'File of known host keys, in place of those of the ssh configuration.',
+  },
   sudoPassword: {
     type: 'string',
     'x-secret': true,

@@ -16,6 +16,8 @@ export interface SshTarget {
     readonly identityAgent?: string
     readonly proxyJump?: string
     readonly hostKeys: readonly string[]
+    /** Absolute; takes the place of the configuration's files. */
+    readonly knownHosts?: string
     /** @unit milliseconds */
     readonly connectTimeoutMs: number
   }
@@ -59,7 +61,7 @@ export function parseJumps(text: string, name: string): Jump[] {
   if (text.trim() === '' || text.trim().toLowerCase() === 'none') return []
   return text.split(',').map((part) => {
     const found =
-      /^(?:ssh:\/\/)?(?:(?<user>[^@\s]+)@)?(?:\[(?<ip6>[^\]]+)\]|(?<host>[^:\s[\]]+))(?::(?<port>\d+))?\/?$/.exec(
+      /^(?:ssh:\/\/)?(?:(?<user>[^@\s]+)@)?(?:\[(?<ip6>[^\]]+)\]|(?<host>[^:@\s[\]]+))(?::(?<port>\d+))?\/?$/.exec(
         part.trim(),
       )?.groups
     const host = found?.['ip6'] ?? found?.['host']
@@ -94,7 +96,7 @@ export function settingsFrom(
   const named = (options.get('identityfile') ?? defaults(DEFAULT_KEYS)).map(
     (file): IdentityFile => ({ path: path(file), explicit: false }),
   )
-  const knownHosts = [
+  const configured = [
     ...words(options.get('userknownhostsfile') ?? defaults(['known_hosts', 'known_hosts2'])),
     ...words(options.get('globalknownhostsfile') ?? ['/etc/ssh/ssh_known_hosts']),
   ]
@@ -109,7 +111,9 @@ export function settingsFrom(
     identityAgent: agentOf(ssh.identityAgent ?? one('identityagent'), laptop, path),
     proxyJump: [],
     hostKeyAlias: one('hostkeyalias') ?? null,
-    knownHostsFiles: knownHosts.filter((file) => file !== 'none').map(path),
+    knownHostsFiles: (ssh.knownHosts === undefined ? configured : [ssh.knownHosts])
+      .filter((file) => file !== 'none')
+      .map(path),
     pins: ssh.hostKeys,
     acceptNewHostKeys: laptop.acceptNewHostKeys,
     hashKnownHosts: one('hashknownhosts') === 'yes',

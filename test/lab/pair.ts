@@ -29,7 +29,7 @@ export function theLab(): Promise<Lab> {
 
 /** A laptop of this name in the suite's lab. */
 export async function laptop(name: string): Promise<Laptop> {
-  return makeLaptop(await theLab(), name)
+  return await makeLaptop(await theLab(), name)
 }
 
 /** Converges, and says what went wrong if it did. */
