@@ -113,9 +113,9 @@ export const kineSchema = defineModule<Args, State>({
           (select coalesce(json_agg(json_build_object('name', x.relname,
                     'definition', pg_get_indexdef(x.oid), 'valid', i.indisvalid)), '[]')
            from pg_index i join pg_class x on x.oid = i.indexrelid where i.indrelid = c.oid) as indexes,
-          pg_get_serial_sequence('public.kine', 'id') as sequence,
+          pg_get_serial_sequence(c.oid::regclass::text, 'id') as sequence,
           (select format_type(seqtypid, null) from pg_sequence
-           where seqrelid = pg_get_serial_sequence('public.kine', 'id')::regclass) as "sequenceType"
+           where seqrelid = pg_get_serial_sequence(c.oid::regclass::text, 'id')::regclass) as "sequenceType"
         from pg_class c where c.oid = to_regclass('public.kine')) t on true`
     const [found] = await host.sql<Omit<Table, 'kind'> & { readonly owner: string | null }>(
       database,
