@@ -120,7 +120,7 @@ export const artifact = defineModule<Args, State>({
       mode: { ...modeSchema('Permission bits.'), default: '0755' },
       timeout: durationSchema('Bound of fetching and installing it.', '10m'),
     },
-    dependentRequired: { member: ['member_sha256'], member_sha256: ['member'] },
+    dependencies: { member: ['member_sha256'], member_sha256: ['member'] },
   },
 
   key: ({ path }) => [`file:${path}`],
