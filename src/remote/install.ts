@@ -86,13 +86,15 @@ async function started(wire: Wire, request: LaunchRequest): Promise<void> {
 
 async function understood(wire: Wire, { host }: LaunchRequest): Promise<BootstrapLine> {
   const text = await wire.nextLine(INSTALL_IDLE_MS)
-  if (text === undefined) throw unfinished(wire, host)
+  if (text === undefined) throw await unfinished(wire, host)
   const line = parseBootstrapLine(text)
   if (line.kind === 'error') throw refusal(host, line.reason, line.text)
   return line
 }
 
-function unfinished(wire: Wire, host: string): TwonodeError {
+async function unfinished(wire: Wire, host: string): Promise<TwonodeError> {
+  const fault = wire.isClosed ? (await wire.ended).fault : undefined
+  if (fault !== undefined) return new TwonodeError(fault.kind, `${host}: ${fault.reason}`)
   const message = wire.isClosed
     ? `${host}: the connection ended while twonode was being put there`
     : `${host}: nothing happened for ${INSTALL_IDLE_MS / 1000} s while twonode was being put there`

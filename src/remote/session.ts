@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ClientChannel } from 'ssh2'
-import { toTrouble, TwonodeError, type ErrorKind } from '../core/errors.ts'
+import { TwonodeError, type ErrorKind } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
 import { HEARTBEAT_MS, SILENCE_MS, type FromRunner, type ToRunner } from '../core/protocol.ts'
 import { reveal, type Text } from '../core/secret.ts'
@@ -15,6 +16,8 @@ export interface SessionOptions extends ConnectPorts {
   readonly bundle: Bundle
   readonly runtime: 'bundled' | 'system'
   readonly provideRuntime: ProvideRuntime
+  /** The plan: on its way before the host has said whether anything must be installed first. */
+  readonly opening: ToRunner
   /** Without it sudo must not ask; unused for root. */
   readonly sudoPassword?: Text
   readonly onMessage: (message: FromRunner) => void
@@ -26,10 +29,6 @@ export interface SessionOptions extends ConnectPorts {
 /** A runner on a host. */
 export interface Session {
   readonly host: string
-  /**
-   * The first message (the plan) starts the runner: it is on its way before the host has said whether
-   * anything must be installed first. Later ones wait for their turn.
-   */
   readonly send: (message: ToRunner) => void
   /** Answers `need-blob`: the line and exactly `size` bytes of the file, nothing in between. */
   readonly sendBlob: (sha256: string, path: string, size: number) => Promise<void>
@@ -45,14 +44,14 @@ export type SessionEnd =
   | { readonly kind: 'done' }
   /** We closed it. */
   | { readonly kind: 'closed' }
-  /** Sudo, installation, connection or runner failed. */
+  /** Connection or runner failed. */
   | { readonly kind: 'lost'; readonly error: TwonodeError }
 
 /**
- * Connects and logs in. What goes wrong later (sudo, a full disk, a broken connection) ends the
- * session: see {@link Session.ended}.
+ * Connects, puts what is missing on the host, and starts the runner there. Resolves when the runner
+ * has the opening; what it says goes to `onMessage`, never before this resolves.
  *
- * @throws TwonodeError what {@link connect} throws
+ * @throws TwonodeError what {@link connect} throws; E_SUDO; E_FILESYSTEM, E_MISSING or E_DOWNLOAD
  */
 export async function openSession(
   settings: ConnectSettings,
@@ -65,14 +64,9 @@ export async function openSession(
   const connection = await connect(settings, options)
   try {
     const wire = new Wire(await exec(connection, command, settings))
-    const start = (opening: Buffer) =>
-      launch(wire, { ...launchRequest(settings, options), become, opening })
-    return new RunnerSession(settings.name, {
-      connection,
-      wire,
-      start,
-      onMessage: options.onMessage,
-    })
+    connection.client.once('close', () => wire.destroy())
+    await launch(wire, launchRequest(settings, options, become))
+    return new RunnerSession(settings.name, { connection, wire, onMessage: options.onMessage })
   } catch (error) {
     connection.close()
     throw error
@@ -81,10 +75,13 @@ export async function openSession(
 
 function launchRequest(
   { name, user }: ConnectSettings,
-  { bundle, provideRuntime, sudoPassword, onNote, onProgress }: SessionOptions,
-): Omit<LaunchRequest, 'become' | 'opening'> {
+  options: SessionOptions,
+  become: LaunchRequest['become'],
+): LaunchRequest {
+  const { bundle, provideRuntime, sudoPassword, onNote, onProgress } = options
   const password = sudoPassword === undefined ? undefined : reveal(sudoPassword)
-  return { host: name, user, password, bundle, provideRuntime, onNote, onProgress }
+  const opening = Buffer.from(encode(options.opening))
+  return { host: name, user, become, password, bundle, provideRuntime, opening, onNote, onProgress }
 }
 
 function becomeOf(
@@ -120,8 +117,6 @@ function exec(
 interface Running {
   readonly connection: Connection
   readonly wire: Wire
-  /** Brings the runner up, with the protocol's first bytes. */
-  readonly start: (opening: Buffer) => Promise<void>
   readonly onMessage: (message: FromRunner) => void
 }
 
@@ -129,33 +124,29 @@ class RunnerSession implements Session {
   readonly host: string
   readonly ended: Promise<SessionEnd>
   readonly #running: Running
-  #heart: NodeJS.Timeout | undefined
+  readonly #heart: NodeJS.Timeout
   #lastBeatAt = Date.now()
-  #started: Promise<void> | undefined
   #sawSummary = false
   #outcome: SessionEnd | undefined
 
   constructor(host: string, running: Running) {
     this.host = host
     this.#running = running
-    const { wire, connection } = running
-    connection.client.once('close', () => wire.destroy())
-    this.ended = this.#watch(wire, connection)
+    const { wire } = running
+    wire.lastHeardAt = this.#lastBeatAt
+    this.#heart = setInterval(() => this.#beat(), HEARTBEAT_MS)
+    // The caller gets the session first, then what it says.
+    const listening = nextTurn().then(() => wire.listen((line) => this.#receive(line)))
+    this.ended = this.#watch(listening)
   }
 
   readonly send = (message: ToRunner): void => {
-    if (this.#started === undefined) this.#started = this.#start(message)
-    else void this.#afterStart(() => this.#running.wire.send(encode(message)))
+    void this.#running.wire.send(encode(message))
   }
 
   readonly sendBlob = async (sha256: string, path: string, size: number): Promise<void> => {
     const header = encode({ type: 'blob', sha256, bytes: size })
-    try {
-      await this.#afterStart(() => this.#running.wire.sendFile(header, path, size))
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      this.#lose('E_FILE', `${path} can not be sent: ${reason}`)
-    }
+    await this.#running.wire.sendFile(header, path, size)
   }
 
   readonly roundTrips = (): number => this.#running.connection.bursts()
@@ -166,33 +157,12 @@ class RunnerSession implements Session {
     this.#running.connection.close()
   }
 
-  async #start(opening: ToRunner): Promise<void> {
-    const { wire, start } = this.#running
-    try {
-      await start(Buffer.from(encode(opening)))
-    } catch (error) {
-      const known = error instanceof TwonodeError ? error : bug(this.host, error)
-      this.#outcome ??= { kind: 'lost', error: known }
-      return wire.destroy()
-    }
-    this.#lastBeatAt = Date.now()
-    wire.lastHeardAt = this.#lastBeatAt
-    this.#heart = setInterval(() => this.#beat(), HEARTBEAT_MS)
-    wire.listen((line) => this.#receive(line))
-  }
-
-  async #afterStart(act: () => Promise<void>): Promise<void> {
-    await this.#started
-    await act()
-  }
-
-  async #watch(wire: Wire, connection: Connection): Promise<SessionEnd> {
+  async #watch(listening: Promise<void>): Promise<SessionEnd> {
+    const { wire, connection } = this.#running
     const end = await wire.ended
+    await listening
     clearInterval(this.#heart)
     connection.close()
-    // A launch that fails tells why better than the channel's end does.
-    await this.#started
-    clearInterval(this.#heart)
     return this.#outcome ?? this.#judge(end)
   }
 
@@ -222,12 +192,13 @@ class RunnerSession implements Session {
     this.#running.connection.close()
   }
 
-  #judge({ code, signal }: WireEnd): SessionEnd {
+  #judge({ code, signal, fault }: WireEnd): SessionEnd {
     if (this.#sawSummary) return { kind: 'done' }
     const lost = (kind: ErrorKind, reason: string): SessionEnd => ({
       kind: 'lost',
       error: this.#error(kind, reason),
     })
+    if (fault !== undefined) return lost(fault.kind, fault.reason)
     if (signal !== null) return lost('E_CONNECTION_LOST', `the runner was ended by ${signal}`)
     if (code === null) return lost('E_CONNECTION_LOST', 'the connection broke')
     // 128 + n is how shells and sudo report a signal.
@@ -239,11 +210,6 @@ class RunnerSession implements Session {
     const detail = this.#running.wire.stderr.trim()
     return new TwonodeError(kind, `${this.host}: ${reason}`, detail === '' ? {} : { detail })
   }
-}
-
-function bug(host: string, error: unknown): TwonodeError {
-  const { message, detail } = toTrouble(error)
-  return new TwonodeError('E_BUG', `${host}: ${message}`, detail === undefined ? {} : { detail })
 }
 
 function encode(message: ToRunner): string {

@@ -14,6 +14,13 @@ const CHUNK_BYTES = 256 * 1024
 export interface WireEnd {
   readonly code: number | null
   readonly signal: string | null
+  /** Why we closed it ourselves. */
+  readonly fault?: WireFault
+}
+
+export interface WireFault {
+  readonly kind: 'E_FILE' | 'E_BUG'
+  readonly reason: string
 }
 
 /**
@@ -32,6 +39,7 @@ export class Wire {
   readonly #channel: ClientChannel
   readonly #stderr = new Tail(STDERR_BYTES)
   #closed = false
+  #fault: WireFault | undefined
   #queue: Promise<void> = Promise.resolve()
   #lines: string[] = []
   #taker: ((line: string | undefined) => void) | undefined
@@ -46,8 +54,7 @@ export class Wire {
       try {
         cutter.push(chunk)
       } catch (error) {
-        this.#stderr.push(`${error instanceof Error ? error.message : String(error)}\n`)
-        this.destroy()
+        this.destroy({ kind: 'E_BUG', reason: text(error) })
       }
     })
     channel.stderr.on('data', (chunk: Buffer) => {
@@ -75,7 +82,7 @@ export class Wire {
 
   /**
    * Queues a line and exactly `size` bytes of a file after it; nothing comes in between.
-   * @throws when the file can't be read or is shorter: the channel is unusable then, and closed.
+   * When the file can't be read or is shorter the channel is unusable, and closed: see `fault`.
    */
   sendFile(header: string, path: string, size: number, onBytes?: (sent: number) => void) {
     return this.#enqueue(async () => {
@@ -94,8 +101,7 @@ export class Wire {
           }
         if (sent < size) throw new Error(`${path} became shorter while it was sent`)
       } catch (error) {
-        this.destroy()
-        throw error
+        this.destroy({ kind: 'E_FILE', reason: text(error) })
       }
     })
   }
@@ -132,7 +138,8 @@ export class Wire {
     this.#channel.end()
   }
 
-  destroy(): void {
+  destroy(fault?: WireFault): void {
+    this.#fault ??= fault
     this.#channel.destroy()
     this.#channel.emit('close')
   }
@@ -145,7 +152,8 @@ export class Wire {
   #take(line: string): void {
     if (this.#listener !== undefined) return this.#listener(line)
     if (this.#taker !== undefined) return this.#taker(line)
-    if (this.#lines.length >= MOST_WAITING_LINES) return this.destroy()
+    if (this.#lines.length >= MOST_WAITING_LINES)
+      return this.destroy({ kind: 'E_BUG', reason: 'the host talks without end' })
     this.#lines.push(line)
   }
 
@@ -172,9 +180,13 @@ export class Wire {
       })
       this.#channel.once('close', () => {
         this.#closed = true
-        resolve(end)
+        resolve(this.#fault === undefined ? end : { ...end, fault: this.#fault })
         this.#taker?.(undefined)
       })
     })
   }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

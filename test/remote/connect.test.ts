@@ -53,6 +53,7 @@ test('RSA keys log in, on a host with an RSA key', async () => {
     writeFileSync(join(rsaHost.directory, 'authorized_keys'), readFileSync(`${key}.pub`))
     const over = { identityFiles: [{ path: key, explicit: true }] }
     const connection = await connect(settingsFor(rsaHost, over), silent)
+    expect(connection.bursts()).toBeGreaterThan(0)
     connection.close()
   } finally {
     await rsaHost.stop()

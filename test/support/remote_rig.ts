@@ -113,6 +113,7 @@ export async function openRecorded(
   const session = await openSession(settings, {
     runtime: 'bundled',
     askPassphrase: () => Promise.resolve(undefined),
+    opening: OPENING,
     onNote: (note) => notes.push(note),
     onProgress: () => undefined,
     onMessage: (message) => {
