@@ -3,6 +3,7 @@ import { isObject, type Json, type JsonObject } from '../core/json.ts'
 import type { PlanStep } from '../core/plan.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Role, Site } from '../core/site.ts'
+import { Fault } from './fault.ts'
 import { embedFiles, type Blob, type Embedded } from './file_args.ts'
 import type { VarLevel } from './inventory.ts'
 import { RESERVED_NAMES } from './names.ts'
@@ -131,8 +132,9 @@ function embed(
   return embedFiles(args, module.schema, {
     files: context.files,
     from: task.yaml.file,
+    anchored: [context.site.kine.binary.path, context.site.k3s.binary.path],
     addBlob: context.addBlob,
-    refuse: (fault, path) => check.refuse(fault, path),
+    refuse: (fault, path) => check.refuseValue(fault, path),
     render: (value, path) => renderForAll(value, path, check),
   })
 }
@@ -145,10 +147,8 @@ function renderForAll(value: Json, path: readonly (string | number)[], check: Ta
   const [first, ...others] = [...new Set(rendered.map((one) => JSON.stringify(one) ?? ''))]
   if (first === undefined) return undefined
   if (rendered.includes(UNKNOWN) || others.length > 0) {
-    check.refuseText(
-      'a file must be known before the run, and the same for all hosts and items',
-      path,
-    )
+    const message = 'a file must be known before the run, and the same for all hosts and items'
+    check.refuseValue(new Fault('E_ARGUMENT', message, 0), path)
     return UNKNOWN
   }
   return rendered[0]

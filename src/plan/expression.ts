@@ -31,7 +31,7 @@ export function parseExpression(text: string, names: readonly string[]): Express
     throw new Fault(
       'E_VARIABLE',
       `${unknown.parts[0]} is not defined`,
-      unknown.at,
+      unknown.ats[0] ?? 0,
       knownHint(names),
     )
   const { error } = run.check()
@@ -63,16 +63,17 @@ export function checkExpression(
   names: Names,
   report: (fault: Fault) => void,
 ): void {
-  for (const { parts, at, optional } of expression.references) {
+  for (const { parts, ats, optional } of expression.references) {
     const needed = optional ? parts.slice(0, -1) : parts
     const found = lookup(names, needed, [])
-    if ('missing' in found) report(new Fault('E_VARIABLE', found.missing, at, found.hint))
+    if ('missing' in found)
+      report(new Fault('E_VARIABLE', found.missing, ats[found.index] ?? 0, found.hint))
     else if (!optional && holdsSecret(found.value))
       report(
         new Fault(
           'E_EXPRESSION',
           `${parts.join('.')} is a secret; expressions can not see secrets`,
-          at,
+          ats.at(-1) ?? 0,
         ),
       )
   }

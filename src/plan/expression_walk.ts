@@ -3,8 +3,8 @@ import type { ASTNode } from '@marcbachmann/cel-js'
 /** A name that an expression reads, as deep as it is written: `vars.port`, `host.name`. */
 export interface ExpressionReference {
   readonly parts: readonly string[]
-  /** Offset of its last part. @unit characters */
-  readonly at: number
+  /** Where each part begins. @unit characters */
+  readonly ats: readonly number[]
   /** Inside `has(…)`: its last part may be missing. */
   readonly optional: boolean
 }
@@ -30,8 +30,7 @@ type Found = ExpressionReference[]
 function walk(node: ASTNode, bound: ReadonlySet<string>, found: Found): void {
   const path = pathOf(node)
   if (path !== undefined) {
-    if (!bound.has(path[0] ?? ''))
-      found.push({ parts: path, at: lastPartAt(node), optional: false })
+    add(path, false, bound, found)
     return
   }
   // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- all others have two or three operands
@@ -66,8 +65,13 @@ function walkCall(
   const [only] = args
   const path = name === 'has' && only !== undefined ? pathOf(only) : undefined
   if (only === undefined || path === undefined) args.forEach((arg) => walk(arg, bound, found))
-  else if (!bound.has(path[0] ?? ''))
-    found.push({ parts: path, at: lastPartAt(only), optional: true })
+  else add(path, true, bound, found)
+}
+
+function add(path: PathInText, optional: boolean, bound: ReadonlySet<string>, found: Found): void {
+  const parts = path.map(({ part }) => part)
+  if (bound.has(parts[0] ?? '')) return
+  found.push({ parts, ats: path.map(({ at }) => at), optional })
 }
 
 function walkMethod(
@@ -85,22 +89,21 @@ function walkMethod(
   } else args.forEach((arg) => walk(arg, bound, found))
 }
 
+type PathInText = readonly { readonly part: string; readonly at: number }[]
+
 /** `a.b["c"]` as a path; undefined for anything that is no plain path. */
-function pathOf(node: ASTNode): readonly string[] | undefined {
-  if (node.op === 'id') return [node.args]
+function pathOf(node: ASTNode): PathInText | undefined {
+  if (node.op === 'id') return [{ part: node.args, at: node.start }]
   if (node.op === '.') {
-    const start = pathOf(node.args[0])
-    return start === undefined ? undefined : [...start, node.args[1]]
+    const [of, part] = node.args
+    const start = pathOf(of)
+    return start === undefined ? undefined : [...start, { part, at: node.end - part.length }]
   }
   if (node.op !== '[]') return undefined
   const [of, key] = node.args
   const start = pathOf(of)
   if (start === undefined || key.op !== 'value') return undefined
   const part = key.args
-  return typeof part === 'string' || typeof part === 'bigint' ? [...start, String(part)] : undefined
-}
-
-function lastPartAt(node: ASTNode): number {
-  if (node.op === '.') return node.end - node.args[1].length
-  return node.op === '[]' ? node.args[1].start : node.start
+  const isKey = typeof part === 'string' || typeof part === 'bigint'
+  return isKey ? [...start, { part: String(part), at: key.start }] : undefined
 }

@@ -37,6 +37,8 @@ export interface EmbedOptions {
   readonly files: Files
   /** The file that names the others: relative paths start beside it. */
   readonly from: string
+  /** Paths that are not relative to it: the inventory's own, which start where it starts. */
+  readonly anchored: readonly (string | undefined)[]
   /** Renders a part of the args; every host must give the same. */
   readonly render: (value: Json, path: Path) => unknown
   readonly refuse: (fault: Fault, path: Path) => void
@@ -92,7 +94,7 @@ function embedBlob(
   path: Path,
   { args, options }: { readonly args: JsonObject; readonly options: EmbedOptions },
 ): Json {
-  const { files, from, refuse, addBlob } = options
+  const { files, from, anchored, refuse, addBlob } = options
   if (isObject(value) && Object.keys(value).length === 0)
     refuse(
       new Fault('E_ARGUMENT', 'names no file', 0, 'Give `path` or `url` in the inventory.'),
@@ -101,7 +103,7 @@ function embedBlob(
   const holder = at(value, path.slice(1, -1))
   const key = String(path.at(-1))
   if (!isObject(holder) || typeof holder[key] !== 'string') return value
-  const file = resolvePath(from, holder[key])
+  const file = anchored.includes(holder[key]) ? holder[key] : resolvePath(from, holder[key])
   const digest = files.digest(file)
   if (digest === undefined) {
     refuse(new Fault('E_FILE', `there is no file ${file}`, 0), path)

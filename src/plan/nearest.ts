@@ -4,7 +4,8 @@ import { closest, distance } from 'fastest-levenshtein'
 export function nearest(name: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined
   const candidate = closest(name, known)
-  const bound = Math.max(1, Math.floor(Math.max(name.length, candidate.length) / 3))
+  // Rounded up: two letters that changed places are two edits, in a name of four too.
+  const bound = Math.ceil(Math.max(name.length, candidate.length) / 3)
   return distance(name, candidate) <= bound ? candidate : undefined
 }
 

@@ -51,8 +51,11 @@ export class TaskCheck {
     )
   }
 
-  refuseText(message: string, path: Path): void {
-    this.refuse(new Fault('E_ARGUMENT', message, 0), path)
+  /** Adds a problem with one of the arguments as a whole. */
+  refuseValue({ kind, message, hint }: Fault, path: Path): void {
+    const { yaml, path: at } = this.#task
+    const place = yaml.place([...at, this.#module.name, ...path])
+    this.#context.problems.add(kind, message, place, hint)
   }
 
   /** Adds a problem at a character of one of the arguments. */

@@ -35,9 +35,15 @@ export function isFileTemplate(value: unknown): value is FileTemplate {
 }
 
 /** A step into a value: what is there, or that nothing is. */
-export type Found =
-  | { readonly value: unknown }
-  | { readonly missing: string; readonly hint: string }
+export type Found = { readonly value: unknown } | Missing
+
+interface Missing {
+  /** What is missing, in words. */
+  readonly missing: string
+  /** Which of the parts is not there. */
+  readonly index: number
+  readonly hint: string
+}
 
 /** Walks `parts` from `start`. Only own properties count; nothing is ever inherited. */
 export function lookup(start: unknown, parts: readonly string[], shown: readonly string[]): Found {
@@ -62,6 +68,7 @@ function missing(
   const last = parts.at(-1) ?? ''
   return {
     missing: `${[...shown, ...parts].join('.')} is not defined`,
+    index: parts.length - 1,
     hint: known.length === 0 ? 'There is nothing of that name.' : didYouMean(last, known),
   }
 }
