@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { spawn, type ChildProcess, type SpawnOptions, type StdioOptions } from 'node:child_process'
 import { constants as fsConstants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { constants as osConstants } from 'node:os'
@@ -17,6 +17,9 @@ export const END_GRACE_MS = 3_000
  * all that will be waited for. @unit milliseconds
  */
 export const HELD_OUTPUT_MS = 500
+
+/** Of a command in a message. @unit characters */
+const LONGEST_SHOWN = 200
 
 /** Commands are looked for here and nowhere else, whoever started the runner. */
 const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -92,7 +95,8 @@ export function watch(child: ChildProcess, timeoutMs: number): Watch {
   child.once('exit', () => {
     // Who of the group outlives a leader that was told to end gets no second grace.
     if (timedOut) signalGroup(child, 'SIGKILL')
-    later(HELD_OUTPUT_MS, release)
+    // After the loop has turned once more: what is in the pipes is read first, however busy we were.
+    later(HELD_OUTPUT_MS, () => setImmediate(release))
   })
   child.once('close', () => timers.forEach(clearTimeout))
   // A command may end without reading its input: that is its business.
@@ -140,7 +144,7 @@ export async function runCommand(
   const [name, ...rest] = argv
   const file = await findCommand(name ?? '')
   const { stdin = '', timeoutMs = EXEC_TIMEOUT_MS } = options
-  const child = spawn(file, rest, {
+  const child = start(argv, [file, ...rest], {
     cwd: '/',
     env: { ...BASE_ENVIRONMENT, ...options.env },
     detached: true,
@@ -160,14 +164,33 @@ export async function runCommand(
   return { code, stdout: stdout.text(), stderr: stderr.text() }
 }
 
+/** Some refusals of the system are thrown at once (an argument that is too long), others come later. */
+function start(
+  argv: readonly string[],
+  [file = '', ...rest]: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
+  try {
+    return spawn(file, rest, options)
+  } catch (error) {
+    throw cannotStart(argv, error)
+  }
+}
+
 /** The error of a command whose time was over. */
 export function tookTooLong(
   argv: readonly string[],
   timeoutMs: number,
   stderr: string,
 ): TwonodeError {
-  const message = `${argv.join(' ')} did not end within ${timeoutMs / 1000} s`
+  const message = `${shortened(argv)} did not end within ${timeoutMs / 1000} s`
   return new TwonodeError('E_COMMAND_TIMEOUT', message, stderr === '' ? {} : { detail: stderr })
+}
+
+/** A command as a message can hold it. */
+function shortened(argv: readonly string[]): string {
+  const line = argv.join(' ')
+  return line.length > LONGEST_SHOWN ? `${line.slice(0, LONGEST_SHOWN)}…` : line
 }
 
 /** The error of a command that the system would not start: no memory, no process slots. */

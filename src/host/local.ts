@@ -41,8 +41,11 @@ import { stageText, type Ownership } from './staged_file.ts'
  */
 const LONGEST_COMMAND_LINE = 100_000
 
-/** Where digests of big files are remembered; losing it costs one hashing. */
-const DIGESTS_PATH = '/var/lib/twonode/digests.json'
+/**
+ * Where digests of big files are remembered; losing it costs one hashing. Beside our programs and not
+ * in /var/lib/twonode: a check, too, may write here.
+ */
+const DIGESTS_PATH = '/opt/twonode/digests.json'
 
 /** What a host can't do by itself: whoever runs it gives it these. */
 export interface LocalHostOptions {

@@ -216,7 +216,12 @@ function wholeNumber(text: string): number | string {
 
 function setBounds({ statementTimeoutMs, lockTimeoutMs }: SqlBounds, local: boolean): Statement {
   const text = "select set_config('statement_timeout', $1, $3), set_config('lock_timeout', $2, $3)"
-  return { text, values: [`${statementTimeoutMs}ms`, `${lockTimeoutMs}ms`, local] }
+  return { text, values: [inUnits(statementTimeoutMs), inUnits(lockTimeoutMs), local] }
+}
+
+/** Whole and never 0, which would mean no bound at all. */
+function inUnits(ms: number): string {
+  return `${Math.max(1, Math.ceil(ms))}ms`
 }
 
 /** Several statements in one text give several results: the last one is the answer. */

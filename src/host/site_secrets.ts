@@ -25,9 +25,9 @@ export interface SiteSecrets {
   read(name: SiteSecretName): Promise<Secret | undefined>
   /** Hex sha256 of each that is there: of the CA's certificate, of the token. */
   fingerprints(): Promise<Partial<Record<SiteSecretName, string>>>
-  /** Durable when it returns. */
+  /** Durable when it returns. @throws E_TWO_AUTHORITIES when there is another one already */
   store(name: SiteSecretName, value: Secret): Promise<void>
-  /** A new one, stored before anybody hears of it. */
+  /** A new one, stored before anybody hears of it; the one that is there, if there is one. */
   make(name: SiteSecretName, siteName: string): Promise<Secret>
 }
 
@@ -53,6 +53,11 @@ export function createSiteSecrets(root = '/'): SiteSecrets {
     const text = reveal(value)
     if (!isWhole(name, text))
       throw new TwonodeError('E_FAILED', `what came as the site's ${name} is not one`)
+    const present = await read(name)
+    if (present !== undefined) {
+      if (sha256(reveal(present)) === sha256(text)) return
+      throw new TwonodeError('E_TWO_AUTHORITIES', `this host holds another ${name} already`)
+    }
     const { key, certificate } = filesOf(name)
     await makeMissingDirectories(at(dirname(key)), root)
     // The key first: a CA's certificate is what tells others that there is a whole one.
@@ -73,6 +78,8 @@ export function createSiteSecrets(root = '/'): SiteSecrets {
       }
     },
     make: async (name, siteName) => {
+      const present = await read(name)
+      if (present !== undefined) return present
       const value = new Secret(await newValue(name, siteName), `site:${name}`)
       await store(name, value)
       return value

@@ -31,7 +31,8 @@ export function temporaryBeside(path: string): string {
 
 /**
  * Writes content beside its target, durable and with its final owner and mode. `expected` undefined:
- * whatever is there may be replaced.
+ * whatever is there may be replaced. The new file is another inode: hard links to the old one keep the
+ * old content, and its ACLs and extended attributes are not taken over.
  */
 export async function stageText(
   path: string,

@@ -181,6 +181,16 @@ describe('the secrets of a site', () => {
     expect(readFileSync(join(pki, 'k3s-token'), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/)
   })
 
+  test('are made once, and never replaced by others', async () => {
+    const here = createSiteSecrets(root)
+    const before = await here.fingerprints()
+    await here.make('ca', 'demo')
+    expect(await here.fingerprints()).toEqual(before)
+    const other = await createSiteSecrets(join(root, 'half')).make('ca', 'demo')
+    await expect(here.store('ca', other)).rejects.toMatchObject({ code: 'E_TWO_AUTHORITIES' })
+    expect(await here.fingerprints()).toEqual(before)
+  })
+
   test('half a CA counts as none, and something else is not taken for one', async () => {
     const half = createSiteSecrets(join(root, 'half'))
     await half.make('ca', 'demo')

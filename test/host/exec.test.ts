@@ -7,6 +7,7 @@ import { NotYet, TwonodeError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { OUTPUT_BYTES } from '../../src/host/command.ts'
 import { createLocalHost } from '../../src/host/local.ts'
+import { refusal } from './refusal.ts'
 
 const host = createLocalHost({ name: 'h1', digestsPath: null })
 let directory: string
@@ -78,6 +79,13 @@ test('a command longer than a shell takes still runs', async () => {
   expect(stdout.trimEnd().split('\n')).toEqual(long)
 })
 
+test('a word longer than the kernel takes is an error of the command, and its message is short', async () => {
+  const error = await refusal(host.exec(['printf', 'x'.repeat(200_000)]))
+  expect(error.code).toBe('E_COMMAND_FAILED')
+  expect(error.message).toContain('E2BIG')
+  expect(error.message.length).toBeLessThan(300)
+})
+
 test('standard input arrives whole, secret or not, and is empty when there is none', async () => {
   const text = 'ü'.repeat(300_000)
   expect((await host.exec(['cat'], { stdin: new Secret(text, 'test') })).stdout).toBe(text)
@@ -124,7 +132,7 @@ test('a command that takes too long is ended with all that it started', async ()
   const pids = join(directory, 'pids')
   const script = `sleep 300 & echo $! > ${pids}; trap '' TERM; echo said >&2; wait; sleep 300`
   const error = await host
-    .exec(['bash', '-c', script], { timeoutMs: 300 })
+    .exec(['bash', '-c', script], { timeoutMs: 1_500 })
     .catch((thrown: unknown) => thrown)
   expect(error).toBeInstanceOf(TwonodeError)
   expect(error).toMatchObject({ code: 'E_COMMAND_TIMEOUT', detail: 'said\n' })
