@@ -13,7 +13,7 @@ export async function main(argv: readonly string[], world: World): Promise<ExitC
     const program = buildProgram(world, (code) => {
       result.code = code
     })
-    await program.parseAsync([...argv], { from: 'user' })
+    await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' })
     return result.code
   } catch (error) {
     if (error instanceof CommanderError) return usageExit(error, world)
@@ -42,7 +42,6 @@ function buildProgram(world: World, done: (code: ExitCode) => void): Command {
       '\nStart with: twonode init, then twonode converge -i inventory.yaml --check',
     )
   for (const spec of COMMANDS) addCommand(program, spec, { world, done })
-  program.action(() => program.outputHelp())
   return program
 }
 
