@@ -167,7 +167,7 @@ export const hostMeta = defineModule<Args, State>({
       : {},
 })
 
-function pathIn(directory = '/var/lib/twonode'): string {
+function pathIn(directory: string): string {
   return `${directory}/${HOST_META_FILE}`
 }
 

@@ -94,7 +94,7 @@ export const k3sConfig = defineModule<Args, State>({
     },
   },
 
-  key: ({ path = '/etc/rancher/k3s/config.yaml' }) => [`file:${path}`],
+  key: ({ path }) => [`file:${path}`],
 
   async observe(host, { path }) {
     const [stat, text, missingFolders, dropIns] = await Promise.all([

@@ -120,7 +120,7 @@ export const kineEndpoint = defineModule<Args, State>({
     },
   },
 
-  key: ({ path = '/etc/twonode/kine.env' }) => [`file:${path}`],
+  key: ({ path }) => [`file:${path}`],
 
   async observe(host, { path, unit }) {
     await requireParent(host, path)

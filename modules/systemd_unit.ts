@@ -128,7 +128,7 @@ export const systemdUnit = defineModule<UnitArgs, UnitObservation>({
 
   key: ({ name, content, drop_ins, state, enabled, masked }) => [
     ...(content === undefined ? [] : [`file:${unitPath(name)}`]),
-    ...Object.keys(drop_ins ?? {}).map((one) => `file:${dropInPath(name, one)}`),
+    ...Object.keys(drop_ins).map((one) => `file:${dropInPath(name, one)}`),
     ...(state === 'started' || state === 'stopped' ? [`unit-state:${name}`] : []),
     ...(enabled === undefined ? [] : [`unit-enabled:${name}`]),
     ...(masked === undefined ? [] : [`unit-masked:${name}`]),

@@ -19,7 +19,10 @@ export function validatorFor(name: string): (args: unknown) => readonly SchemaPr
     const valid = check(plain)
     withDefaultsOf(plain, args)
     const problems = valid ? [] : readable(check.errors ?? [], schema)
-    return [...problems, ...secretProblems(args, schema)]
+    const tainted = secretProblems(args, schema)
+    // Whatever else is wrong with a mask is not what is wrong there.
+    const masked = new Set(tainted.map(({ path }) => path.join('/')))
+    return [...problems.filter(({ path }) => !masked.has(path.join('/'))), ...tainted]
   }
 }
 
