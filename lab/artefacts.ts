@@ -60,7 +60,9 @@ async function buildKine(go: string, progress: Progress): Promise<Artefact> {
 
 async function buildStandIn(go: string, progress: Progress): Promise<Artefact> {
   const sources = join(repositoryRoot(), 'lab/k3s')
-  const files = (await readdir(sources)).filter((name) => /\.go$|^go\.(mod|sum)$/.test(name))
+  const files = (await readdir(sources)).filter(
+    (name) => /\.go$|^go\.(mod|sum)$/.test(name) && !name.endsWith('_test.go'),
+  )
   const contents = await Promise.all(files.map((name) => readFile(join(sources, name), 'utf8')))
   const upstream = 'k8s.io/component-base/version'
   const stamps = {

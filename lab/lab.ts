@@ -227,8 +227,8 @@ export class Lab {
   }
 
   /** An inventory of this lab's two hosts, as inventory/lab.yaml is of the default lab's. */
-  inventoryYaml(): string {
-    return inventoryYaml(this)
+  inventoryYaml(artefacts?: Artefacts): string {
+    return inventoryYaml(this, artefacts)
   }
 
   async #setFaults(faults: Partial<Pick<LabState, 'cuts' | 'delays'>>): Promise<void> {

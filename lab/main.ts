@@ -93,8 +93,11 @@ command('status', 'what is up')
     for (const [host, ms] of Object.entries(status.delays)) print(`delay: ${host} ${ms} ms`)
   })
 
-command('inventory', "this lab's inventory, as YAML").action(async (options) =>
-  print((await existing(options)).inventoryYaml().trimEnd()),
+command('inventory', "this lab's inventory, as YAML, with kine and the k3s stand-in").action(
+  async (options: { name: string }) => {
+    const lab = await existing(options)
+    print(lab.inventoryYaml(await lab.artefacts()).trimEnd())
+  },
 )
 
 command('exec <host> <argv...>', 'run a command as root inside a host')

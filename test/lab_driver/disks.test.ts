@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import {
+  lowerLayers,
+  mountPoints,
+  overlayMount,
+  unusedGenerations,
+  withReset,
+  withSnapshot,
+} from '../../lab/disks.ts'
+import { freshState, type LabState } from '../../lab/state.ts'
+
+const fresh = freshState('lab', 0, false)
+
+describe('generations of disks', () => {
+  it('are sealed by a snapshot, and the hosts go on in a new one on top', () => {
+    const state = withSnapshot(fresh, 'bare')
+    expect(state).toMatchObject({ generation: 2, below: [1], snapshots: { bare: [1] } })
+  })
+
+  it('stack: a snapshot of hosts that came from a snapshot has both below it', () => {
+    const state = withSnapshot(withReset(withSnapshot(fresh, 'a'), 'a'), 'b')
+    expect(state.snapshots).toEqual({ a: [1], b: [1, 3] })
+  })
+
+  it('are never written to twice: each reset takes a number that nothing had', () => {
+    let state: LabState = withSnapshot(fresh, 'a')
+    const seen = new Set([1, state.generation])
+    for (let i = 0; i < 5; i++) {
+      state = withReset(state, i % 2 === 0 ? undefined : 'a')
+      expect(seen.has(state.generation)).toBe(false)
+      seen.add(state.generation)
+    }
+  })
+
+  it('that neither hosts nor snapshots use are removed, and no others', () => {
+    const state = withReset(withReset(withSnapshot(fresh, 'a'), undefined), 'a')
+    expect(unusedGenerations(state, [1, 2, 3, 4])).toEqual([2, 3])
+  })
+
+  it('of a snapshot that is taken anew under its old name are dropped', () => {
+    const state = withSnapshot(withReset(withSnapshot(fresh, 'a'), undefined), 'a')
+    expect(state.snapshots).toEqual({ a: [3] })
+    expect(unusedGenerations(state, [1, 2, 3, 4])).toEqual([1, 2])
+  })
+
+  it('do not stack without end', () => {
+    let state: LabState = fresh
+    const stack = (): void => {
+      for (let i = 0; i < 20; i++) state = withSnapshot(state, `s${i}`)
+    }
+    expect(stack).toThrow(/on top of each other/)
+  })
+})
+
+describe('a reset', () => {
+  it('to a snapshot that is not there names those that are', () => {
+    const state = withSnapshot(fresh, 'pair')
+    expect(() => withReset(state, 'pear')).toThrow(
+      expect.objectContaining({ exitCode: 2, hint: 'Snapshots of this lab: pair.' }),
+    )
+  })
+})
+
+describe('layers', () => {
+  it('are the latest generation first, then what makes the host itself, then the base', () => {
+    const state = { ...fresh, below: [1, 3], generation: 4 }
+    expect(
+      lowerLayers(state, 'h2', '/base').map((path) => path.split('/labs/lab/').at(-1)),
+    ).toEqual(['disks/3/h2/upper', 'disks/1/h2/upper', 'identity/h2', '/base'])
+  })
+
+  it('let directories of lower layers be renamed, as PostgreSQL does with a slot it drops', () => {
+    const argv = overlayMount(['/l'], { upper: '/u', work: '/w' }, '/m')
+    expect(argv.join(' ')).toContain('redirect_dir=on')
+  })
+})
+
+describe('mount points', () => {
+  it('are read from mountinfo with their escapes undone', () => {
+    const info = '36 35 98:0 / /mnt/a\\040b rw - ext3 /dev/r rw\n37 36 0:1 / / rw - ext4 /d rw\n'
+    expect(mountPoints(info)).toEqual(['/mnt/a b', '/'])
+  })
+})
