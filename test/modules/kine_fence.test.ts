@@ -1,0 +1,93 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  type Bench,
+  converge,
+  kineWrites,
+  makeKine,
+  plan,
+  result,
+  startBench,
+  step,
+} from '../support/postgres_bench.ts'
+import { postgresLaws } from '../support/postgres_laws.ts'
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await startBench()
+  await makeKine(bench.host)
+})
+afterAll(async () => {
+  await bench.close()
+})
+
+const on = { database: 'kine', state: 'on' }
+const off = { database: 'kine', state: 'off' }
+
+describe('laws', () => {
+  postgresLaws('kine_fence', () => bench, [{ title: 'the fence', args: on, opposite: off }])
+})
+
+test.each([
+  ["insert into kine (name) values ('x')"],
+  ["update kine set lease = 1 where name = 'nothing'"],
+  ['delete from kine where false'],
+  ['truncate kine'],
+])('B1: %s is refused with 25006 while it is on', async (statement) => {
+  await converge(bench.host, 'kine_fence', on)
+  await expect(bench.server.sql('kine', `set role kine; ${statement}`)).rejects.toMatchObject({
+    code: '25006',
+    message: 'twonode: this host is not the leader',
+  })
+  await converge(bench.host, 'kine_fence', off)
+  await bench.server.sql('kine', `begin; set local role kine; ${statement}; rollback`)
+})
+
+test('finding 5: a replication worker passes it', async () => {
+  await converge(bench.host, 'kine_fence', on)
+  await bench.server.sql(
+    'kine',
+    "set session_replication_role = replica; insert into kine (name) values ('copied')",
+  )
+  await converge(bench.host, 'kine_fence', off)
+})
+
+test.each([
+  ['disabled', 'alter table kine disable trigger twonode_fence'],
+  ['raised for everyone', 'alter table kine enable always trigger twonode_fence'],
+  [
+    'hollow',
+    'create or replace function twonode.fence() returns trigger language plpgsql as $$ begin return null; end $$',
+  ],
+  [
+    'of fewer operations',
+    'create or replace trigger twonode_fence before insert on kine for each statement execute function twonode.fence()',
+  ],
+])('B1: a fence that is %s is raised again', async (_, drift) => {
+  await converge(bench.host, 'kine_fence', on)
+  await bench.server.sql('kine', drift)
+  expect(await result(bench.host, 'kine_fence', on)).toEqual({ on: false })
+  expect(await converge(bench.host, 'kine_fence', on)).toHaveLength(1)
+  await expect(kineWrites(bench.server, '/a', 'b')).rejects.toMatchObject({ code: '25006' })
+  await converge(bench.host, 'kine_fence', off)
+})
+
+test('B1: behind a writer it waits no longer than its bound', async () => {
+  const { socketDirectory: host, port } = bench.server
+  const writer = new pg.Client({ host, port, database: 'kine', user: 'kine' })
+  await writer.connect()
+  await writer.query("begin; insert into kine (name) values ('under way')")
+  const begin = performance.now()
+  await expect(converge(bench.host, 'kine_fence', { ...on, timeout: '300ms' })).rejects.toThrow(
+    'lock timeout',
+  )
+  expect(performance.now() - begin).toBeLessThan(5_000)
+  await writer.query('rollback')
+  await writer.end()
+})
+
+test('a table that an earlier task will make is not there yet', async () => {
+  await expect(
+    plan(bench.host, step('kine_fence', { ...on, database: 'postgres' })),
+  ).rejects.toMatchObject({ name: 'NotYet' })
+})
