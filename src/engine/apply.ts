@@ -208,5 +208,6 @@ async function complaintsOf(
 
 /** A bound, cut to what is left of the step's time. */
 function within({ clock, deadline }: Bounds, ms: number): number {
-  return Math.max(1, Math.min(ms, deadline - clock.now()))
+  // Whole: the clock has fractions, and timers of the host take none.
+  return Math.max(1, Math.floor(Math.min(ms, deadline - clock.now())))
 }
