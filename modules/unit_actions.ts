@@ -17,11 +17,16 @@ export function unitActions(
   const masking =
     args.masked === true && observed.unit.load !== 'masked' ? [quick('mask', args.name)] : []
   return [
-    ...(filesChange || observed.unit.needsReload ? [quick('daemon-reload')] : []),
+    ...(filesChange || isStale(observed) ? [quick('daemon-reload')] : []),
     ...enabling(observed, args),
     ...running(observed, args),
     ...masking,
   ]
+}
+
+/** A run was cut between the file and the reload: systemd has the old file, or knows of none. */
+function isStale({ unit, file }: UnitObservation): boolean {
+  return unit.needsReload || (unit.load === 'not-found' && file.content !== undefined)
 }
 
 function enabling({ unit, file }: UnitObservation, args: UnitArgs): readonly Change[] {
@@ -50,7 +55,7 @@ function running({ unit }: UnitObservation, args: UnitArgs): readonly Change[] {
     case 'stopped':
       return unit.active === 'inactive' || unit.active === 'failed' ? [] : [action('stop', args)]
     case 'restarted':
-      if (if_running) return [action('try-restart', args)]
+      if (if_running) return unit.load === 'not-found' ? [] : [action('try-restart', args)]
       return [...reset, action('restart', args)]
     case 'reloaded':
       if (active) return [action('reload', args)]
