@@ -19,9 +19,8 @@ export interface ClockDifference {
 export function clockDifference(now: () => number): ClockDifference {
   const offsets = new Map<string, number>()
   return {
-    heard({ host, facts }) {
-      const { nowMs } = facts
-      if (typeof nowMs === 'number') offsets.set(host, nowMs - now())
+    heard({ host, clockMs }) {
+      if (clockMs !== undefined) offsets.set(host, clockMs - now())
     },
     judge(hosts) {
       const known = hosts.flatMap((host) => offsets.get(host) ?? [])

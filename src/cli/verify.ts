@@ -22,19 +22,20 @@ export const verify: CommandRun = async (invocation, world) => {
       const found = clocks.judge(Object.keys(event.hosts))
       if (found !== undefined) report.emit({ event: 'trouble', trouble: found.toTrouble() })
       apart ??= found
+      return report.emit({ ...event, exitCode: verdict(event.exitCode, found) })
     }
     report.emit(event)
   }
   const mode = { check: true, lookOnly: true, report: true }
   try {
-    const exitCode = unhealthy(await runSites(sites, { flags, mode, emit }, guarded))
-    return exitCode === EXIT.done && apart !== undefined ? apart.exitCode : exitCode
+    return verdict(await runSites(sites, { flags, mode, emit }, guarded), apart)
   } finally {
     report.end()
   }
 }
 
 /** A check that would have to wait, or can't be made, is not a healthy one. */
-function unhealthy(exitCode: ExitCode): ExitCode {
-  return exitCode === EXIT.wouldChange ? EXIT.failed : exitCode
+function verdict(exitCode: ExitCode, apart: TwonodeError | undefined): ExitCode {
+  if (exitCode === EXIT.wouldChange) return EXIT.failed
+  return exitCode === EXIT.done && apart !== undefined ? apart.exitCode : exitCode
 }

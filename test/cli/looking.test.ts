@@ -1,0 +1,180 @@
+import { describe, expect, test } from 'vitest'
+import { TwonodeError } from '../../src/core/errors.ts'
+import type { Event, StepEvent } from '../../src/core/events.ts'
+import type { OpenSession } from '../../src/cli/runner_session.ts'
+import { serialiseHostMeta } from '../../src/pair/host_meta.ts'
+import { idleRunners, INVENTORY, SECRETS } from './support/fixtures.ts'
+import { SITE, summaryOf } from './support/scripted_pair.ts'
+import { PLAYBOOKS, runCommandLine } from './support/test_world.ts'
+
+const ASSERTION = `- hosts: all
+  tasks:
+    - name: kine answers
+      assert: { command: [systemctl, is-active, kine.service], that: [code == 0] }
+      register: kine
+`
+const world = {
+  env: SECRETS,
+  files: {
+    'inventory.yaml': INVENTORY,
+    [`${PLAYBOOKS}/status.yaml`]: ASSERTION,
+    [`${PLAYBOOKS}/verify.yaml`]: ASSERTION,
+  },
+}
+
+const META = serialiseHostMeta({
+  format: 1,
+  site: 'edge',
+  term: 2,
+  branch: 1,
+  mode: 'paired',
+  leader: 'h1',
+  slot: 'h2_1_1',
+  hosts: SITE.hosts.map((host, i) => ({ ...host, role: i === 0 ? 'leader' : 'follower' })),
+  controlPlaneEndpoint: '10.0.0.11:6443',
+  lastModified: '2026-11-21T00:00:00Z',
+})
+
+function found(host: string, more: Partial<StepEvent> = {}): readonly Event[] {
+  const step: StepEvent = {
+    event: 'step',
+    host,
+    play: 'p',
+    task: 'kine answers',
+    module: 'assert',
+    status: 'ok',
+    register: 'kine',
+    result: { rows: [], code: 0, stdout: 'active\n', stderr: '' },
+    durationMs: 1,
+    ...more,
+  }
+  return [step, summaryOf(host, step.status === 'failed' ? 3 : 0)]
+}
+
+const trouble = { code: 'E_FAILED', exitCode: 3, message: 'kine is down', hint: 'Look.' } as const
+
+/** The second host is gone. */
+function oneGone(open: OpenSession): OpenSession {
+  return async (request, listener) => {
+    if (request.host.name === 'h2') throw new TwonodeError('E_UNREACHABLE', 'h2: no answer')
+    return await open(request, listener)
+  }
+}
+
+/** A minute lies between the two. */
+const clocksApart: OpenSession = async (request, listener) => {
+  const clockMs = request.host.name === 'h1' ? 0 : 60_000
+  return await idleRunners((host) => found(host), { clockMs }).open(request, listener)
+}
+
+describe('status', () => {
+  test('is a table with a column a host', async () => {
+    const { open, requests } = idleRunners((host) => found(host), { hostMeta: META })
+    const { exit, out } = await runCommandLine('status -i inventory.yaml', { ...world, open })
+    expect(exit).toBe(0)
+    expect(out).toMatchInlineSnapshot(`
+      "site edge  h1      h2
+      role       leader  follower
+      mode       paired  paired
+      term       2       2
+      branch     1       1
+      kine       active  active
+      "
+    `)
+    const [first] = requests
+    const options = first?.opening.type === 'plan' ? first.opening.options : undefined
+    expect(options).toMatchObject({ check: true, report: true })
+  })
+
+  test('--json is one object a site', async () => {
+    const { open } = idleRunners((host) => found(host), { hostMeta: META })
+    const { out } = await runCommandLine('status -i inventory.yaml --json', { ...world, open })
+    const common = { reachable: true, mode: 'paired', term: 2, branch: 1, kine: 'active' }
+    expect(JSON.parse(out)).toEqual({
+      site: 'edge',
+      hosts: { h1: { role: 'leader', ...common }, h2: { role: 'follower', ...common } },
+    })
+  })
+
+  test('what could not be found out is a dash, and no reason for another exit code', async () => {
+    const failed = { status: 'failed', trouble, result: {} } as const
+    const { open } = idleRunners((host) => found(host, failed))
+    const { exit, out } = await runCommandLine('status -i inventory.yaml', { ...world, open })
+    expect(exit).toBe(0)
+    expect(out).toMatch(/^role +– +–$/m)
+    expect(out).toMatch(/^kine +– +–$/m)
+  })
+
+  test('a host that is gone is said to be, and the other is shown; exit 4', async () => {
+    const { open } = idleRunners((host) => found(host), { hostMeta: META })
+    const { exit, out, err } = await runCommandLine('status -i inventory.yaml', {
+      ...world,
+      open: oneGone(open),
+    })
+    expect(exit).toBe(4)
+    expect(err).toContain('error E_UNREACHABLE: h2: no answer')
+    expect(out).toMatch(/^reachable +yes +no$/m)
+    expect(out).toMatch(/^role +leader$/m)
+  })
+})
+
+describe('verify', () => {
+  test('is 0 when every check passes', async () => {
+    const { open } = idleRunners((host) => found(host), { hostMeta: META })
+    const { exit, out } = await runCommandLine('verify -i inventory.yaml', { ...world, open })
+    expect(exit).toBe(0)
+    expect(out).toContain('site edge')
+  })
+
+  test.each([
+    { status: 'failed', trouble },
+    { status: 'unknown' },
+    { status: 'would-change' },
+  ] as const)('is 3 when a check is $status', async (more) => {
+    const exitCode = more.status === 'failed' ? 3 : 10
+    const { open } = idleRunners((host) => [
+      ...found(host, more).slice(0, 1),
+      summaryOf(host, exitCode),
+    ])
+    expect((await runCommandLine('verify -i inventory.yaml', { ...world, open })).exit).toBe(3)
+  })
+
+  test('is 4 when a host is gone, and the other is asked all the same', async () => {
+    const { open, sent } = idleRunners((host) => found(host), { hostMeta: META })
+    const { exit } = await runCommandLine('verify -i inventory.yaml', {
+      ...world,
+      open: oneGone(open),
+    })
+    expect(exit).toBe(4)
+    expect(sent.map(({ type }) => type)).toEqual(['go'])
+  })
+
+  test('clocks that are far apart are unhealthy, and said before the summary', async () => {
+    const { exit, out } = await runCommandLine('verify -i inventory.yaml --json', {
+      ...world,
+      open: clocksApart,
+    })
+    expect(exit).toBe(3)
+    const events = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Event)
+    expect(events.at(-2)).toMatchObject({
+      event: 'trouble',
+      trouble: { code: 'E_UNHEALTHY', message: 'the clocks of h1 and h2 are 60 s apart' },
+    })
+    expect(events.at(-1)).toMatchObject({ event: 'summary', exitCode: 3 })
+  })
+})
+
+describe('facts', () => {
+  test('come with the hello: no playbook is needed', async () => {
+    const { open } = idleRunners(undefined, { facts: { cpus: 2 } })
+    const { exit, out } = await runCommandLine('facts -i inventory.yaml --limit h1 --json', {
+      ...world,
+      open,
+    })
+    expect(exit).toBe(0)
+    expect(JSON.parse(out)).toEqual({ site: 'edge', hosts: { h1: { cpus: 2 } } })
+  })
+})
