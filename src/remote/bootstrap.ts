@@ -86,7 +86,7 @@ exec "$node" "$bundle/main.mjs" runner
 `
 
 /** Every line of the script's own begins with this. */
-export const MARK = 'twonode-bootstrap '
+const MARK = 'twonode-bootstrap '
 
 /** The version of Node that we bring. */
 export const NODE_VERSION = '24.21.0'

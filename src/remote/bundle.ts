@@ -5,7 +5,7 @@ export interface Bundle {
   readonly files: readonly BundleFile[]
 }
 
-export interface BundleFile {
+interface BundleFile {
   /** `main.mjs`, `certificate.mjs`: lies beside the others on the host. */
   readonly name: string
   /** On this machine; read only when a host lacks the bundle. */

@@ -51,7 +51,7 @@ const MARKERS: ReadonlyMap<string, HostKeyLine['marker']> = new Map([
 ])
 
 /** A key's blob begins with its own type: a line whose two types differ is damaged. */
-export function decodeKey(keyType: string, encoded: string): Buffer | undefined {
+function decodeKey(keyType: string, encoded: string): Buffer | undefined {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return undefined
   const key = Buffer.from(encoded, 'base64')
   return keyTypeOf(key) === keyType ? key : undefined

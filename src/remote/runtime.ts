@@ -15,7 +15,7 @@ import { NODE_VERSION } from './bootstrap.ts'
 export type Architecture = 'x86_64' | 'aarch64'
 
 /** What is fetched, and what it must be. */
-export interface PinnedRuntime {
+interface PinnedRuntime {
   readonly package: string
   /** The package's integrity, as the registry gives it. */
   readonly integrity: string
@@ -38,7 +38,7 @@ const PINNED: Readonly<Record<Architecture, PinnedRuntime>> = {
 }
 
 /** A gzipped file, and what it must be when it is unpacked. */
-export interface GzippedFile {
+interface GzippedFile {
   readonly path: string
   readonly sha256: string
 }

@@ -39,7 +39,7 @@ export interface Session {
   readonly ended: Promise<SessionEnd>
 }
 
-export type SessionEnd =
+type SessionEnd =
   /** The runner said its summary and exited. */
   | { readonly kind: 'done' }
   /** We closed it. */

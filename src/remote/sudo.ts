@@ -25,7 +25,7 @@ const SUDO_WORDS: readonly { when: RegExp; means: string; hint: string }[] = [
   { when: /not in the sudoers file|may not run sudo/, means: 'the user has no sudo right', hint: 'Give the user sudo rights, or connect as root.' },
   { when: /is not allowed to (execute|run)/, means: 'the user may run some commands by sudo, but not this one', hint: 'twonode needs `ALL` (it runs /bin/sh as root), or connect as root.' },
   { when: /incorrect password|try again|no password was provided|authentication failure/i, means: 'sudo refused the password', hint: 'Give the right one; nothing was changed.' },
-  { when: /a password is required|a terminal is required/, means: 'sudo asks for a password', hint: 'Pass --ask-sudo-password, or give the user NOPASSWD.' },
+  { when: /a password is required|a terminal is required/, means: 'sudo asks for a password', hint: 'Pass --ask-sudo-password, or give the user NOPASSWD: ALL.' },
   { when: /sudo['’]?: (command )?not found|sudo['’]?: No such file/, means: 'there is no sudo', hint: 'Install sudo there, or connect as root.' },
   { when: /setuid root|no new privileges/, means: 'sudo can not become root', hint: 'sudo must belong to root and have the setuid bit.' },
 ]
@@ -46,12 +46,17 @@ export function explainStartFailure(start: Start, { end, said }: StartFailure): 
       hint: words.hint.replace('USER', user),
       detail: said,
     })
-  const how = end.signal === null ? `exit code ${end.code ?? 'unknown'}` : `signal ${end.signal}`
+  if (end.code === null && end.signal === null)
+    return new TwonodeError('E_CONNECTION_LOST', `${host}: the connection broke at the start`, {
+      detail: said,
+    })
+  const how = end.signal === null ? `exit code ${end.code}` : end.signal
   const message = `${host}: the shell of ${user} ended before it began (${how})`
-  return become === 'no' || end.code === null
-    ? new TwonodeError('E_FAILED', message, {
-        hint: `Try \`ssh ${user}@HOST /bin/sh -c true\` by hand.`,
-        detail: said,
-      })
-    : new TwonodeError('E_SUDO', message, { detail: said })
+  // Words that sudo did not say are the log-in shell's.
+  if (become !== 'no' && /sudo/i.test(said))
+    return new TwonodeError('E_SUDO', message, { detail: said })
+  return new TwonodeError('E_FAILED', message, {
+    hint: `Try \`ssh ${user}@HOST /bin/sh -c true\` by hand.`,
+    detail: said,
+  })
 }

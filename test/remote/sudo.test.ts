@@ -31,8 +31,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'twonode-sudo-'))
   chmodSync(directory, 0o755)
   machine = makePrivateMachine(directory)
-  const [first = '', ...rest] = machine.wrapper
-  sshd = await startSshd({ wrapper: [first, ...rest], config: machine.sshdConfig })
+  sshd = await startSshd({ wrapper: machine.wrapper, config: machine.sshdConfig })
 })
 
 afterAll(async () => {
@@ -93,7 +92,8 @@ describe.concurrent('sudo', () => {
     ['typist', 'a missing password', undefined, 'asks for a password', '--ask-sudo-password'],
     ['typist', 'a wrong password', wrong, 'refused the password', 'Give the right one'],
     ['stranger', 'no right at all', right, 'has no sudo right', 'connect as root'],
-    ['partial', 'a right to other commands only', undefined, 'sudo', 'connect as root'],
+    ['partial', 'a right to other commands', undefined, 'asks for a password', 'NOPASSWD: ALL'],
+    ['partial', 'a right to others, with password', right, 'not this one', 'connect as root'],
     ['terminal', 'requiretty', undefined, 'wants a terminal', 'Defaults:terminal !requiretty'],
   ])('%s: %s is said as such, exit 3', async (user, _what, sudoPassword, means, hint) => {
     const over = sudoPassword === undefined ? {} : { sudoPassword }
@@ -101,42 +101,33 @@ describe.concurrent('sudo', () => {
     expect(found).toMatchObject({ code: 'E_SUDO', exitCode: 3 })
     expect(found.message).toContain(means)
     expect(found.message).not.toContain('correct')
-    expect(`${found.message} ${found.hint}`).toContain(user === 'partial' ? '' : hint)
+    expect(found.hint).toContain(hint)
   })
 
   test('a host without sudo says so', async () => {
-    expect(await refusal('bare')).toMatchObject({ code: 'E_SUDO' })
+    const found = await refusal('bare')
+    expect(found).toMatchObject({ code: 'E_SUDO' })
+    expect(found.message).toContain('there is no sudo')
   })
 
   test('a shell that lets nobody in is told by its words', async () => {
     const found = await refusal('mute')
-    expect(found).toMatchObject({ exitCode: 3, detail: expect.stringContaining('not available') })
+    expect(found).toMatchObject({
+      code: 'E_FAILED',
+      detail: expect.stringContaining('not available') as string,
+    })
   })
 
   test('what a log-in script prints is passed over', async () => {
-    const { session, waitFor } = await open('chatty')
+    const { session, waitFor, heard } = await open('chatty')
     await waitFor('uid 0 argv runner')
+    expect(heard()[0]).toBe('heard plan')
     session.close()
-  })
-
-  test('a slow sudo is explained after 8 s, and waited for', { timeout: 40_000 }, async () => {
-    const notes: string[] = []
-    const onNote = (note: string) => notes.push(note)
-    const { session, waitFor } = await open('slow', { onNote })
-    await waitFor('uid 0 argv runner')
-    session.close()
-    expect(notes.join()).toContain('/etc/hosts')
-  })
-
-  test('a sudo that hangs is given up after 30 s', { timeout: 60_000 }, async () => {
-    const found = await refusal('stuck')
-    expect(found).toMatchObject({ code: 'E_SUDO', exitCode: 3 })
-    expect(found.hint).toContain('/etc/hosts')
   })
 })
 
 describe('the file system', () => {
-  test('a full disk is an error of the host, and leaves no half file', async () => {
+  test('a full disk is an error of the host, with its own words', async () => {
     const noise = Array.from({ length: 200_000 }, () => Math.floor(Math.random() * 36).toString(36))
     const bundle = writeBundle(directory, { 'main.mjs': `// ${noise.join('')}` })
     const root = join(machine.full, 'twonode')
@@ -163,11 +154,24 @@ describe('the file system', () => {
   })
 })
 
-test('a host whose own Node is too old is refused, when it is asked to use it', async () => {
-  const found = await refusal('free', { runtime: 'system' })
-  const major = Number(process.versions.node.split('.')[0])
-  if (major < 22) expect(found).toMatchObject({ code: 'E_MISSING', exitCode: 3 })
-  else expect(found).toBe('it worked')
+const provideNothing = () => Promise.reject(new Error('not to be asked for'))
+
+test('the host’s own Node is used when it is asked for, and refused when it is too old', async () => {
+  const over = { runtime: 'system', provideRuntime: provideNothing } as const
+  const { session, waitFor } = await open('root', over)
+  await waitFor('heard plan')
+  session.close()
+  expect(await refusal('old', { runtime: 'system' })).toMatchObject({
+    code: 'E_MISSING',
+    exitCode: 3,
+    message: expect.stringContaining('v20.19.0') as string,
+  })
+})
+
+test('a connection that breaks at the start is no fault of the shell', () => {
+  const start = { host: 'h1', user: 'eva', become: 'sudo' } as const
+  const found = explainStartFailure(start, { end: { code: null, signal: null }, said: '' })
+  expect(found).toMatchObject({ code: 'E_CONNECTION_LOST', exitCode: 4 })
 })
 
 test('an unknown end of the shell keeps its words', () => {

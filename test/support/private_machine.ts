@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, writeFileSync, appendFileSync, chmodSync } from 'node:fs'
+import { appendFileSync, chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** What each account of the private machine may do by sudo. */
@@ -13,6 +13,7 @@ export const SUDOERS: Readonly<Record<string, string>> = {
   chatty: 'chatty ALL=(ALL) NOPASSWD: ALL',
   mute: 'mute ALL=(ALL) NOPASSWD: ALL',
   bare: 'bare ALL=(ALL) NOPASSWD: ALL',
+  old: 'old ALL=(ALL) NOPASSWD: ALL',
 }
 
 /** The password of every account; below is its crypt(3) form. */
@@ -44,19 +45,21 @@ export function makePrivateMachine(directory: string): PrivateMachine {
     appendFileSync(join(etc, 'shadow'), `${name}:${SHADOW}:19000:0:99999:7:::\n`)
     writeFileSync(join(etc, 'sudoers.d', name), `${rule}\n`, { mode: 0o440 })
   }
-  const programs = (name: string, sudo: string) => {
-    const folder = join(directory, name)
-    mkdirSync(folder)
-    const file = join(folder, 'sudo')
-    writeFileSync(file, `#!/bin/sh\n${sudo}\n`)
-    chmodSync(file, 0o755)
-    return folder
-  }
-  const slow = programs('slow-bin', 'sleep 9; exec /usr/bin/sudo "$@"')
-  const stuck = programs('stuck-bin', 'exec sleep 60')
-  const chatty = programs('chatty-bin', 'echo Welcome to h1; exec /usr/bin/sudo "$@"')
+  const sudo = (name: string, script: string) => program(directory, name, ['sudo', script])
+  const slow = sudo('slow-bin', 'sleep 9; exec /usr/bin/sudo "$@"')
+  const stuck = sudo('stuck-bin', 'exec sleep 60')
+  const chatty = sudo('chatty-bin', 'echo Welcome to h1; exec /usr/bin/sudo "$@"')
   const none = join(directory, 'no-sudo-bin')
   mkdirSync(none)
+  symlinkSync('/usr/bin/env', join(none, 'env'))
+  symlinkSync('/bin/sh', join(none, 'sh'))
+  const oldNode = program(directory, 'old-node', ['node', 'echo v20.19.0'])
+  const newNode = program(directory, 'new-node', [
+    'node',
+    `[ "$1" = --version ] && echo v22.1.0 || exec ${process.execPath} "$@"`,
+  ])
+  const secure = `Defaults:old secure_path="${oldNode}:/usr/bin:/bin"\n`
+  appendFileSync(join(etc, 'sudoers.d', 'old'), secure)
   const full = join(directory, 'full')
   const readOnly = join(directory, 'read-only')
   mkdirSync(full)
@@ -68,15 +71,29 @@ export function makePrivateMachine(directory: string): PrivateMachine {
     `mount -t tmpfs -o ro,mode=755 tmpfs ${readOnly}`,
     'exec "$@"',
   ].join('\n')
-  const path = (folder: string) => `SetEnv PATH=${folder}:/usr/bin:/bin`
   return {
     wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh'],
     sshdConfig: [
-      ...['Match User slow', path(slow), 'Match User stuck', path(stuck)],
-      ...['Match User chatty', path(chatty)],
-      ...['Match User bare', `SetEnv PATH=${none}`],
+      ...withPath('slow', `${slow}:/usr/bin:/bin`),
+      ...withPath('stuck', `${stuck}:/usr/bin:/bin`),
+      ...withPath('chatty', `${chatty}:/usr/bin:/bin`),
+      ...withPath('root', `${newNode}:/usr/bin:/bin`),
+      ...withPath('bare', none),
     ],
     full,
     readOnly,
   }
+}
+
+function withPath(user: string, path: string): string[] {
+  return [`Match User ${user}`, `SetEnv PATH=${path}`]
+}
+
+/** A folder with one program in it, to be put in front of PATH. */
+function program(directory: string, folder: string, [name, script]: [string, string]): string {
+  const path = join(directory, folder)
+  mkdirSync(path)
+  writeFileSync(join(path, name), `#!/bin/sh\n${script}\n`)
+  chmodSync(join(path, name), 0o755)
+  return path
 }

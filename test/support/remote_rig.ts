@@ -151,4 +151,4 @@ export async function openRecorded(
 }
 
 /** A plan that is one in name: the echo runner only looks at its type. */
-export const OPENING = { type: 'plan', padding: 'x'.repeat(100_000) } as unknown as ToRunner
+const OPENING = { type: 'plan', padding: 'x'.repeat(100_000) } as unknown as ToRunner
