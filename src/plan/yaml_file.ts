@@ -29,6 +29,14 @@ const DEEPEST = 64
 /** Keys that mean something in a compiled plan, and so can't be written by hand. */
 const RESERVED_KEY = /^\$(secret|text|template)$/
 
+const HINTS: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'A key stands once in a map: remove one of the two.',
+  TAB_AS_INDENT: 'Indent with spaces.',
+  MISSING_CHAR: 'Text that holds [ ] { } , or : needs quotes.',
+  BLOCK_AS_IMPLICIT_KEY: 'Text that holds a colon and a space needs quotes.',
+  BAD_SCALAR_START: 'Text that begins with this character needs quotes.',
+}
+
 /** One YAML file, read: its value, and where each part of it stands. */
 export class YamlFile {
   readonly file: string
@@ -86,9 +94,12 @@ export class YamlFile {
       logLevel: 'error',
     }) as Document[]
     const [document, second] = documents
-    for (const { pos, message } of document?.errors ?? [])
-      problems.add('E_YAML', message, this.#at(pos[0]))
-    if (second !== undefined && (document?.errors.length ?? 0) === 0)
+    // What follows a syntax error is read wrongly too: the first one is the one to mend.
+    const errors = document?.errors ?? []
+    const [syntax] = errors.filter(({ code }) => code !== 'DUPLICATE_KEY')
+    for (const error of errors.filter((one) => one === syntax || one.code === 'DUPLICATE_KEY'))
+      problems.add('E_YAML', error.message, this.#at(error.pos[0]), HINTS[error.code])
+    if (second !== undefined && errors.length === 0)
       problems.add(
         'E_YAML',
         'a second document begins here; one file holds one',

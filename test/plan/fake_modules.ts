@@ -40,7 +40,7 @@ const note = fake(
       password: { ...text, 'x-secret': true },
     },
   },
-  ({ path }) => [`note:${String(path as string)}`],
+  ({ path }) => [`note:${path as string}`],
 )
 
 const binary = fake(
@@ -58,7 +58,7 @@ const binary = fake(
       },
     },
   },
-  ({ path }) => [`binary:${String(path as string)}`],
+  ({ path }) => [`binary:${path as string}`],
 )
 
 const judge = fake(
