@@ -4,6 +4,7 @@ import type { Secret } from '../core/secret.ts'
 import { registry } from '../../modules/index.ts'
 import { validate } from '../../modules/validators.ts'
 import { compile, type Compiled } from '../plan/compile.ts'
+import { withCustomModules } from '../plan/custom_modules.ts'
 import {
   chooseSites,
   type Inventory,
@@ -14,6 +15,7 @@ import {
 import { didYouMean } from '../plan/nearest.ts'
 import { type Files, parsePlaybook, parsePlaybookText, type Playbook } from '../plan/playbook.ts'
 import { parseExtraVars } from '../plan/vars.ts'
+import { findCustomModules } from './find_custom_modules.ts'
 import type { RunFlags } from './run_flags.ts'
 import { locate, secretReader } from './secret_values.ts'
 import type { World } from './world.ts'
@@ -49,24 +51,27 @@ export function playbookNamed(
  *
  * @throws Refusals with all problems of all sites
  */
-export function compileSites(
+export async function compileSites(
   source: PlaybookSource,
   selection: Selection,
   world: World,
-): readonly ReadySite[] {
+): Promise<readonly ReadySite[]> {
   const files = filesOf(world)
   const chosen = chooseHosts(selection, files)
   const playbook = readPlaybook(source, files)
   const extraVars = parseExtraVars(selection.extraVars, files)
   const readSecret = secretReader(world)
+  const customModules =
+    source.kind === 'file' ? await findCustomModules(source.path, registry, world) : []
+  const modules = await withCustomModules({ registry, validate }, customModules)
   const hostNames = chosen[0]?.everyHost ?? []
   const { sha256: bundle } = world.distribution.bundle()
   return all(chosen, ({ site, participants }) => {
     const compiled = compile({
       site,
       playbook,
-      registry,
-      validate,
+      ...modules,
+      customModules,
       extraVars,
       files,
       readSecret,

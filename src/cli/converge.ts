@@ -12,7 +12,7 @@ import type { World } from './world.ts'
 export const converge: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
   const source = playbookNamed(invocation.arguments[0], world, 'site.yaml')
-  const sites = compileSites(source, flags, world)
+  const sites = await compileSites(source, flags, world)
   const guarded = guardedWorld(world, sites)
   const listsTasks = flagOption(invocation, 'listTasks')
   const listsHosts = flagOption(invocation, 'listHosts')

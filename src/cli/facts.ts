@@ -10,7 +10,7 @@ import { lookedExit } from './status.ts'
 /** `twonode facts`: hellos carry them, so a playbook without plays is enough. */
 export const facts: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
-  const sites = compileSites({ kind: 'text', text: '[]', name: 'facts' }, flags, world)
+  const sites = await compileSites({ kind: 'text', text: '[]', name: 'facts' }, flags, world)
   const guarded = guardedWorld(world, sites)
   const { hellos, exitCode } = await look(sites, flags, guarded)
   for (const { inventory, participants } of sites) {

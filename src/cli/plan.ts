@@ -8,9 +8,9 @@ import { readRunFlags } from './run_flags.ts'
 import { guardedWorld } from './run_sites.ts'
 
 /** `twonode plan`: everything that can be said before a connection is opened. */
-export const plan: CommandRun = (invocation, world) => {
+export const plan: CommandRun = async (invocation, world) => {
   const source = playbookNamed(invocation.arguments[0], world, 'site.yaml')
-  const sites = compileSites(source, readRunFlags(invocation), world)
+  const sites = await compileSites(source, readRunFlags(invocation), world)
   const { stdout, stderr } = guardedWorld(world, sites)
   const paint = createPaint(wantsColour(world.env, stdout.isTerminal))
   const warnings = new Set<string>()
@@ -20,5 +20,5 @@ export const plan: CommandRun = (invocation, world) => {
     for (const warning of lint(compiled.plan)) warnings.add(warning)
   }
   for (const warning of warnings) stderr.write(`warning ${warning}\n`)
-  return Promise.resolve(EXIT.done)
+  return EXIT.done
 }

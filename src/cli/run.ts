@@ -18,7 +18,7 @@ const AD_HOC = 'command line'
 export const run: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
   const [module = '', ...args] = invocation.arguments
-  const sites = compileAdHoc(adHocPlaybook(module, args), flags, world)
+  const sites = await compileAdHoc(adHocPlaybook(module, args), flags, world)
   const guarded = guardedWorld(world, sites)
   const report = await createReport(guarded, { ...flags, verbose: true })
   const mode = { check: flags.check, lookOnly: false, report: false }
@@ -49,9 +49,13 @@ function isText(schema: unknown): boolean {
   return isObject(schema) && schema['type'] === 'string'
 }
 
-function compileAdHoc(source: PlaybookSource, flags: RunFlags, world: World): readonly ReadySite[] {
+async function compileAdHoc(
+  source: PlaybookSource,
+  flags: RunFlags,
+  world: World,
+): Promise<readonly ReadySite[]> {
   try {
-    return compileSites(source, flags, world)
+    return await compileSites(source, flags, world)
   } catch (error) {
     throw error instanceof Refusals ? new Refusals(error.all.map(withoutPlace)) : error
   }

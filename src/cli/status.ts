@@ -22,7 +22,7 @@ export interface SiteStatus {
 /** `twonode status`: roles from hostMeta, the rest from the read-only tasks of status.yaml. */
 export const status: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
-  const sites = compileSites(playbookNamed(undefined, world, 'status.yaml'), flags, world)
+  const sites = await compileSites(playbookNamed(undefined, world, 'status.yaml'), flags, world)
   const guarded = guardedWorld(world, sites)
   const seen = await look(sites, flags, guarded)
   const all = sites.map(({ inventory, participants }) =>

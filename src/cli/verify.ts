@@ -10,7 +10,7 @@ import { guardedWorld, runSites } from './run_sites.ts'
 /** `twonode verify`: the assertions of verify.yaml, and what only a third party can compare. */
 export const verify: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
-  const sites = compileSites(playbookNamed(undefined, world, 'verify.yaml'), flags, world)
+  const sites = await compileSites(playbookNamed(undefined, world, 'verify.yaml'), flags, world)
   const guarded = guardedWorld(world, sites)
   const report = await createReport(guarded, flags)
   const clocks = clockDifference(world.now)
