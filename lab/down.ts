@@ -5,11 +5,12 @@ import { unmountBelow } from './disks.ts'
 import { cutPower } from './hosts.ts'
 import { LabError } from './lab_error.ts'
 import { leftovers, NSPAWN_DIRECTORIES } from './leftovers.ts'
-import { HOST_NAMES, type LabObjects } from './names.ts'
+import { HOST_NAMES, labObjects, type LabObjects } from './names.ts'
 import { networkDown, networkFacts, runAll } from './network.ts'
 import { killUntilGone, processesWith, removeCgroups } from './processes.ts'
+import { timed, type Progress } from './progress.ts'
 import { serverMark } from './repository.ts'
-import { labDirectory } from './state.ts'
+import { labDirectory, lockLab } from './state.ts'
 
 /** Removes everything of a lab, by its name alone, and checks that nothing is left. */
 export async function removeLab(objects: LabObjects): Promise<void> {
@@ -38,4 +39,10 @@ async function unmountNamespaces(): Promise<void> {
   if (names?.length !== 0) return
   const ended = await run(['umount', '/run/netns'])
   if (ended.code === 0) await rmdir('/run/netns').catch(() => undefined)
+}
+
+/** Removes a lab by its name alone, however broken it is. */
+export async function removeByName(name: string, progress: Progress): Promise<void> {
+  const objects = labObjects(name)
+  await lockLab(name, () => timed(progress, `down ${name}`, () => removeLab(objects)))
 }

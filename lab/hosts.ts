@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { repositoryRoot } from './cache.ts'
@@ -84,6 +85,8 @@ export async function cutPower(host: HostObjects): Promise<void> {
   const init = findInit(host)
   if (init !== undefined) kill(init)
   await killUntilGone(host.host, () => processesOf(host))
+  // A host that was frozen is killed all the same, but the next boot would be frozen too.
+  await setFrozen(host, false)
   if (linkDown.code !== 0 && init !== undefined)
     throw new LabError(linkDown.stderr.trim(), 'Run `npm run lab -- up` to mend the lab.')
 }
@@ -102,6 +105,21 @@ export async function shutDown(host: HostObjects, timeoutMs: number): Promise<vo
     { timeoutMs: timeoutMs + 5_000 },
   )
   await cutPower(host)
+}
+
+/**
+ * Stops every process of a host where it stands, or lets them go on: what a hypervisor's pause, or a
+ * machine that swaps itself to a halt, looks like from outside. The kernel still answers pings.
+ */
+export async function setFrozen(host: HostObjects, frozen: boolean): Promise<void> {
+  const switches = ['', 'unified']
+    .map((hierarchy) => join('/sys/fs/cgroup', hierarchy, host.machine, 'payload/cgroup.freeze'))
+    .filter((file) => existsSync(file))
+  if (switches.length === 0 && !frozen) return
+  const [file] = switches
+  if (file === undefined)
+    throw new LabError(`${host.host} can not be frozen`, 'It is off, or there is no cgroup v2.')
+  await writeFile(file, frozen ? '1' : '0')
 }
 
 export async function plugIn(host: HostObjects): Promise<void> {

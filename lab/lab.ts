@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { artefacts, type Artefacts } from './artefacts.ts'
 import { baseImage } from './base.ts'
-import { withLock } from './cache.ts'
 import type { Ended } from './command.ts'
 import { makeGeneration, mountHost, pruneGenerations, withReset, withSnapshot } from './disks.ts'
 import { applyFaults } from './faults.ts'
 import { removeLab } from './down.ts'
+
+export { removeByName } from './down.ts'
 import * as hosts from './hosts.ts'
 import { keyFile, knownHostsFile, LOGIN_USERS, makeIdentities } from './identity.ts'
 import { inventoryYaml } from './inventory.ts'
@@ -23,13 +24,20 @@ import { networkFacts, networkUp, runAll, type Cut } from './network.ts'
 import { findInit } from './processes.ts'
 import { timed, type Progress } from './progress.ts'
 import { debianRepository, serveRepository } from './repository.ts'
-import { ensureState, labDirectory, readState, writeState, type LabState } from './state.ts'
+import {
+  ensureState,
+  labDirectory,
+  lockLab,
+  readState,
+  writeState,
+  type LabState,
+} from './state.ts'
 import { labStatus, type LabStatus } from './status.ts'
 import { until } from './wait.ts'
 
 export interface LabOptions {
   readonly name: string
-  /** Hosts with Python on them, for measuring tools that need it there. Default: without. */
+  /** Hosts with Python on them, for measuring tools that need it there. Default: as it was made, or without. */
   readonly python?: boolean
   readonly onProgress?: Progress
 }
@@ -42,16 +50,13 @@ export interface LabHost {
   readonly netns: string
 }
 
-/** How long another command on the same lab may take before this one gives up. */
-const LOCK_SECONDS = 600
-
 /** A clean shutdown stops PostgreSQL and Kubernetes; what takes longer is killed. */
 const SHUTDOWN_TIMEOUT_MS = 30_000
 
 /** Opens a lab, and reserves its subnet if there is none of that name. Nothing is started. */
 export async function openLab(options: LabOptions): Promise<Lab> {
   const objects = labObjects(options.name)
-  const state = await ensureState(options.name, options.python ?? false)
+  const state = await ensureState(options.name, options.python)
   return new Lab(objects, state, options.onProgress ?? (() => undefined))
 }
 
@@ -208,8 +213,18 @@ export class Lab {
     await this.#setFaults({ cuts: [...others, { host, from, oneWay }] })
   }
 
-  /** Ends all cuts and delays. */
+  /** Stops all processes of a host where they stand, until {@link thaw} or {@link heal}. */
+  async freeze(host: HostName): Promise<void> {
+    await hosts.setFrozen(this.#objects.hosts[host], true)
+  }
+
+  async thaw(host: HostName): Promise<void> {
+    await hosts.setFrozen(this.#objects.hosts[host], false)
+  }
+
+  /** Ends all cuts, delays and freezes. */
   async heal(): Promise<void> {
+    await Promise.all(HOST_NAMES.map((host) => this.thaw(host)))
     await this.#setFaults({ cuts: [], delays: {} })
   }
 
@@ -278,14 +293,6 @@ export class Lab {
   }
 
   #locked<T>(work: () => Promise<T>): Promise<T> {
-    return withLock(`lab-${this.name}`, LOCK_SECONDS, work)
+    return lockLab(this.name, work)
   }
-}
-
-/** Removes a lab by its name alone, however broken it is. */
-export async function removeByName(name: string, onProgress: Progress): Promise<void> {
-  const objects = labObjects(name)
-  await withLock(`lab-${name}`, LOCK_SECONDS, () =>
-    timed(onProgress, `down ${name}`, () => removeLab(objects)),
-  )
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { endCommands } from './command.ts'
-import { openLab, removeByName, type Lab } from './lab.ts'
+import { removeByName } from './down.ts'
+import { openLab, type Lab } from './lab.ts'
 import { LabError } from './lab_error.ts'
 import { HOST_NAMES, type HostName } from './names.ts'
 import type { Cut } from './network.ts'
@@ -53,8 +54,9 @@ command('up', 'bring both hosts up, and build kine and the k3s stand-in')
   .option('--python', 'hosts with Python on them')
   .option('--no-artefacts', 'do not build kine and the k3s stand-in')
   .action(async (options: { name: string; python?: boolean; artefacts: boolean }) => {
-    const { name, python = false } = options
-    const lab = await openLab({ name, python, onProgress: progressOnStderr() })
+    const { name, python } = options
+    const onProgress = progressOnStderr()
+    const lab = await openLab({ name, onProgress, ...(python === undefined ? {} : { python }) })
     // Both at once: the builds take the longest, the first time.
     await Promise.all([lab.up(), options.artefacts ? lab.artefacts() : undefined])
     const { h1, h2 } = lab.hosts
@@ -136,7 +138,15 @@ command('cut <host>', 'break the paths of a host')
     }),
   )
 
-command('heal', 'end all cuts and delays').action(async (options) =>
+command('freeze <host>', 'stop all processes of a host where they stand').action(
+  async (host: string, options) => (await existing(options)).freeze(parseHost(host)),
+)
+
+command('thaw <host>', 'let them go on').action(async (host: string, options) =>
+  (await existing(options)).thaw(parseHost(host)),
+)
+
+command('heal', 'end all cuts, delays and freezes').action(async (options) =>
   (await existing(options)).heal(),
 )
 
@@ -144,6 +154,9 @@ command('delay <host> <ms>', 'a round trip to the host takes that much longer; 0
   async (host: string, ms: string, options) =>
     (await existing(options)).delay(parseHost(host), parseMilliseconds(ms)),
 )
+
+// A reader that has seen enough, as `head` does, is no failure.
+process.stdout.on('error', () => process.exit(0))
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {

@@ -55,18 +55,29 @@ export async function labNames(): Promise<readonly string[]> {
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
 }
 
-/** The lab's record; a lab that has none gets one, with a subnet that is free. */
-export async function ensureState(name: string, python: boolean): Promise<LabState> {
+/** How long another command on the same lab may take before this one gives up. */
+const LOCK_SECONDS = 600
+
+/** Does work that no other command may interfere with on the same lab. */
+export function lockLab<T>(name: string, work: () => Promise<T>): Promise<T> {
+  return withLock(`lab-${name}`, LOCK_SECONDS, work)
+}
+
+/**
+ * The lab's record; a lab that has none gets one, with a subnet that is free.
+ * @param python - undefined takes a lab as it is.
+ */
+export async function ensureState(name: string, python: boolean | undefined): Promise<LabState> {
   return await withLock('subnets', 30, async () => {
     const known = await readState(name)
-    if (known?.python === python) return known
+    if (known && (python ?? known.python) === known.python) return known
     if (known)
       throw new LabError(
         `lab '${name}' was made ${known.python ? 'with' : 'without'} Python on its hosts`,
         `End it first: npm run lab -- down --name ${name}`,
         { exitCode: 2 },
       )
-    const state = freshState(name, await freeIndex(name), python)
+    const state = freshState(name, await freeIndex(name), python ?? false)
     await writeState(state)
     return state
   })
