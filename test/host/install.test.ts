@@ -1,6 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -70,6 +78,15 @@ function request(source: ArtifactSource, more: Partial<InstallRequest> = {}): In
   }
 }
 
+/** Breaks a connection when something of what it carried is in the part file. */
+async function breakOnceGrown(response: ServerResponse, from: number): Promise<void> {
+  const part = join(directory, `.twonode-${SHA256.slice(0, 16)}.part`)
+  const deadline = Date.now() + 10_000
+  while ((statSync(part, { throwIfNoEntry: false })?.size ?? 0) <= from && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  response.destroy()
+}
+
 const installed = () => readFileSync(join(directory, 'program'))
 const files = () => readdirSync(directory).sort()
 
@@ -92,7 +109,8 @@ describe('from a URL', () => {
       if (tries > 2) return serve(CONTENT)(incoming, response)
       const from = Number(/^bytes=(\d+)-$/.exec(incoming.headers.range ?? '')?.[1] ?? 0)
       response.writeHead(from > 0 ? 206 : 200, { 'content-length': CONTENT.length - from })
-      response.write(CONTENT.subarray(from, from + 300_000), () => response.destroy())
+      response.write(CONTENT.subarray(from, from + 300_000))
+      void breakOnceGrown(response, from)
     }
     await hostWith().install(request({ kind: 'url', url }))
     expect(installed().equals(CONTENT)).toBe(true)
