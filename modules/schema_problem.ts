@@ -28,7 +28,7 @@ export function problemOf(error: ErrorObject, schema: Schema): SchemaProblem {
     }
     case 'required':
       return plain(path, `'${String(error.params['missingProperty'])}' is missing`)
-    case 'dependentRequired':
+    case 'dependencies':
       return plain(
         path,
         `'${String(error.params['property'])}' needs '${String(error.params['missingProperty'])}' beside it`,

@@ -60,10 +60,13 @@ export function moduleCases(module: AnyModule): void {
   })
 
   describe(`${module.name}: cases`, () => {
-    for (const { title, text } of caseFiles(module.name))
-      test(title, async () => {
-        await runCase(module, parse(text, { customTags: [secretTag] }) as Case)
-      })
+    test.each(caseFiles(module.name))('$title', async ({ text }) => {
+      const one = parse(text, { customTags: [secretTag] }) as Case
+      const { expected, seen } = await runCase(module, one)
+      expect(seen).toEqual(expected)
+      for (const secret of secretsIn(one.args))
+        expect(JSON.stringify(seen)).not.toContain(reveal(secret))
+    })
   })
 }
 
@@ -81,28 +84,41 @@ function caseFiles(name: string): readonly { readonly title: string; readonly te
     })
 }
 
-async function runCase(module: AnyModule, one: Case): Promise<void> {
-  const problems = validatorFor(module.name)(one.args)
-  expect(problems.map(({ path, message }) => `${path.join('.')}: ${message}`)).toEqual(
-    one.problems ?? [],
-  )
-  if (one.problems !== undefined) return
-  const observed = module.observe(createScriptedHost(one.host ?? {}), one.args)
-  if (one.notYet !== undefined) {
-    await expect(observed).rejects.toThrow(new NotYet(one.notYet))
-    return
+/** What the case says, and what the module did, as far as the case says anything of it. */
+interface Judged {
+  readonly expected: Partial<Case>
+  readonly seen: Partial<Record<keyof Case, unknown>>
+}
+
+async function runCase(module: AnyModule, { args, host = {}, ...told }: Case): Promise<Judged> {
+  const problems = validatorFor(module.name)(args)
+  if (problems.length > 0 || told.problems !== undefined)
+    return {
+      expected: told,
+      seen: { problems: problems.map(({ path, message }) => `${path.join('.')}: ${message}`) },
+    }
+  const state = await observation(module, host, args)
+  if (state instanceof NotYet) return { expected: told, seen: { notYet: state.message } }
+  const refuse = module.refuse?.(state, args, evaluateNames)
+  if (refuse !== undefined) return { expected: told, seen: { refuse } }
+  const changes = module.diff(state, args).map((change, n) => shown(change, told.changes?.[n]))
+  return {
+    expected: { changes: [], ...told },
+    seen: {
+      changes,
+      ...(told.notes === undefined ? {} : { notes: module.notes?.(state, args) }),
+      ...(told.result === undefined ? {} : { result: module.result?.(state, args) }),
+    },
   }
-  const state = await observed
-  expect(module.refuse?.(state, one.args, evaluateNames)).toBe(one.refuse)
-  if (one.refuse !== undefined) return
-  if (one.notes !== undefined) expect(module.notes?.(state, one.args) ?? []).toEqual(one.notes)
-  if (one.result !== undefined) expect(module.result?.(state, one.args)).toEqual(one.result)
-  const changes = module.diff(state, one.args)
-  expect(changes.map((change, index) => shown(change, one.changes?.[index]))).toEqual(
-    one.changes ?? [],
-  )
-  for (const secret of secretsIn(one.args))
-    expect(changes.map(describeChange).join('\n')).not.toContain(reveal(secret))
+}
+
+async function observation(module: AnyModule, script: Script, args: unknown): Promise<unknown> {
+  try {
+    return await module.observe(createScriptedHost(script), args)
+  } catch (error) {
+    if (error instanceof NotYet) return error
+    throw error
+  }
 }
 
 /** In the form in which the case expects it. */

@@ -32,71 +32,76 @@ export function moduleLaws(
   newWorld: () => Promise<LawWorld>,
   fixtures: readonly LawFixture[],
 ): void {
-  describe.each(fixtures)(`${module.name}: laws: $title`, (fixture) => {
-    const inWorld = async (law: (world: LawWorld, steps: Steps) => Promise<void>) => {
-      const world = await newWorld()
-      try {
-        await law(world, stepsOf(module, world))
-      } finally {
-        await world.dispose()
-      }
+  const within = async (law: (steps: Steps) => Promise<void>) => {
+    const world = await newWorld()
+    try {
+      await law(stepsOf(module, world))
+    } finally {
+      await world.dispose()
     }
+  }
+  const reversible = fixtures.flatMap(({ title, args, opposite }) =>
+    opposite === undefined ? [] : [{ title, args, opposite }],
+  )
+  const secretive = fixtures.flatMap(({ title, args, secret }) =>
+    secret === undefined ? [] : [{ title, args, secret }],
+  )
 
-    test('the second run changes nothing', () =>
-      inWorld(async (_, { converge, pending }) => {
-        expect(await converge(fixture.args)).not.toEqual([])
-        expect(await pending(fixture.args)).toEqual([])
-      }))
+  describe(`${module.name}: laws`, () => {
+    test.each(fixtures)('$title: the second run changes nothing', async ({ args }) => {
+      await within(async ({ converge, pending }) => {
+        expect(await converge(args)).not.toEqual([])
+        expect(await pending(args)).toEqual([])
+      })
+    })
 
-    test('check predicts what apply does, and changes nothing itself', () =>
-      inWorld(async (_, { converge, pending }) => {
-        const predicted = await pending(fixture.args)
-        expect(await pending(fixture.args)).toEqual(predicted)
-        expect(await converge(fixture.args)).toEqual(predicted)
-      }))
+    test.each(fixtures)('$title: check predicts apply and changes nothing', async ({ args }) => {
+      await within(async ({ converge, pending }) => {
+        const predicted = await pending(args)
+        expect(await pending(args)).toEqual(predicted)
+        expect(await converge(args)).toEqual(predicted)
+      })
+    })
 
-    test('cut after any change, the next run finishes', async () => {
-      for (let cut = 0, more = true; more; cut += 1)
-        await inWorld(async (_, { converge, pending, changes }) => {
-          const before = await changes(fixture.args)
-          more = cut < before.length
-          await converge(fixture.args, cut)
-          await converge(fixture.args)
-          expect(await pending(fixture.args)).toEqual([])
+    test.each(fixtures)('$title: cut after any change, the next run ends', async ({ args }) => {
+      let whole = 0
+      await within(async ({ pending }) => {
+        whole = (await pending(args)).length
+      })
+      for (let cut = 0; cut <= whole; cut += 1)
+        await within(async ({ converge, pending }) => {
+          await converge(args, cut)
+          await converge(args)
+          expect(await pending(args)).toEqual([])
         })
     })
 
-    if (fixture.opposite !== undefined) {
-      const opposite = fixture.opposite
-      test('absent after present is absent', () =>
-        inWorld(async (_, { converge, pending }) => {
-          await converge(fixture.args)
-          expect(await converge(opposite)).not.toEqual([])
-          expect(await pending(opposite)).toEqual([])
-          expect(await pending(fixture.args)).not.toEqual([])
-        }))
-    }
+    test.each(reversible)('$title: absent after present is absent', async ({ args, opposite }) => {
+      await within(async ({ converge, pending }) => {
+        await converge(args)
+        expect(await converge(opposite)).not.toEqual([])
+        expect(await pending(opposite)).toEqual([])
+        expect(await pending(args)).not.toEqual([])
+      })
+    })
 
-    if (fixture.secret !== undefined) {
-      const { secret } = fixture
-      test('no secret is in what people see', () =>
-        inWorld(async (_, { pending }) => {
-          expect((await pending(fixture.args)).join('\n')).not.toContain(secret)
-        }))
-    }
+    test.each(secretive)('$title: no secret is in what people see', async ({ args, secret }) => {
+      await within(async ({ pending }) => {
+        expect((await pending(args)).join('\n')).not.toContain(secret)
+      })
+    })
   })
 }
 
 interface Steps {
-  changes(args: JsonObject): Promise<readonly Change[]>
   /** What it would do, in words. */
-  pending(args: JsonObject): Promise<readonly string[]>
+  readonly pending: (args: JsonObject) => Promise<readonly string[]>
   /** Does it, or its first `limit` changes; what it did, in words. */
-  converge(args: JsonObject, limit?: number): Promise<readonly string[]>
+  readonly converge: (args: JsonObject, limit?: number) => Promise<readonly string[]>
 }
 
 function stepsOf(module: AnyModule, { host, root }: LawWorld): Steps {
-  const changes = async (raw: JsonObject) => {
+  const changes = async (raw: JsonObject): Promise<readonly Change[]> => {
     const args = inFolder(raw, root)
     const problems = validatorFor(module.name)(args)
     if (problems.length > 0) throw new Error(JSON.stringify(problems))
@@ -111,7 +116,7 @@ function stepsOf(module: AnyModule, { host, root }: LawWorld): Steps {
     for (const change of todo) await apply(host, change, bounds())
     return todo.map(describeChange)
   }
-  return { changes, pending, converge }
+  return { pending, converge }
 }
 
 function bounds(): Bounds {

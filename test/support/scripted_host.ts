@@ -58,9 +58,6 @@ const LOADED: UnitState = {
 
 /** A host that only answers what it was told, and throws at anything else. */
 export function createScriptedHost(script: Script): Observer {
-  const untold = (what: string): never => {
-    throw new Error(`the case does not say: ${what}`)
-  }
   const file = (path: string): ScriptedFile | undefined => {
     if (script.directories?.includes(path) === true) return { kind: 'directory', mode: '0755' }
     const told = script.files?.[path]
@@ -148,4 +145,8 @@ function statOf(file: ScriptedFile | undefined): FileStat | undefined {
 
 function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim()
+}
+
+function untold(what: string): never {
+  throw new Error(`the case does not say: ${what}`)
 }
