@@ -72,14 +72,14 @@ export function stepContext(registry: Registry, secrets: ReadonlyMap<string, Sec
 function rememberingNames(
   secrets: ReadonlyMap<string, Secret>,
 ): (step: PlanStep, names: Names) => Names {
-  const known = new WeakMap<Names, Map<string, Names>>()
+  const known = new WeakMap<Names, WeakMap<PlanStep, Names>>()
   return (step, names) => {
-    const bySteps = known.get(names) ?? new Map<string, Names>()
+    const bySteps = known.get(names) ?? new WeakMap<PlanStep, Names>()
     known.set(names, bySteps)
-    const done = bySteps.get(step.id)
+    const done = bySteps.get(step)
     if (done !== undefined) return done
     const made = stepNames(names, step.vars, secrets)
-    bySteps.set(step.id, made)
+    bySteps.set(step, made)
     return made
   }
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { Refusals, type TwonodeError } from '../../src/core/errors.ts'
+import type { TwonodeError } from '../../src/core/errors.ts'
 import { formatPlace } from '../../src/core/place.ts'
-import { compileTexts } from './compile_text.ts'
+import { compileTexts, refusalsOf } from './compile_text.ts'
 
 interface BadCase {
   readonly name: string
@@ -46,14 +46,4 @@ test.each(CASES)(
 
 function placeOf({ code, place }: TwonodeError): string {
   return `${code} ${place === undefined ? '-' : formatPlace(place)}`
-}
-
-function refusalsOf(act: () => unknown): readonly TwonodeError[] {
-  try {
-    act()
-  } catch (error) {
-    if (error instanceof Refusals) return error.all
-    throw error
-  }
-  return []
 }

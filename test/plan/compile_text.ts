@@ -1,4 +1,4 @@
-import { TwonodeError } from '../../src/core/errors.ts'
+import { Refusals, TwonodeError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { compile, type Compiled } from '../../src/plan/compile.ts'
 import { parseInventory } from '../../src/plan/inventory.ts'
@@ -68,4 +68,15 @@ export function compileTexts(
 export function compileTasks(tasks: string, options: TextOptions = {}): Compiled {
   const indented = tasks.trimEnd().replaceAll(/^/gm, '    ')
   return compileTexts({ 'playbook.yaml': `- hosts: all\n  tasks:\n${indented}\n` }, options)
+}
+
+/** What `act` refuses; nothing if it refuses nothing. */
+export function refusalsOf(act: () => unknown): readonly TwonodeError[] {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof Refusals) return error.all
+    throw error
+  }
+  return []
 }

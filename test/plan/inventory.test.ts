@@ -80,9 +80,10 @@ sites:
   expect(() => chooseSites(inventory, ['c'])).toThrow(/no site c/)
 })
 
+const binary = (path: string) =>
+  only(`name: s\n${HOSTS}\nkine: { path: '${path}' }\n`).site.kine.binary.path
+
 test('paths of binaries start beside the inventory; absolute ones and ~ stay', () => {
-  const binary = (path: string) =>
-    only(`name: s\n${HOSTS}\nkine: { path: '${path}' }\n`).site.kine.binary.path
   expect(binary('../bin/kine')).toBe('bin/kine')
   expect(binary('/opt/kine')).toBe('/opt/kine')
   expect(binary('~/kine')).toBe('~/kine')
@@ -141,6 +142,6 @@ test('the schemas are JSON Schema, and our checker agrees with ajv about them', 
   for (const variant of variants) {
     const ours: unknown[] = []
     checkSchema(ONE_SITE_SCHEMA, variant, [], (misfit) => ours.push(misfit))
-    expect(ours.length === 0, JSON.stringify(variant)).toBe(theirs(variant))
+    expect({ variant, fits: ours.length === 0 }).toEqual({ variant, fits: theirs(variant) })
   }
 })

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import Handlebars from 'handlebars'
 import { expect, test } from 'vitest'
 import { reveal, Secret } from '../../src/core/secret.ts'
@@ -108,8 +108,9 @@ test.each(REFUSED)('%s is no template of ours', (text) => {
 })
 
 test('a name that goes above the template, a list in a text, and null in a text are refused', () => {
-  for (const text of ['{{../x}}.', 'x{{vars.list}}', 'x{{vars.none}}', 'x{{vars.map}}'])
-    expect(faultOf(() => render(text)).kind, text).toBe('E_TEMPLATE')
+  const texts = ['{{../x}}.', 'x{{vars.list}}', 'x{{vars.none}}', 'x{{vars.map}}']
+  const kinds = texts.map((text) => faultOf(() => render(text)).kind)
+  expect(new Set(kinds)).toEqual(new Set(['E_TEMPLATE']))
   expect(faultOf(() => render('{{#each vars.port}}x{{/each}}')).message).toContain('takes a list')
 })
 

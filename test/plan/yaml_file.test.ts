@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Document, parseDocument } from 'yaml'
 import { Refusals } from '../../src/core/errors.ts'
@@ -7,11 +7,14 @@ import { YamlFile } from '../../src/plan/yaml_file.ts'
 
 const STYLES = ['PLAIN', 'QUOTE_SINGLE', 'QUOTE_DOUBLE', 'BLOCK_LITERAL', 'BLOCK_FOLDED'] as const
 
+/** What quoting, escaping, folding and comments are about. */
+const CHARACTERS = Array.from('ab\'"\\:#{}[] \n\té😀-|>')
+
 /** Character that stands once in each text, and that no style escapes. */
 const MARK = '§'
 
 test('a character of a scalar is found in the file, whatever the style', () => {
-  const part = fc.string({ unit: fc.constantFrom(...'ab\'"\\:#{}[] \n\té😀-|>'), maxLength: 60 })
+  const part = fc.string({ unit: fc.constantFrom(...CHARACTERS), maxLength: 60 })
   const text = fc.tuple(part, part).map(([before, after]) => `${before}${MARK}${after}`)
   fc.assert(
     fc.property(text, fc.constantFrom(...STYLES), (value, style) => {
@@ -42,11 +45,12 @@ test('the place of a missing value is that of its nearest parent', () => {
   expect(formatPlace(yaml.keyPlace(['a', 'b']))).toBe('f:2:3')
 })
 
+const reads = (text: string): boolean => refusals(text).length === 0
+
 test('a number that YAML reads otherwise than it looks is refused anywhere', () => {
-  for (const source of ['0644', '1.10', '1.0', '0x1F', '1e3', '+5', '12345678901234567890'])
-    expect(() => new YamlFile(`a: ${source}`, 'f'), source).toThrow(Refusals)
-  for (const source of ['644', '1.1', '-5', '0', '"0644"', '0644x', '1.1.0', 'v1.10'])
-    expect(() => new YamlFile(`a: ${source}`, 'f'), source).not.toThrow()
+  const changed = ['0644', '1.10', '1.0', '0x1F', '1e3', '+5', '12345678901234567890']
+  const kept = ['644', '1.1', '-5', '0', '"0644"', '0644x', '1.1.0', 'v1.10']
+  expect([...changed, ...kept].filter((source) => reads(`a: ${source}`))).toEqual(kept)
 })
 
 test('a secret is a reference in the value and a source beside it', () => {
@@ -62,8 +66,8 @@ test('a secret is a reference in the value and a source beside it', () => {
 })
 
 test('keys that mean something in a compiled plan can not be written by hand', () => {
-  for (const key of ['$secret', '$text', '$template', '__proto__'])
-    expect(() => new YamlFile(`${key}: x`, 'f'), key).toThrow(/reserved/)
+  const keys = ['$secret', '$text', '$template', '__proto__']
+  expect(keys.filter((key) => reads(`${key}: x`))).toEqual([])
 })
 
 test('only the first syntax error is told, and every duplicate key', () => {
