@@ -59,6 +59,8 @@ const COLUMNS = [
 
 const SEQUENCE = 'public.kine_id_seq'
 
+const SEQUENCE_TYPE = 'bigint'
+
 const PRIMARY_KEY = 'kine_pkey'
 
 /** Beside the primary key, which comes with the table: what follows the table's name. */
@@ -134,11 +136,9 @@ export const kineSchema = defineModule<Args, State>({
     const complaints = [
       ...wrong.map((column) => `no column "${column}" in its place`),
       ...extra.map((column) => `a column "${column}" that kine does not have`),
-      ...(state.sequence === SEQUENCE && state.sequenceType === 'bigint'
+      ...(state.sequence === SEQUENCE && state.sequenceType === SEQUENCE_TYPE
         ? []
-        : [
-            `id takes its values from ${state.sequence ?? 'no sequence of its own'}, not ${SEQUENCE}`,
-          ]),
+        : [`id takes its values from ${sequenceText(state)}, not ${SEQUENCE} as ${SEQUENCE_TYPE}`]),
       ...(state.indexes.some(({ name }) => name === PRIMARY_KEY)
         ? []
         : [`no primary key ${PRIMARY_KEY}`]),
@@ -168,6 +168,10 @@ export const kineSchema = defineModule<Args, State>({
 
   result: (state) => ({ exists: state.kind === 'present' }),
 })
+
+function sequenceText({ sequence, sequenceType }: Table): string {
+  return sequence === null ? 'no sequence of its own' : `${sequence} as ${sequenceType}`
+}
 
 type WantedIndex = (typeof INDEXES)[number]
 

@@ -11,6 +11,8 @@ import {
   step,
 } from '../support/postgres_bench.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
+import { kineFence } from '../../modules/kine_fence.ts'
+import { moduleCases } from '../support/module_cases.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -23,6 +25,8 @@ afterAll(async () => {
 
 const on = { database: 'kine', state: 'on' }
 const off = { database: 'kine', state: 'off' }
+
+moduleCases(kineFence)
 
 describe('laws', () => {
   postgresLaws('kine_fence', () => bench, [{ title: 'the fence', args: on, opposite: off }])

@@ -11,9 +11,8 @@ import {
   startBench,
   step,
 } from '../support/postgres_bench.ts'
-import { contractOf } from '../support/postgres_laws.ts'
-
-const JUMP = 1_000_000
+import { JUMP, kineRevision } from '../../modules/kine_revision.ts'
+import { moduleCases } from '../support/module_cases.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -28,7 +27,7 @@ beforeEach(async () => {
   await bench.server.sql('kine', 'truncate kine restart identity')
 })
 
-contractOf('kine_revision')
+moduleCases(kineRevision)
 
 const first = { database: 'kine', branch: 1, term: 1 }
 const promotion = { database: 'kine', branch: 3, term: 3, fork_lsn: '0/1A2B3C8' }

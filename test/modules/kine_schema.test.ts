@@ -10,7 +10,8 @@ import {
   startBench,
   step,
 } from '../support/postgres_bench.ts'
-import { contractOf } from '../support/postgres_laws.ts'
+import { kineSchema } from '../../modules/kine_schema.ts'
+import { moduleCases } from '../support/module_cases.ts'
 
 const run = promisify(execFile)
 
@@ -29,7 +30,7 @@ beforeEach(async () => {
 
 const schema = { database: 'kine', owner: 'kine' }
 
-contractOf('kine_schema')
+moduleCases(kineSchema)
 
 /** Word for word. Source: kine v0.16.4, pkg/drivers/pgsql/pgsql.go. */
 const KINE_SAYS = [

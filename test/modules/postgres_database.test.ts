@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Bench, converge, plan, startBench, step } from '../support/postgres_bench.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
+import { postgresDatabase } from '../../modules/postgres_database.ts'
+import { moduleCases } from '../support/module_cases.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -10,6 +12,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await bench.close()
 })
+
+moduleCases(postgresDatabase)
 
 describe('laws', () => {
   postgresLaws('postgres_database', () => bench, [

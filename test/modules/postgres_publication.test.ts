@@ -9,6 +9,8 @@ import {
   step,
 } from '../support/postgres_bench.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
+import { postgresPublication } from '../../modules/postgres_publication.ts'
+import { moduleCases } from '../support/module_cases.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -20,6 +22,8 @@ afterAll(async () => {
 })
 
 const twonode = { name: 'twonode', database: 'kine', tables: ['public.kine'] }
+
+moduleCases(postgresPublication)
 
 describe('laws', () => {
   postgresLaws('postgres_publication', () => bench, [

@@ -3,6 +3,8 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { type Bench, converge, plan, startBench, step } from '../support/postgres_bench.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
+import { postgresRole } from '../../modules/postgres_role.ts'
+import { moduleCases } from '../support/module_cases.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -16,6 +18,8 @@ const withPassword = {
   name: 'app',
   password: new Secret("it's a \\secret", 'env:APP'),
 } as unknown as JsonObject
+
+moduleCases(postgresRole)
 
 describe('laws', () => {
   postgresLaws('postgres_role', () => bench, [

@@ -10,6 +10,8 @@ import {
   step,
 } from '../support/postgres_bench.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
+import { postgresSetting } from '../../modules/postgres_setting.ts'
+import { moduleCases } from '../support/module_cases.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -29,6 +31,8 @@ const running = async (name: string) => {
   const [row] = await bench.server.sql<Record<string, string>>('postgres', `show ${name}`)
   return row?.[name]
 }
+
+moduleCases(postgresSetting)
 
 describe('laws', () => {
   postgresLaws('postgres_setting', () => bench, [

@@ -12,7 +12,8 @@ import {
   step,
   until,
 } from '../support/postgres_bench.ts'
-import { contractOf } from '../support/postgres_laws.ts'
+import { postgresSubscription } from '../../modules/postgres_subscription.ts'
+import { moduleCases } from '../support/module_cases.ts'
 
 let leader: Bench
 let follower: Bench
@@ -81,7 +82,7 @@ const workers = async () => {
   return found.length
 }
 
-contractOf('postgres_subscription')
+moduleCases(postgresSubscription)
 
 describe('making it', () => {
   test('it copies what is there, follows what comes, and a second run is empty', async () => {

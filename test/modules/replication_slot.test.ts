@@ -13,6 +13,8 @@ import {
   until,
 } from '../support/postgres_bench.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
+import { replicationSlot } from '../../modules/replication_slot.ts'
+import { moduleCases } from '../support/module_cases.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -32,6 +34,8 @@ afterAll(async () => {
 
 const slot = { name: 'h2_1_1', database: 'kine', publication: 'twonode' }
 const absent = { name: 'h2_1_1', database: 'kine', state: 'absent' }
+
+moduleCases(replicationSlot)
 
 describe('laws', () => {
   postgresLaws('replication_slot', () => bench, [{ title: 'a slot', args: slot, opposite: absent }])

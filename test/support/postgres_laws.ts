@@ -2,8 +2,6 @@ import { describeChange } from '../../src/core/change.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { reveal, Secret } from '../../src/core/secret.ts'
 import { expect, test } from 'vitest'
-import { registry } from '../../modules/index.ts'
-import { validatorFor } from '../../modules/validators.ts'
 import { applyAll, type Bench, converge, plan, step } from './postgres_bench.ts'
 
 export interface LawCase {
@@ -67,33 +65,6 @@ export function postgresLaws(name: string, bench: () => Bench, cases: readonly L
     const shown = (await plan(host, step(name, args))).map(describeChange).join('\n')
     for (const value of Object.values(args as Record<string, unknown>))
       if (value instanceof Secret) expect(shown).not.toContain(reveal(value))
-  })
-
-  contractOf(name)
-}
-
-/** What needs no server: examples fit the schema, strangers are refused, every argument is described. */
-export function contractOf(name: string): void {
-  test(`every documented example of ${name} fits its schema`, () => {
-    for (const { args } of registry.get(name)?.doc.examples ?? [])
-      expect(validatorFor(name)(structuredClone(args))).toEqual([])
-  })
-
-  test(`an unknown argument of ${name} is refused with the nearest name`, () => {
-    const example = structuredClone(registry.get(name)?.doc.examples[0]?.args ?? {})
-    const problems = validatorFor(name)({ ...example, databasse: 'x' })
-    expect(problems).toMatchObject([{ path: ['databasse'], unknownKey: true }])
-  })
-
-  test(`every argument of ${name} is described`, () => {
-    const properties = (registry.get(name)?.schema['properties'] ?? {}) as Record<
-      string,
-      JsonObject
-    >
-    const silent = Object.entries(properties).filter(
-      ([, schema]) => schema['description'] === undefined,
-    )
-    expect(silent).toEqual([])
   })
 }
 
