@@ -87,9 +87,10 @@ initialLeader: ${scalar(hosts[0]?.name ?? '')}
 ${virtualIpText(answers)}
 # Tells a host "I am cut off" from "my peer is gone". Without one a follower never takes over.
 ${gateway === undefined ? '# gateways: ["10.0.0.1"]\n' : `gateways: [${scalar(gateway)}]\n`}
-# Where the binaries come from: a file beside this one, or a URL with its sha256.
-# kine: { path: kine }
-# k3s: { path: k3s }
+# Where the two binaries come from: a file beside this one, or a URL with its sha256, as
+# k3s: { url: "https://…", sha256: "…" }. Get them from the releases of kine and of k3s.
+kine: { path: kine }
+k3s: { path: k3s }
 `
 }
 
