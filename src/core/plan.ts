@@ -43,7 +43,7 @@ export interface PlanStep {
   readonly module: string
   /** As written: strings may hold templates, those marked x-cel hold CEL. */
   readonly args: JsonObject
-  /** The play's own variables, above those of the plan: imports may set them. */
+  /** The variables of its play and imports, below those of the plan; they may hold templates. */
   readonly vars?: JsonObject
   /** CEL; absent: always. */
   readonly when?: string

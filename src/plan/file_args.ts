@@ -23,7 +23,7 @@ interface FileArg {
 const DEEPEST_FILE = 3
 
 /** Args of a module that name files here, by its schema. */
-export function fileArgsOf(schema: Schema, path: Path = []): readonly FileArg[] {
+function fileArgsOf(schema: Schema, path: Path = []): readonly FileArg[] {
   const { properties } = schema
   if (!isObject(properties) || path.length > DEEPEST_FILE) return []
   return Object.entries(properties as Readonly<Record<string, Schema>>).flatMap(([key, own]) => {

@@ -41,7 +41,7 @@ export interface InventoryHost extends SiteHost {
 }
 
 /** What is absent is left to `~/.ssh/config` and its defaults. */
-export interface SshSettings {
+interface SshSettings {
   readonly user?: string
   readonly port?: number
   /** As written: relative to the inventory, see `resolvePath`. */

@@ -204,7 +204,7 @@ const k3s: Schema = object('Kubernetes.', {
 })
 
 /** Every key of a site; each may stand under `defaults` too. */
-export const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
+const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
   hosts: { type: 'array', items: host, description: 'The two hosts of the site.' },
   initialLeader: {
     type: 'string',

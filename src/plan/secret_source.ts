@@ -14,9 +14,6 @@ export type SecretSource = {
   | { readonly kind: 'exec'; readonly argv: readonly string[] }
 )
 
-/** Names of the one key that a `!secret` takes. */
-export const SECRET_KINDS = ['file', 'env', 'exec'] as const
-
 /**
  * Reads the map behind a `!secret` tag. The id names the source, so that one source is read once and
  * a plan that is printed says where each secret comes from.

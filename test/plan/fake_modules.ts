@@ -72,7 +72,7 @@ const judge = fake(
   () => [],
 )
 
-export const FAKE_MODULES: readonly AnyModule[] = [note, binary, judge]
+const FAKE_MODULES: readonly AnyModule[] = [note, binary, judge]
 
 export const fakeRegistry: Registry = new Map(FAKE_MODULES.map((module) => [module.name, module]))
 
