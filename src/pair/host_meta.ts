@@ -1,7 +1,7 @@
 import { parse } from 'yaml'
 import { TwonodeError } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
-import type { Mode, Role } from '../core/site.ts'
+import type { Mode, PairState, Role } from '../core/site.ts'
 
 /**
  * hostMeta: the small file on each host that decides roles, term, branch and mode, and nothing else.
@@ -49,6 +49,11 @@ export function parseHostMeta(text: string): HostMeta {
   if (problem !== undefined) throw broken(problem)
   // The checks above are what makes the cast honest.
   return parsed as HostMeta
+}
+
+/** The pair's state that a hostMeta records. */
+export function pairStateOf({ leader, term, branch, mode, slot }: HostMeta): PairState {
+  return { leader, term, branch, mode, slot }
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   compareHostMeta,
   type HostMeta,
   HOST_META_FORMAT,
+  pairStateOf,
   parseHostMeta,
   sameHostMeta,
   serialiseHostMeta,
@@ -116,4 +117,14 @@ test.each([
   ['one name twice', good.replace('name: "h2"', 'name: "h1"'), 'the same name'],
 ])('%s is refused in words', (_, text, words) => {
   expect(() => parseHostMeta(text)).toThrow(words)
+})
+
+test('it decides leader, term, branch, mode and slot, and nothing else', () => {
+  expect(pairStateOf(parseHostMeta(good))).toEqual({
+    leader: 'h1',
+    term: 2,
+    branch: 1,
+    mode: 'paired',
+    slot: null,
+  })
 })
