@@ -105,7 +105,7 @@ export function filesOf(world: World): Files {
   }
 }
 
-export function readInventory(path: string, files: Files): Inventory {
+function readInventory(path: string, files: Files): Inventory {
   const text = files.read(path)
   if (text === undefined)
     throw new TwonodeError('E_FILE', `there is no inventory ${path}`, {

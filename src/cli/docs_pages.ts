@@ -50,13 +50,13 @@ export function docsPages({ modules, inventory, playbook, commands }: Sources): 
 }
 
 /** The list of modules. */
-export function moduleIndex(modules: readonly AnyModule[]): string {
+function moduleIndex(modules: readonly AnyModule[]): string {
   const rows = modules.map((m) => [`[${m.name}](${m.name}.md)`, m.doc.summary])
   return page('Modules', [table(['module', 'what it is'], rows)])
 }
 
 /** One module: what it is, its arguments, its examples as tasks. */
-export function modulePage({ name, doc, schema }: AnyModule): string {
+function modulePage({ name, doc, schema }: AnyModule): string {
   const examples = doc.examples.map(
     ({ title, args }) => `${title}:\n\n\`\`\`yaml\n${taskYaml(title, name, args)}\`\`\``,
   )
@@ -72,7 +72,7 @@ export function modulePage({ name, doc, schema }: AnyModule): string {
 }
 
 /** Every key of the inventory. */
-export function inventoryPage({ oneSite, manySites }: InventorySchemas): string {
+function inventoryPage({ oneSite, manySites }: InventorySchemas): string {
   return page('Inventory', [
     'An inventory holds one site, whose keys stand at the top level, or many below `sites`. Durations and sizes are texts with a unit: `"250ms"`, `"1s"`, `"5m"`, `"64MB"`.',
     '## One site',
@@ -84,7 +84,7 @@ export function inventoryPage({ oneSite, manySites }: InventorySchemas): string 
 }
 
 /** Every key of plays, tasks and imports. */
-export function playbookPage({ play, task, import: imports }: PlaybookSchemas): string {
+function playbookPage({ play, task, import: imports }: PlaybookSchemas): string {
   return page('Playbooks', [
     'A playbook is a list of plays. A play runs its tasks in order on the hosts it names; before each play the hosts wait for each other if anything was changed. A task has one module and its arguments beside the keys below.',
     'Texts are templates: `{{vars.NAME}}`, `{{host.address}}`, `{{peer.address}}`, `{{site.name}}`, `{{facts.memoryMb}}`, `{{item}}` and registered results, with `if`, `unless`, `each` and `with`. Conditions are CEL over the same names.',
@@ -109,7 +109,7 @@ function schemaTable(head: string, schema: Schema): string {
 }
 
 /** Exit codes and error codes. */
-export function errorsPage(): string {
+function errorsPage(): string {
   const exits = Object.entries(EXIT_MEANINGS).map(([code, meaning]) => [code, meaning])
   const errors = Object.entries(ERRORS).map(([code, { exitCode, meaning, hint }]) => [
     `\`${code}\``,
@@ -127,7 +127,7 @@ export function errorsPage(): string {
 }
 
 /** Every command with its options. */
-export function cliPage(commands: readonly CommandSpec[]): string {
+function cliPage(commands: readonly CommandSpec[]): string {
   return page('Command line', [
     'Standard output holds what was asked for; errors go to standard error. Colour appears on a terminal only; `NO_COLOR` and `FORCE_COLOR` are honoured.',
     ...commands.flatMap(commandSection),
@@ -161,7 +161,7 @@ function commandSection(command: CommandSpec): readonly string[] {
 }
 
 /** The event stream of `--json`. */
-export function eventsPage(): string {
+function eventsPage(): string {
   const sections = Object.entries(EVENT_DOCS).flatMap(([name, { summary, fields }]) => [
     `## ${name}`,
     summary,

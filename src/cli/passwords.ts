@@ -3,8 +3,8 @@ import { Secret } from '../core/secret.ts'
 import type { World } from './world.ts'
 
 /** The variables that answer where nobody is there to type. */
-export const SUDO_PASSWORD_VARIABLE = 'TWONODE_SUDO_PASSWORD'
-export const KEY_PASSPHRASE_VARIABLE = 'TWONODE_KEY_PASSPHRASE'
+const SUDO_PASSWORD_VARIABLE = 'TWONODE_SUDO_PASSWORD'
+const KEY_PASSPHRASE_VARIABLE = 'TWONODE_KEY_PASSPHRASE'
 
 /** The password for sudo that was asked for, once for all hosts; undefined when none was. */
 export async function readSudoPassword(

@@ -26,7 +26,7 @@ export const SITE: Site = {
   stateDirectory: '/var/lib/twonode',
 }
 
-export const NO_COUNTS: Counts = { ok: 0, changed: 0, failed: 0, unknown: 0, skipped: 0 }
+const NO_COUNTS: Counts = { ok: 0, changed: 0, failed: 0, unknown: 0, skipped: 0 }
 
 export function settingsOf(more: Partial<RunSettings> = {}): RunSettings {
   return {
