@@ -1,6 +1,6 @@
 import type { HelloEvent } from '../core/events.ts'
 import type { PairState, Site } from '../core/site.ts'
-import { type HostMeta, parseHostMeta, winner } from '../pair/host_meta.ts'
+import { type HostMeta, pairStateOf, parseHostMeta, winner } from '../pair/host_meta.ts'
 
 export interface Note {
   readonly level: 'info' | 'warning'
@@ -38,7 +38,8 @@ export function decidePair(
   }
   const metas = held.map(({ meta }) => meta)
   const first = metas[0]
-  const pair = first === undefined ? firstPair(site) : stateOf(metas.reduce((a, b) => winner(a, b)))
+  const pair =
+    first === undefined ? firstPair(site) : pairStateOf(metas.reduce((a, b) => winner(a, b)))
   const disagreement = broken.length > 0 ? broken.join('; ') : disagreementOf(held)
   return { pair, notes: first === undefined ? [] : remarks(site, pair, held), disagreement }
 }
@@ -48,11 +49,6 @@ function firstPair({ hosts, initialLeader: leader }: Site): PairState {
   const follower = hosts.find(({ name }) => name !== leader)?.name ?? ''
   const slot = `${follower.replaceAll('-', '_').slice(0, LONGEST_IN_SLOT)}_1_1`
   return { leader, term: 1, branch: 1, mode: 'alone', slot }
-}
-
-/** What hostMeta decides, and nothing else of it. */
-function stateOf({ leader, term, branch, mode, slot }: HostMeta): PairState {
-  return { leader, term, branch, mode, slot }
 }
 
 /** PostgreSQL's names end at 63 characters, and branch and number need some. */
