@@ -12,8 +12,7 @@ import {
 } from './postgres_cluster_files.ts'
 import { CLUSTER_SCHEMA } from './postgres_cluster_schema.ts'
 import { observeCluster, type Server, type State } from './postgres_cluster_state.ts'
-import { reload } from './postgres_setting.ts'
-import { awaitSql, MAINTENANCE_DATABASE, sql } from './postgres_sql.ts'
+import { awaitSql, MAINTENANCE_DATABASE, reloadSettings, sql } from './postgres_sql.ts'
 import { runsWith } from './postgres_value.ts'
 
 type Present = State & { kind: 'present' }
@@ -174,7 +173,7 @@ function serverChanges(
     return !parameter.overridden && !runsWith(value, parameter)
   })
   if (differing.some(({ context }) => context === 'postmaster')) return systemctl('restart', args)
-  return written || differing.length > 0 ? reload(server) : []
+  return written || differing.length > 0 ? reloadSettings(server) : []
 }
 
 function confText(args: ClusterArgs): string {

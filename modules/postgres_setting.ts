@@ -3,7 +3,7 @@ import type { Change } from '../src/core/change.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { identifier, literal } from '../src/core/sql.ts'
-import { awaitSql, MAINTENANCE_DATABASE, sql } from './postgres_sql.ts'
+import { MAINTENANCE_DATABASE, reloadSettings, sql } from './postgres_sql.ts'
 import { type Parameter, runsWith } from './postgres_value.ts'
 
 interface Args {
@@ -154,24 +154,25 @@ async function nearestTo(host: Observer, name: string): Promise<string | undefin
 
 function resetChanges(state: Known): readonly Change[] {
   // Gone from the file and still in force: a run was cut before its reload.
-  if (state.stored === null) return state.fromStored && !atRestartOnly(state) ? reload(state) : []
+  if (state.stored === null)
+    return state.fromStored && !atRestartOnly(state) ? reloadSettings(state) : []
   const reset = sql(MAINTENANCE_DATABASE, `alter system reset ${parameter(state.name)}`)
-  return [reset, ...reload(state)]
+  return [reset, ...reloadSettings(state)]
 }
 
 function setChanges(state: Known, { value = '', checkpoint }: Args): readonly Change[] {
   const untold = atRestartOnly(state) || state.ownSession
   const inForce = untold || (state.fromStored && runsWith(value, state))
-  if (state.stored === value) return inForce ? [] : reload(state)
+  if (state.stored === value) return inForce ? [] : reloadSettings(state)
   const store = (text: string) =>
     sql(
       MAINTENANCE_DATABASE,
       `alter system set ${parameter(state.name)} = ${valueText(state, text)}`,
     )
-  if (!checkpoint || state.vartype !== 'string') return [store(value), ...reload(state)]
+  if (!checkpoint || state.vartype !== 'string') return [store(value), ...reloadSettings(state)]
   return [
     store(`${value} `),
-    ...reload(state),
+    ...reloadSettings(state),
     sql(MAINTENANCE_DATABASE, 'checkpoint', { timeoutMs: CHECKPOINT_TIMEOUT_MS }),
     store(value),
     sql(MAINTENANCE_DATABASE, 'select pg_reload_conf()'),
@@ -191,20 +192,4 @@ function valueText({ name }: Known, value: string): string {
     .split(',')
     .map((item) => literal(item.trim().replaceAll(/^"|"$/g, '')))
     .join(', ')
-}
-
-/**
- * The postmaster reads the files before it tells its sessions to. A session that has read them anew
- * therefore shows that every connection opened from now on sees the value (A3).
- */
-export function reload({ loadedAt }: { readonly loadedAt: string }): readonly Change[] {
-  return [
-    sql(MAINTENANCE_DATABASE, 'select pg_reload_conf()'),
-    awaitSql(
-      'PostgreSQL to read its settings again',
-      MAINTENANCE_DATABASE,
-      'select pg_conf_load_time()::text <> $1',
-      { values: [loadedAt] },
-    ),
-  ]
 }

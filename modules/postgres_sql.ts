@@ -1,4 +1,4 @@
-import type { Await, Sql, SqlTransaction } from '../src/core/change.ts'
+import type { Await, Change, Sql, SqlTransaction } from '../src/core/change.ts'
 import { NotYet } from '../src/core/errors.ts'
 import type { Observer, SqlValue, Statement } from '../src/core/host.ts'
 import { identifier } from '../src/core/sql.ts'
@@ -88,4 +88,20 @@ export async function requireRole(host: Observer, role: string): Promise<void> {
   const text = 'select from pg_roles where rolname = $1'
   const found = await host.sql(MAINTENANCE_DATABASE, text, [role])
   if (found.length === 0) throw new NotYet(`there is no role ${role}`)
+}
+
+/**
+ * The postmaster reads the files before it tells its sessions to. A session that has read them anew
+ * therefore shows that every connection opened from now on sees the value (A3).
+ */
+export function reloadSettings({ loadedAt }: { readonly loadedAt: string }): readonly Change[] {
+  return [
+    sql(MAINTENANCE_DATABASE, 'select pg_reload_conf()'),
+    awaitSql(
+      'PostgreSQL to read its settings again',
+      MAINTENANCE_DATABASE,
+      'select pg_conf_load_time()::text <> $1',
+      { values: [loadedAt] },
+    ),
+  ]
 }

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type Bench,
@@ -53,7 +53,22 @@ test('finding 5: a replication worker passes it', async () => {
     'kine',
     "set session_replication_role = replica; insert into kine (name) values ('copied')",
   )
+  const found = await bench.server.sql('kine', "select name from kine where name = 'copied'")
+  expect(found).toHaveLength(1)
   await converge(bench.host, 'kine_fence', off)
+})
+
+test('B1: on a leader whose follower is gone it rises at once, though every commit of others waits', async () => {
+  const waits = { name: 'synchronous_standby_names', value: '"gone"', checkpoint: true }
+  await converge(bench.host, 'postgres_setting', waits)
+  try {
+    const begin = performance.now()
+    await converge(bench.host, 'kine_fence', on)
+    await converge(bench.host, 'kine_fence', off)
+    expect(performance.now() - begin).toBeLessThan(5_000)
+  } finally {
+    await converge(bench.host, 'postgres_setting', { name: waits.name, state: 'reset' })
+  }
 })
 
 test.each([
@@ -78,7 +93,7 @@ test.each([
 
 test('B1: behind a writer it waits no longer than its bound', async () => {
   const { socketDirectory: host, port } = bench.server
-  const writer = new pg.Client({ host, port, database: 'kine', user: 'kine' })
+  const writer = new Client({ host, port, database: 'kine', user: 'kine' })
   await writer.connect()
   await writer.query("begin; insert into kine (name) values ('under way')")
   const begin = performance.now()

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import {
   type Bench,
@@ -179,7 +179,7 @@ test('it passes the fence, which stays up', async () => {
 test('A6: a writer that is still alive fails it, and nothing is half done', async () => {
   await kineLived()
   const { socketDirectory: host, port } = bench.server
-  const writer = new pg.Client({ host, port, database: 'kine', user: 'postgres' })
+  const writer = new Client({ host, port, database: 'kine', user: 'postgres' })
   await writer.connect()
   await writer.query("begin; insert into kine (name) values ('hidden')")
   const before = await rows()

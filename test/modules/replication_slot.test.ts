@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import pg from 'pg'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type Bench,
@@ -74,7 +74,7 @@ test("B3: someone else's slot of its name is refused", async () => {
 test('B5: its making waits for an open transaction no longer than its bound, and leaves nothing', async () => {
   await converge(bench.host, 'replication_slot', absent)
   const { socketDirectory: host, port } = bench.server
-  const open = new pg.Client({ host, port, database: 'postgres', user: 'postgres' })
+  const open = new Client({ host, port, database: 'postgres', user: 'postgres' })
   await open.connect()
   await open.query('begin; select txid_current()')
   const begin = performance.now()
