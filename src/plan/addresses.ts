@@ -1,5 +1,3 @@
-import { isIP } from 'node:net'
-
 /** An IP address in one spelling, so that two spellings of it compare equal. */
 export function canonicalAddress(address: string): string | undefined {
   const bits = addressBits(address)
@@ -23,7 +21,7 @@ export function parseEndpoint(text: string): { address: string; port: number } |
   const address = six ?? four
   if (address === undefined || port === undefined) return undefined
   const number = Number(port)
-  if (number < 1 || number > 65_535 || isIP(address) !== (six === undefined ? 4 : 6))
+  if (number < 1 || number > 65_535 || familyOf(address) !== (six === undefined ? 4 : 6))
     return undefined
   return { address, port: number }
 }
@@ -38,18 +36,37 @@ export function isNetwork(text: string): boolean {
   return prefix <= width && (bits.value & ((1n << BigInt(width - prefix)) - 1n)) === 0n
 }
 
+/** 4 or 6; undefined for anything that is no IP address. A zone (`%eth0`) may follow an IPv6 one. */
+export function familyOf(address: string): 4 | 6 | undefined {
+  if (isIpv4(address)) return 4
+  const [head = '', tail, ...more] = address.replace(/%[\w.:-]+$/, '').split('::')
+  if (more.length > 0) return undefined
+  const parts = [head, tail ?? ''].filter((part) => part !== '').flatMap((part) => part.split(':'))
+  const last = parts.at(-1) ?? ''
+  const endsInIpv4 = isIpv4(last) && (tail === undefined || tail !== '')
+  const hexadecimal = endsInIpv4 ? parts.slice(0, -1) : parts
+  if (!hexadecimal.every((part) => /^[0-9a-fA-F]{1,4}$/.test(part))) return undefined
+  const count = hexadecimal.length + (endsInIpv4 ? 2 : 0)
+  // `::` stands for one group of zeros at least.
+  return (tail === undefined ? count === 8 : count < 8) ? 6 : undefined
+}
+
+function isIpv4(address: string): boolean {
+  return /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/.test(address)
+}
+
 interface AddressBits {
   readonly family: 4 | 6
   readonly value: bigint
 }
 
 function addressBits(address: string): AddressBits | undefined {
-  switch (isIP(address)) {
+  switch (familyOf(address)) {
     case 4:
       return { family: 4, value: join(address.split('.').map(Number), 8n) }
     case 6:
       return { family: 6, value: join(groupsOf(address), 16n) }
-    default:
+    case undefined:
       return undefined
   }
 }

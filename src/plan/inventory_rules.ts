@@ -1,8 +1,7 @@
-import { isIP } from 'node:net'
 import type { JsonObject } from '../core/json.ts'
 import type { SecretRef } from '../core/plan.ts'
 import type { VirtualIp, WitnessSettings } from '../core/site.ts'
-import { canonicalAddress, isNetwork, parseEndpoint, sameSubnet } from './addresses.ts'
+import { canonicalAddress, familyOf, isNetwork, parseEndpoint, sameSubnet } from './addresses.ts'
 import { didYouMean } from './nearest.ts'
 import { parseDuration } from './units.ts'
 import type { Path } from './yaml_file.ts'
@@ -122,9 +121,9 @@ function checkAddresses(settings: SiteSettings, refuse: Refuse): void {
     seen.set(one, name)
   })
   gateways.forEach((address, i) => {
-    if (isIP(address) === 0) refuse(`${address} is no IP address`, ['gateways', i])
+    if (familyOf(address) === undefined) refuse(`${address} is no IP address`, ['gateways', i])
   })
-  if (gateway !== undefined && isIP(gateway) === 0)
+  if (gateway !== undefined && familyOf(gateway) === undefined)
     refuse(`${gateway} is no IP address`, ['gateway'])
   if (controlPlaneEndpoint !== undefined && parseEndpoint(controlPlaneEndpoint) === undefined)
     refuse(
