@@ -10,7 +10,7 @@ import type { World } from './world.ts'
 /** What a run that only looks found out, host by host. */
 export interface Seen {
   readonly hellos: ReadonlyMap<string, HelloEvent>
-  /** Steps that registered something, by host. */
+  /** What its tasks found, by host. */
   readonly steps: ReadonlyMap<string, readonly StepEvent[]>
   readonly exitCode: ExitCode
 }

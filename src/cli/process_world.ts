@@ -61,7 +61,8 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     write: (text) => void stream.write(text),
     isTerminal: isTerminal(stream),
     get columns() {
-      return stream.columns ?? DEFAULT_COLUMNS
+      // A terminal that does not know its width says 0.
+      return stream.columns > 0 ? stream.columns : DEFAULT_COLUMNS
     },
   }
 }

@@ -35,7 +35,8 @@ class TextReport implements Report {
   readonly #paint: Paint
   readonly #status: StatusLines
   readonly #lastPlain = new Map<string, number>()
-  readonly #advice: string[] = []
+  /** Who needs it, by what is to be done. */
+  readonly #advice = new Map<string, string[]>()
 
   constructor(world: World, options: ReportOptions, parts: { paint: Paint; status: StatusLines }) {
     this.#world = world
@@ -72,11 +73,12 @@ class TextReport implements Report {
 
   end(): void {
     this.#status.close()
-    const unique = [...new Set(this.#advice)]
-    if (unique.length > 0)
-      this.#world.stdout.write(
-        `\n${this.#paint.bold('What to do next')}\n${unique.map((line) => `  ${line}\n`).join('')}`,
-      )
+    if (this.#advice.size === 0) return
+    const lines = [...this.#advice].flatMap(([hint, who]) => [
+      `  ${hint}`,
+      this.#paint.dim(`    ${namedUpTo(who)}`),
+    ])
+    this.#world.stdout.write(`\n${this.#paint.bold('What to do next')}\n${lines.join('\n')}\n`)
   }
 
   #step(event: StepEvent): void {
@@ -98,7 +100,7 @@ class TextReport implements Report {
   }
 
   #stepTrouble(event: StepEvent, trouble: Trouble): readonly string[] {
-    this.#advise(`${event.host}, ${event.task}: ${trouble.hint}`)
+    this.#advise(trouble.hint, `${event.host}: ${event.task}`)
     const { hint: _, ...rest } = trouble
     const text = troubleText({ ...rest, hint: '' }, this.#paint, this.#world.cwd)
     return indented(text, 6)
@@ -121,7 +123,7 @@ class TextReport implements Report {
   }
 
   #trouble(host: string | undefined, trouble: Trouble): void {
-    this.#advise(`${host === undefined ? '' : `${host}: `}${trouble.hint}`)
+    this.#advise(trouble.hint, host ?? 'the run')
     const text = troubleText({ ...trouble, hint: '' }, this.#paint, this.#world.cwd).trimEnd()
     this.#print(host === undefined ? text : `${host}  ${text}`)
   }
@@ -130,13 +132,22 @@ class TextReport implements Report {
     this.#status.remove(host)
   }
 
-  #advise(line: string): void {
-    this.#advice.push(printable(line))
+  #advise(hint: string, who: string): void {
+    const text = printable(hint)
+    this.#advice.set(text, [...(this.#advice.get(text) ?? []), printable(who)])
   }
 
   #print(text: string): void {
     this.#status.above(`${text}\n`)
   }
+}
+
+/** The first few of those whom an advice is for. */
+const NAMED_AT_MOST = 4
+
+function namedUpTo(who: readonly string[]): string {
+  const more = who.length - NAMED_AT_MOST
+  return `${who.slice(0, NAMED_AT_MOST).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
 }
 
 const STATUS_COLOUR: Readonly<Record<StepStatus, keyof Paint>> = {

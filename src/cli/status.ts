@@ -1,9 +1,9 @@
 import { EXIT, type ExitCode } from '../core/errors.ts'
 import type { HelloEvent, StepEvent } from '../core/events.ts'
 import type { Json } from '../core/json.ts'
-import type { Site } from '../core/site.ts'
+import type { Plan } from '../core/plan.ts'
 import { type CommandRun, flagOption } from './command.ts'
-import { compileSites, playbookNamed } from './compile_sites.ts'
+import { compileSites, playbookNamed, type ReadySite } from './compile_sites.ts'
 import { look, type Seen } from './look.ts'
 import { hostMetaOf } from './pair_state.ts'
 import { readRunFlags } from './run_flags.ts'
@@ -25,13 +25,7 @@ export const status: CommandRun = async (invocation, world) => {
   const sites = await compileSites(playbookNamed(undefined, world, 'status.yaml'), flags, world)
   const guarded = guardedWorld(world, sites)
   const seen = await look(sites, flags, guarded)
-  const all = sites.map(({ inventory, participants }) =>
-    siteStatus(
-      inventory.site,
-      participants.map(({ name }) => name),
-      seen,
-    ),
-  )
+  const all = sites.map((site) => siteStatus(site, seen))
   const asJson = flagOption(invocation, 'json')
   guarded.stdout.write(
     all
@@ -47,16 +41,29 @@ export function lookedExit(exitCode: ExitCode, shown: readonly ExitCode[]): Exit
   return shown.includes(exitCode) ? EXIT.done : exitCode
 }
 
-function siteStatus(site: Site, hosts: readonly string[], seen: Seen): SiteStatus {
-  const entries = hosts.map((name) => {
-    const hello = seen.hellos.get(name)
-    if (hello === undefined) return [name, { reachable: false }] as const
-    return [name, hostStatus(site, hello, seen.steps.get(name) ?? [])] as const
-  })
-  return { site: site.name, hosts: Object.fromEntries(entries) }
+/** What status.yaml asks: which task is which line of the table. */
+interface Asked {
+  readonly plan: Plan
+  readonly registers: ReadonlyMap<string, string>
 }
 
-function hostStatus(site: Site, hello: HelloEvent, steps: readonly StepEvent[]): HostStatus {
+function siteStatus({ compiled, participants }: ReadySite, seen: Seen): SiteStatus {
+  const { plan } = compiled
+  const steps = plan.plays.flatMap((play) => play.steps)
+  const registers = new Map(steps.map(({ name, register }) => [name, register ?? name]))
+  const entries = participants.map(({ name }) => {
+    const hello = seen.hellos.get(name)
+    if (hello === undefined) return [name, { reachable: false }] as const
+    return [name, hostStatus(hello, seen.steps.get(name) ?? [], { plan, registers })] as const
+  })
+  return { site: plan.site.name, hosts: Object.fromEntries(entries) }
+}
+
+function hostStatus(
+  hello: HelloEvent,
+  steps: readonly StepEvent[],
+  { plan: { site }, registers }: Asked,
+): HostStatus {
   const meta = hello.hostMeta === null ? undefined : hostMetaOf(site, hello.hostMeta)
   const known =
     meta === undefined || typeof meta === 'string'
@@ -67,11 +74,10 @@ function hostStatus(site: Site, hello: HelloEvent, steps: readonly StepEvent[]):
           term: meta.term,
           branch: meta.branch,
         }
-  const found = steps.flatMap(({ register, result, status: how, module }) => {
-    if (how === 'skipped') return []
-    return register === undefined
-      ? []
-      : [[register, how === 'failed' ? null : valueOf(module, result)] as const]
+  const found = steps.flatMap(({ task, result, status: how, module }) => {
+    const register = registers.get(task)
+    if (register === undefined || how === 'skipped') return []
+    return [[register, how === 'failed' ? null : valueOf(module, result)] as const]
   })
   return { reachable: true, ...known, ...Object.fromEntries(found) }
 }

@@ -1,5 +1,5 @@
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
-import type { Event } from '../core/events.ts'
+import type { Event, StepEvent } from '../core/events.ts'
 import type { CommandRun } from './command.ts'
 import { clockDifference } from './clock_difference.ts'
 import { compileSites, playbookNamed } from './compile_sites.ts'
@@ -24,7 +24,7 @@ export const verify: CommandRun = async (invocation, world) => {
       apart ??= found
       return report.emit({ ...event, exitCode: verdict(event.exitCode, found) })
     }
-    report.emit(event)
+    report.emit(event.event === 'step' ? asFinding(event) : event)
   }
   const mode = { check: true, lookOnly: true, report: true }
   try {
@@ -32,6 +32,14 @@ export const verify: CommandRun = async (invocation, world) => {
   } finally {
     report.end()
   }
+}
+
+/** A check that fails is a finding about the pair, wherever in our playbook it stands. */
+function asFinding(event: StepEvent): StepEvent {
+  if (event.trouble === undefined || event.trouble.exitCode !== EXIT.failed) return event
+  const { message, detail } = event.trouble
+  const unhealthy = new TwonodeError('E_UNHEALTHY', message, detail === undefined ? {} : { detail })
+  return { ...event, trouble: unhealthy.toTrouble() }
 }
 
 /** A check that would have to wait, or can't be made, is not a healthy one. */

@@ -94,7 +94,8 @@ describe('the report for people', () => {
                 E: Unable to locate package
 
       What to do next
-        h1, Write the message of the day: Run it on the host by hand, then run the converge again: that is safe.
+        Run it on the host by hand, then run the converge again: that is safe.
+          h1: Write the message of the day
       "
     `)
   })
