@@ -36,7 +36,7 @@ test('files are named in snake_case and split by noun', () => {
     .map((file) => basename(file))
     .filter(
       (name) =>
-        !/^[a-z0-9_]+(\.test|\.config)?\.(ts|mjs)$/.test(name) ||
+        !/^[a-z0-9_]+(\.test|\.config|\.d)?\.(ts|mjs)$/.test(name) ||
         /^(utils?|helpers?|common|misc)\./.test(name),
     )
   expect(odd).toEqual([])

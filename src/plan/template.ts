@@ -1,5 +1,5 @@
+import { parse } from 'handlebars/dist/cjs/handlebars/compiler/base.js'
 import { Fault } from './fault.ts'
-import { parseHandlebars } from './handlebars_parser.ts'
 
 /** A parsed template: the few nodes that we allow, with offsets into its text. */
 export interface Template {
@@ -68,7 +68,7 @@ export function parseTemplate(text: string): Template {
 
 function parseTree(text: string): hbs.AST.Program {
   try {
-    return parseHandlebars(text)
+    return parse(text)
   } catch (error) {
     throw parseFault(text, error instanceof Error ? error.message : '')
   }
