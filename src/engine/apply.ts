@@ -68,7 +68,7 @@ export async function apply(host: Host, change: Change, bounds: Bounds): Promise
       await host.issue(change.request)
       return undefined
     case 'obtain':
-      await host.obtain(change.secret)
+      await inTime(host.obtain(change.secret), bounds)
       return undefined
     case 'await':
       await awaitCondition(host, change, bounds)
@@ -203,6 +203,22 @@ async function complaintsOf(
     // No server to ask yet: it will judge the file when it starts.
     if (error instanceof Error && error.name === 'NotYet') return []
     throw error
+  }
+}
+
+/** For what waits for the other host: its maker may have much to do before. */
+async function inTime(doing: Promise<void>, { clock, deadline, stop }: Bounds): Promise<void> {
+  const over = new AbortController()
+  const late = clock
+    .sleep(deadline - clock.now(), AbortSignal.any([over.signal, stop]))
+    .then(() => {
+      stop.throwIfAborted()
+      throw new TwonodeError('E_FAILED', 'the other host did not answer in time')
+    })
+  try {
+    await Promise.race([doing, late])
+  } finally {
+    over.abort()
   }
 }
 

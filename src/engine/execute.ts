@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { EXIT, type ExitCode, type Trouble, TwonodeError, toTrouble } from '../core/errors.ts'
 import type { PlanPlay } from '../core/plan.ts'
 import { recordApplied } from './applied_record.ts'
@@ -8,7 +9,7 @@ import { removeLeftovers } from './leftover_files.ts'
 import { stepsOf, takesPart } from './plays.ts'
 import type { Run } from './ports.ts'
 import { runStep } from './step.ts'
-import { type Survey, survey } from './survey.ts'
+import { AT_ONCE, type Survey, survey } from './survey.ts'
 import { WalkState } from './walk_state.ts'
 
 /** Bound of what a run does beside its steps. @unit milliseconds */
@@ -20,6 +21,8 @@ const HOUSEKEEPING_MS = 60_000
  * Whatever cuts it short, the next call finishes.
  */
 export async function execute(run: Run): Promise<ExitCode> {
+  // Every look listens for the interrupt; Node takes more than ten listeners for a leak.
+  setMaxListeners(AT_ONCE * 2, run.control.stop)
   try {
     if (!run.options.check) forgetUnknownHandlers(run)
     const left = run.journal.leftBehind()

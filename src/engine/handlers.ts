@@ -1,8 +1,9 @@
 import { type Trouble, TwonodeError, toTrouble } from '../core/errors.ts'
+import type { Event } from '../core/events.ts'
 import type { PendingHandler } from './journal.ts'
 import { handlersNamed } from './plays.ts'
 import type { Run } from './ports.ts'
-import { runStep } from './step.ts'
+import { runStep, tryStep } from './step.ts'
 import type { WalkState } from './walk_state.ts'
 
 /**
@@ -19,12 +20,13 @@ export async function runLeftOver(
     run,
     leftOver.map(({ name }) => name),
   )) {
+    const held: Event[] = []
     const quiet: Run = { ...run, emit: (event) => held.push(event) }
-    const held: Parameters<Run['emit']>[0][] = []
     const at = { step, play: first?.name ?? '', handler: 'left-over' } as const
-    const { trouble } = await runStep(quiet, state, at)
+    const { trouble, statuses } = await tryStep(quiet, state, at)
     if (trouble === undefined) {
       run.journal.settle([step.name])
+      state.tally.add(statuses)
       held.forEach(run.emit)
     } else {
       run.control.stop.throwIfAborted()

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { type Change, describeChange } from '../core/change.ts'
-import { EXIT, type ExitCode } from '../core/errors.ts'
+import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
 import { makePrivateFolder, replaceDurably, syncFolder } from './durable_file.ts'
 import { foldersOf } from './leftover_files.ts'
@@ -77,7 +77,51 @@ const HANDLERS = 'handlers.json'
 
 class FileJournal implements Journal {
   readonly #settings: JournalSettings
-  readonly #file: string
+  /** Named when it is made. */
+  #file: string | undefined
+  #fd: number | undefined
+  #owed: PendingHandler[] | undefined
+  #hasLeftovers = false
+
+  constructor(settings: JournalSettings) {
+    this.#settings = settings
+  }
+
+  leftBehind(): LeftBehind
+  /** Durable when it returns: this change may be half done from now on. */
+  intend(step: string, change: Change): void
+  done(step: string): void
+  /** Durable when it returns: the handlers are owed. Returns those that were not owed before. */
+  owe(handlers: readonly string[], play: string): readonly string[]
+  /** They ran, or what notified them changed nothing. */
+  settle(handlers: readonly string[]): void
+  /** Handlers owed by this run and those before it. */
+  owed(): readonly PendingHandler[]
+  end(exitCode: ExitCode): void
+}
+
+export interface JournalSettings {
+  readonly folder: string
+  readonly runId: string
+  readonly by: string
+  readonly version: string
+  /** Takes known secrets out of a line. */
+  readonly redact: (text: string) => string
+  /** For the lines' times. */
+  readonly now: () => Date
+}
+
+/** The journal in a folder. Opening it reads and writes nothing. */
+export function openJournal(settings: JournalSettings): Journal {
+  return new FileJournal(settings)
+}
+
+const HANDLERS = 'handlers.json'
+
+class FileJournal implements Journal {
+  readonly #settings: JournalSettings
+  /** Named when it is made. */
+  #file: string | undefined
   #fd: number | undefined
   #owed: PendingHandler[] | undefined
   #hasLeftovers = false
@@ -101,13 +145,16 @@ class FileJournal implements Journal {
   }
 
   intend(step: string, change: Change): void {
-    this.#line({ kind: 'intent', step, change: describeChange(change), folders: foldersOf(change) })
-    fsyncSync(this.#open())
+    this.#inWords(() => {
+      const words = describeChange(change)
+      this.#line({ kind: 'intent', step, change: words, folders: foldersOf(change) })
+      fsyncSync(this.#open())
+    })
   }
 
   done(step: string): void {
     // Not synced: a done that is lost makes the next run look for temporary files once too often.
-    this.#line({ kind: 'done', step })
+    this.#inWords(() => this.#line({ kind: 'done', step }))
   }
 
   owe(handlers: readonly string[], play: string): readonly string[] {
@@ -126,20 +173,40 @@ class FileJournal implements Journal {
   end(exitCode: ExitCode): void {
     // Without a word from this run, the next one would look for the same leftovers again.
     if (this.#fd === undefined && !this.#hasLeftovers) return
-    this.#line({ kind: 'end', exitCode })
-    const fd = this.#open()
-    fsyncSync(fd)
-    closeSync(fd)
+    try {
+      this.#line({ kind: 'end', exitCode })
+      fsyncSync(this.#open())
+      this.#rotate()
+    } catch {
+      // A full disk has been told of already; the next run takes this one for a cut one, and is right.
+    } finally {
+      this.#close()
+    }
+  }
+
+  #close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
     this.#fd = undefined
-    this.#rotate()
+  }
+
+  /** No run goes on without its journal: what it did could not be finished after a cut. */
+  #inWords(act: () => void): void {
+    try {
+      act()
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw new TwonodeError('E_FILESYSTEM', `the journal can not be written: ${why}`, { cause })
+    }
   }
 
   #keep(handlers: PendingHandler[]): void {
-    this.#open()
-    this.#owed = handlers
     const text = `${JSON.stringify({ format: JOURNAL_FORMAT, handlers })}\n`
-    replaceDurably(join(this.#settings.folder, HANDLERS), text)
-    this.#line({ kind: 'handlers', owed: handlers.map(({ name }) => name) })
+    this.#inWords(() => {
+      this.#open()
+      replaceDurably(join(this.#settings.folder, HANDLERS), text)
+      this.#line({ kind: 'handlers', owed: handlers.map(({ name }) => name) })
+    })
+    this.#owed = handlers
   }
 
   #line(record: Readonly<Record<string, unknown>>): void {
@@ -151,6 +218,7 @@ class FileJournal implements Journal {
     if (this.#fd !== undefined) return this.#fd
     const { folder, runId, by, version } = this.#settings
     makePrivateFolder(folder)
+    this.#file = fileName(numberOf(this.#runs().at(-1)) + 1, runId)
     this.#fd = openSync(join(folder, this.#file), 'a', 0o600)
     syncFolder(folder)
     this.#line({ kind: 'run', format: JOURNAL_FORMAT, runId, by, version })
@@ -173,19 +241,29 @@ class FileJournal implements Journal {
   /** Oldest first, without this one. */
   #runs(): readonly string[] {
     const names = namesIn(this.#settings.folder).filter((name) => name.endsWith('.ndjson'))
-    return names.filter((name) => name !== this.#file).toSorted()
+    return names.filter((name) => name !== this.#file).toSorted((a, b) => numberOf(a) - numberOf(b))
   }
 
   /** Done after a run that ended in order: what older, cut runs left is cleaned up by then. */
   #rotate(): void {
     const { folder } = this.#settings
-    let bytes = sizeOf(join(folder, this.#file))
+    let bytes = sizeOf(join(folder, this.#file ?? ''))
     const newestFirst = this.#runs().toReversed()
     for (const [index, name] of newestFirst.entries()) {
       bytes += sizeOf(join(folder, name))
       if (index + 1 >= RUNS_KEPT || bytes > BYTES_KEPT) rmSync(join(folder, name), { force: true })
     }
   }
+}
+
+/** Counted, not timed: clocks at the edge lie, and the newest run must be known. */
+function fileName(number: number, runId: string): string {
+  const id = runId.replaceAll(/[^\w-]/g, '_').slice(0, 64)
+  return `${String(number).padStart(8, '0')}.${id}.ndjson`
+}
+
+function numberOf(name: string | undefined): number {
+  return Number(/^(\d+)\./.exec(name ?? '')?.[1] ?? 0)
 }
 
 function readHandlers(path: string): PendingHandler[] {

@@ -81,6 +81,8 @@ export interface Run {
   readonly lock: Lock
   readonly journal: Journal
   readonly clock: Clock
+  /** Where a run that changed something leaves its name. */
+  readonly appliedFile: string
   readonly emit: (event: Event) => void
 }
 

@@ -1,4 +1,4 @@
-import type { ChangeReport, StepEvent } from '../core/events.ts'
+import type { ChangeReport, StepStatus } from '../core/events.ts'
 import { type Trouble, TwonodeError } from '../core/errors.ts'
 import type { PlanStep } from '../core/plan.ts'
 import { attempt, type Attempted, outOfTime, type Task } from './attempt.ts'
@@ -18,15 +18,24 @@ const NEXT_WORD_MS = 2_000
 /** How a step ended; the walk goes on without trouble only. */
 export interface StepDone {
   readonly trouble: Trouble | undefined
+  /** One an item. */
+  readonly statuses: readonly StepStatus[]
 }
 
-/** Runs one step, item by item, and tells of each. Throws nothing but an interrupt. */
+/** Runs one step and counts it. Throws nothing but an interrupt. */
 export async function runStep(run: Run, state: WalkState, place: StepPlace): Promise<StepDone> {
+  const done = await tryStep(run, state, place)
+  state.tally.add(done.statuses)
+  return done
+}
+
+/** Runs one step, item by item, and tells of each; whoever calls counts. */
+export async function tryStep(run: Run, state: WalkState, place: StepPlace): Promise<StepDone> {
   const { step } = place
   const names = namesFor(run.names, state.registers)
   const { looped, items } = itemsOf(run, state, { step, names })
   const results: Registered[] = []
-  const statuses: StepEvent['status'][] = []
+  const statuses: StepStatus[] = []
   let trouble: Trouble | undefined
   for (const { item, view } of items) {
     const at = looped ? { ...place, item } : place
@@ -37,7 +46,6 @@ export async function runStep(run: Run, state: WalkState, place: StepPlace): Pro
     ;({ trouble } = done)
     if (trouble !== undefined) break
   }
-  state.tally.add(statuses)
   if (step.register !== undefined) {
     const isUnknown = statuses.some((status) => status === 'unknown' || status === 'failed')
     const value = looped ? registeredLoop(results) : (results[0] ?? SKIPPED)
@@ -47,7 +55,7 @@ export async function runStep(run: Run, state: WalkState, place: StepPlace): Pro
       isUnknown ? { kind: 'unknown', reason } : { kind: 'known', value },
     )
   }
-  return { trouble }
+  return { trouble, statuses }
 }
 
 /** The step's items, with the early view of each where it still holds. */
@@ -70,7 +78,7 @@ function itemsOf(
 }
 
 interface ItemDone {
-  readonly status: StepEvent['status']
+  readonly status: StepStatus
   readonly result: Registered | undefined
   readonly trouble: Trouble | undefined
 }

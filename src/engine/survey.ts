@@ -12,7 +12,7 @@ import { Tally } from './tally.ts'
 import { registerOf, type StepView, unknownStep, viewStep } from './view_step.ts'
 
 /** Steps observed at once. Each may be a process on a small machine. */
-const AT_ONCE = 64
+export const AT_ONCE = 64
 
 /** All steps as they were seen before anything was changed. */
 export interface Survey {

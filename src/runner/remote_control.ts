@@ -1,4 +1,5 @@
 import { TwonodeError } from '../core/errors.ts'
+import type { Event } from '../core/events.ts'
 import type { SiteSecretName } from '../core/host.ts'
 import type { FromRunner, ToRunner } from '../core/protocol.ts'
 import type { PairState } from '../core/site.ts'
@@ -37,6 +38,9 @@ export class RemoteControl implements Control {
   peerFailed(): string | undefined {
     return this.#peerFailed
   }
+
+  /** An event of the run. */
+  readonly say = (event: Event): void => this.#send(event)
 
   /** Roles are known. Undefined: the controller left without a word, or said that there is nothing to do. */
   async go(): Promise<{ readonly pair: PairState; readonly solo: boolean } | undefined> {

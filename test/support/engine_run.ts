@@ -1,82 +1,19 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { NotYet } from '../../src/core/errors.ts'
+import { join } from 'node:path'
 import type { Event, StepEvent } from '../../src/core/events.ts'
 import type { Host } from '../../src/core/host.ts'
 import type { JsonObject } from '../../src/core/json.ts'
-import { type AnyModule, defineModule } from '../../src/core/module.ts'
+import type { AnyModule } from '../../src/core/module.ts'
 import type { Plan, PlanPlay, PlanStep, RunOptions } from '../../src/core/plan.ts'
 import type { PairState, Site } from '../../src/core/site.ts'
+import { APPLIED_FILE } from '../../src/engine/applied_record.ts'
 import type { Clock } from '../../src/engine/clock.ts'
 import { execute } from '../../src/engine/execute.ts'
 import { type Journal, openJournal } from '../../src/engine/journal.ts'
 import { namesOf, roleOf } from '../../src/engine/names.ts'
 import type { Control, Evaluator, Lock, Names, Run } from '../../src/engine/ports.ts'
-
-const ROOT = { owner: 'root', group: 'root' } as const
-
-/** Modules small enough to be seen through, one for each thing that the engine treats apart. */
-export const MODULES: readonly AnyModule[] = [
-  /** Content of a file, and NotYet while its directory is missing. */
-  defineModule<{ path: string; content: string }, { before: string | undefined }>({
-    ...described('text'),
-    key: ({ path }) => [`file:${path}`],
-    async observe(host, { path }) {
-      if ((await host.stat(dirname(path))) === undefined)
-        throw new NotYet(`${dirname(path)} does not exist`)
-      return { before: await host.readFile(path) }
-    },
-    diff: ({ before }, { path, content }) =>
-      before === content ? [] : [{ kind: 'write', path, content, mode: 0o644, ...ROOT, before }],
-    result: ({ before }) => ({ content: before ?? null }),
-  }),
-  defineModule<{ path: string }, { there: boolean }>({
-    ...described('folder'),
-    key: ({ path }) => [`file:${path}`],
-    observe: async (host, { path }) => ({ there: (await host.stat(path)) !== undefined }),
-    diff: ({ there }, { path }) =>
-      there ? [] : [{ kind: 'directory', path, mode: 0o755, ...ROOT }],
-  }),
-  defineModule<{ path: string }, { there: boolean }>({
-    ...described('absent'),
-    key: ({ path }) => [`file:${path}`],
-    observe: async (host, { path }) => ({ there: (await host.stat(path)) !== undefined }),
-    diff: ({ there }, { path }) => (there ? [{ kind: 'remove', path, recursive: true }] : []),
-  }),
-  /** An action: it always acts, and leaves nothing to look at. */
-  defineModule<{ words: string; changed_when?: string }, null>({
-    ...described('shout'),
-    key: () => [],
-    observe: async () => null,
-    diff: (_, { words }) => [{ kind: 'exec', argv: ['shout', words], timeoutMs: 1_000 }],
-    settles: () => false,
-    verdict: (outcome, { changed_when: changed }, evaluate) => ({
-      changed: changed === undefined || evaluate(changed, { stdout: outcome.stdout }) === true,
-    }),
-  }),
-  /** A change that does not take. */
-  defineModule<{ path: string }, null>({
-    ...described('stubborn'),
-    key: () => [],
-    observe: async () => null,
-    diff: (_, { path }) => [{ kind: 'remove', path, recursive: false }],
-  }),
-  /** Reads, and refuses what it does not like. */
-  defineModule<{ path: string; must_hold?: string }, { content: string | undefined }>({
-    ...described('claim'),
-    key: () => [],
-    observe: async (host, { path }) => ({ content: await host.readFile(path) }),
-    refuse: ({ content }, { path, must_hold: wanted }) =>
-      wanted === undefined || content === wanted ? undefined : `${path} does not say ${wanted}`,
-    diff: () => [],
-    result: ({ content }) => ({ content: content ?? null }),
-  }),
-]
-
-function described(name: string): Pick<AnyModule, 'name' | 'doc' | 'schema'> {
-  return { name, doc: { summary: name, source: '', examples: [] }, schema: { type: 'object' } }
-}
+import { MODULES } from './engine_modules.ts'
 
 /** `a.b`, `!a.b`, `a.b == word`, true, false: enough to say when. */
 function evaluate(text: string, names: Names): unknown {
@@ -253,6 +190,7 @@ export function runOf(spec: RunSpec): Run {
     lock: spec.lock ?? freeLock(),
     journal,
     clock: spec.clock ?? testClock(),
+    appliedFile: APPLIED_FILE,
     emit: spec.emit ?? (() => {}),
   }
 }
@@ -313,13 +251,12 @@ function lineOf({ status, task, handler, item }: StepEvent): string {
 
 /** The journal of a test's own folder. */
 export function journalIn(folder: string, runId = 'run-1'): Journal {
-  let ticks = 0
   return openJournal({
     folder,
     runId,
     by: 'ana@laptop',
     version: '1.2.3',
     redact: (text) => text,
-    now: () => new Date(Date.now() + ticks++),
+    now: () => new Date(),
   })
 }

@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { converge, journalIn, planOf, scratch, step, stepsIn } from '../support/engine_run.ts'
+import { createSimulatedHost, type Disk, diskWith } from '../support/simulated_host.ts'
+
+let folder: ReturnType<typeof scratch>
+let disk: Disk
+
+beforeEach(() => {
+  folder = scratch()
+  disk = diskWith('/etc', '/etc/twonode')
+})
+afterEach(() => folder.remove())
+
+const shouting = { code: 0, stdout: 'loud', stderr: '' }
+const hostOn = (more: Partial<Parameters<typeof createSimulatedHost>[0]> = {}) =>
+  createSimulatedHost({ name: 'h1', disk, exec: () => shouting, ...more })
+const journal = (runId = 'run-1') => journalIn(folder.path, runId)
+
+const FIRST = planOf(
+  [
+    {
+      steps: [
+        step('make /etc/a', 'folder', { path: '/etc/a' }),
+        step(
+          'write a',
+          'text',
+          { path: '/etc/a/x', content: 'one\n' },
+          { notify: ['restart'], register: 'a' },
+        ),
+        step(
+          'write b',
+          'text',
+          { path: '/etc/b', content: 'a is {{a.changed}}' },
+          { reads: ['a'] },
+        ),
+      ],
+    },
+    { steps: [step('write c', 'text', { path: '/etc/c', content: 'c' })] },
+  ],
+  [step('restart', 'shout', { words: 'again' })],
+)
+
+describe('check mode', () => {
+  const check = { check: true, diff: true }
+
+  test('says what will come, what it cannot know yet and why, and writes nothing', async () => {
+    const host = hostOn()
+    const { events, lines, exitCode } = await converge({
+      host,
+      plan: FIRST,
+      journal: journal(),
+      options: check,
+    })
+    expect(exitCode).toBe(10)
+    expect(lines).toEqual([
+      'would-change make /etc/a',
+      'unknown write a',
+      'unknown write b',
+      'unknown restart (notified)',
+      'would-change write c',
+    ])
+    const [, a, b, , c] = stepsIn(events)
+    expect(a?.reason).toBe('/etc/a does not exist; "make /etc/a" comes before it')
+    expect(b?.reason).toBe('it reads a: "write a" can not be told yet')
+    expect(c?.changes?.[0]?.diff).toContain('+c')
+    expect(host.written).toEqual([])
+  })
+
+  test('NotYet with nothing before it is a failure', async () => {
+    const plan = planOf([
+      {
+        steps: [
+          step('write', 'text', { path: '/none/x', content: '' }),
+          step('make', 'folder', { path: '/none' }),
+        ],
+      },
+    ])
+    const { events, exitCode } = await converge({
+      host: hostOn(),
+      plan,
+      journal: journal(),
+      options: check,
+    })
+    expect(exitCode).toBe(3)
+    expect(stepsIn(events)[0]?.trouble).toMatchObject({
+      code: 'E_MISSING',
+      message: '/none does not exist',
+    })
+  })
+
+  test('an assertion that an earlier change may mend is unknown, not failed', async () => {
+    const plan = planOf([
+      {
+        steps: [
+          step('write', 'text', { path: '/etc/x', content: 'y' }),
+          step('claim', 'claim', { path: '/etc/x', must_hold: 'y' }),
+        ],
+      },
+    ])
+    const { lines } = await converge({ host: hostOn(), plan, journal: journal(), options: check })
+    expect(lines).toEqual(['would-change write', 'unknown claim'])
+    expect((await converge({ host: hostOn(), plan, journal: journal() })).exitCode).toBe(0)
+  })
+})

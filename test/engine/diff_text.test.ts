@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import type { Write } from '../../src/core/change.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { diffOf, unifiedDiff } from '../../src/engine/diff_text.ts'
+
+const write = (more: Partial<Write>): Write => ({
+  kind: 'write',
+  path: '/etc/x',
+  content: 'one\ntwo\n',
+  mode: 0o644,
+  owner: 'root',
+  group: 'root',
+  before: 'one\n',
+  ...more,
+})
+
+test('a changed file is shown as a unified diff', () => {
+  expect(diffOf(write({}))).toBe('--- /etc/x\n+++ /etc/x\n@@ -1,1 +1,2 @@\n one\n+two\n')
+})
+
+test('a new file is shown against nothing', () => {
+  expect(diffOf(write({ before: undefined }))).toContain('--- /dev/null\n+++ /etc/x\n')
+})
+
+test('a secret content shows nothing, neither new nor old', () => {
+  const hidden = 'secret content differs (not shown)'
+  expect(diffOf(write({ content: new Secret('hunter2', 'env:X'), before: 'hunter1' }))).toBe(hidden)
+  expect(diffOf(write({ secret: true, content: 'hunter2', before: 'hunter1' }))).toBe(hidden)
+})
+
+const lines = (mark: string) => Array.from({ length: 20_000 }, (_, i) => `${mark}${i}`).join('\n')
+
+test('binary content, and content without a line in common, is not shown', () => {
+  expect(diffOf(write({ content: 'a\0b' }))).toBe('binary content differs (not shown)')
+  expect(unifiedDiff('/etc/x', lines('a'), lines('b'))).toBe('content differs too much to be shown')
+})
+
+test('a very long diff is cut', () => {
+  const text = diffOf(write({ before: undefined, content: 'line of text\n'.repeat(10_000) })) ?? ''
+  expect(text.length).toBeLessThan(33_000)
+  expect(text).toMatch(/characters more\)\n$/)
+})
+
+test('changes that replace no content have none', () => {
+  expect(diffOf({ kind: 'remove', path: '/etc/x', recursive: false })).toBeUndefined()
+})
