@@ -6,8 +6,6 @@ import type { Ended } from './command.ts'
 import { makeGeneration, mountHost, pruneGenerations, withReset, withSnapshot } from './disks.ts'
 import { applyFaults } from './faults.ts'
 import { removeLab } from './down.ts'
-
-export { removeByName } from './down.ts'
 import * as hosts from './hosts.ts'
 import { keyFile, knownHostsFile, LOGIN_USERS, makeIdentities } from './identity.ts'
 import { inventoryYaml } from './inventory.ts'
@@ -296,3 +294,5 @@ export class Lab {
     return lockLab(this.name, work)
   }
 }
+
+export { removeByName } from './down.ts'
