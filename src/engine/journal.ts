@@ -87,52 +87,6 @@ class FileJournal implements Journal {
     this.#settings = settings
   }
 
-  leftBehind(): LeftBehind
-  /** Durable when it returns: this change may be half done from now on. */
-  intend(step: string, change: Change): void
-  done(step: string): void
-  /** Durable when it returns: the handlers are owed. Returns those that were not owed before. */
-  owe(handlers: readonly string[], play: string): readonly string[]
-  /** They ran, or what notified them changed nothing. */
-  settle(handlers: readonly string[]): void
-  /** Handlers owed by this run and those before it. */
-  owed(): readonly PendingHandler[]
-  end(exitCode: ExitCode): void
-}
-
-export interface JournalSettings {
-  readonly folder: string
-  readonly runId: string
-  readonly by: string
-  readonly version: string
-  /** Takes known secrets out of a line. */
-  readonly redact: (text: string) => string
-  /** For the lines' times. */
-  readonly now: () => Date
-}
-
-/** The journal in a folder. Opening it reads and writes nothing. */
-export function openJournal(settings: JournalSettings): Journal {
-  return new FileJournal(settings)
-}
-
-const HANDLERS = 'handlers.json'
-
-class FileJournal implements Journal {
-  readonly #settings: JournalSettings
-  /** Named when it is made. */
-  #file: string | undefined
-  #fd: number | undefined
-  #owed: PendingHandler[] | undefined
-  #hasLeftovers = false
-
-  constructor(settings: JournalSettings) {
-    this.#settings = settings
-    // Names sort by time, whatever the run's id is made of.
-    const stamp = settings.now().toISOString().replaceAll(/[:.]/g, '-')
-    this.#file = `${stamp}.${settings.runId.replaceAll(/[^\w-]/g, '_').slice(0, 64)}.ndjson`
-  }
-
   leftBehind(): LeftBehind {
     const folders = this.#unfinishedFolders()
     this.#hasLeftovers = folders.length > 0
