@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { advance } from '../../src/cli/controller.ts'
 import { firstState, type RunCommand, type RunInput } from '../../src/cli/run_state.ts'
-import { helloOf, settingsOf, summaryOf } from './support/scripted_pair.ts'
+import { serialiseHostMeta } from '../../src/pair/host_meta.ts'
+import { helloOf, settingsOf, SITE, summaryOf } from './support/scripted_pair.ts'
 
 /** Inputs one by one, for what happens before and around the plays. */
 function play(inputs: readonly RunInput[], more: Parameters<typeof settingsOf>[0] = {}) {
@@ -27,6 +28,23 @@ const unreachable = (host: string): RunInput => ({
   trouble: { code: 'E_UNREACHABLE', exitCode: 4, message: 'no route', hint: '' },
 })
 const BOTH_UP = [connected('h1'), connected('h2')]
+function hostMetaText(leader: string, term: number): string {
+  return serialiseHostMeta({
+    format: 1,
+    site: 'edge',
+    term,
+    branch: term,
+    mode: 'alone',
+    leader,
+    slot: null,
+    hosts: SITE.hosts.map((host) => ({
+      ...host,
+      role: host.name === leader ? 'leader' : 'follower',
+    })),
+    controlPlaneEndpoint: '10.0.0.10:6443',
+    lastModified: '2026-11-21T00:00:00Z',
+  })
+}
 const own = (ca: string) => ({ siteSecrets: { ca, 'k3s-token': null } })
 const observed = (host: string, exitCode: 0 | 10): RunInput => ({
   kind: 'message',
@@ -85,6 +103,25 @@ describe('before the first play', () => {
     const { commands, finish } = play([...BOTH_UP, hello('h1', own('aa')), hello('h2', own('bb'))])
     expect(finish).toBe(5)
     expect(toHost(commands, 'h1')).toEqual([])
+  })
+
+  test('hosts that disagree about who leads are exit 5; a command that only looks says so and goes on', () => {
+    const inputs = [
+      ...BOTH_UP,
+      hello('h1', { hostMeta: hostMetaText('h1', 2) }),
+      hello('h2', { hostMeta: hostMetaText('h2', 5) }),
+    ]
+    const refused = play(inputs)
+    expect(refused.finish).toBe(5)
+    expect(toHost(refused.commands, 'h1')).toEqual([])
+    const looked = play(inputs, { lookOnly: true, check: true })
+    expect(looked.state.pair?.leader).toBe('h2')
+    const warned = looked.commands.flatMap((c) =>
+      c.kind === 'emit' && c.event.event === 'note' && c.event.level === 'warning'
+        ? [c.event.message]
+        : [],
+    )
+    expect(warned).toContainEqual(expect.stringContaining('disagree about who leads'))
   })
 
   test('an older twonode than the one before is refused, unless it is allowed', () => {

@@ -3,6 +3,11 @@ import { COMMANDS } from '../../src/cli/command_table.ts'
 import { FILES, idleRunners, INVENTORY, PLAYBOOK, SECRETS } from './support/fixtures.ts'
 import { PLAYBOOKS, runCommandLine } from './support/test_world.ts'
 
+function twoHosts(name: string, net: number): string {
+  const host = (n: number) => `{ name: ${name}${n}, address: 10.0.${net}.${n} }`
+  return `{ hosts: [${host(1)}, ${host(2)}] }`
+}
+
 const world = { files: FILES, env: SECRETS }
 
 describe('the command line', () => {
@@ -267,5 +272,26 @@ describe('a run', () => {
     )
     expect(exit).toBe(2)
     expect(err).toMatch(/^error E_ARGUMENT: .*conten/)
+  })
+
+  test('of many sites ends with one summary a site; --limit leaves sites out', async () => {
+    const inventory = `sites:\n  north: ${twoHosts('n', 1)}\n  south: ${twoHosts('s', 2)}\n`
+    const files = {
+      'inventory.yaml': inventory,
+      'site.yaml': '- { hosts: all, tasks: [{ name: t, directory: { path: /x } }] }\n',
+    }
+    const { open, requests } = idleRunners()
+    const line = 'converge site.yaml -i inventory.yaml --json'
+    const { exit, out } = await runCommandLine(line, { files, open })
+    expect(exit).toBe(0)
+    const events = out
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text) as { event: string; site?: string })
+    const sites = events.flatMap(({ event, site: name }) => (event === 'summary' ? [name] : []))
+    expect(new Set(sites)).toEqual(new Set(['north', 'south']))
+    expect(requests).toHaveLength(4)
+    await runCommandLine(`${line} --limit s2`, { files, open })
+    expect(requests.slice(4).map(({ host }) => host.name)).toEqual(['s2'])
   })
 })
