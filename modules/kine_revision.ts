@@ -154,7 +154,7 @@ export const kineRevision = defineModule<Args, State>({
 
 type RawState = Omit<State, 'marker'> & { marker: { id: number; value: string } | null }
 
-export function markerName(branch: number): string {
+function markerName(branch: number): string {
   return `${MARKER_PREFIX}${branch}`
 }
 

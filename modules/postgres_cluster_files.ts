@@ -3,9 +3,9 @@ import type { FileStat } from '../src/core/host.ts'
 import { attributeChanges } from './ownership.ts'
 import { MAINTENANCE_DATABASE } from './postgres_sql.ts'
 
-export type SettingValue = string | number | boolean
+type SettingValue = string | number | boolean
 
-export interface HbaRule {
+interface HbaRule {
   readonly type: string
   readonly database: string
   readonly user: string
@@ -14,7 +14,7 @@ export interface HbaRule {
   readonly options?: Readonly<Record<string, string>>
 }
 
-export interface IdentEntry {
+interface IdentEntry {
   readonly map: string
   readonly system: string
   readonly role: string

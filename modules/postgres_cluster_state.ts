@@ -11,7 +11,7 @@ import {
 import { MAINTENANCE_DATABASE } from './postgres_sql.ts'
 import type { Parameter } from './postgres_value.ts'
 
-export interface RunningParameter extends Parameter {
+interface RunningParameter extends Parameter {
   /** Ours alone (B1), a database's or a role's: what the files say can't be told from it. */
   readonly overridden: boolean
 }

@@ -11,7 +11,7 @@ export const MAINTENANCE_DATABASE = 'postgres'
  * something, and the step should say so instead of hanging.
  * @unit milliseconds
  */
-export const STATEMENT_TIMEOUT_MS = 15_000
+const STATEMENT_TIMEOUT_MS = 15_000
 
 /**
  * Bound of the wait for a lock, below the statement's so that the error names the lock.

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process'
 import { appendFile, chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { describeChange } from '../../src/core/change.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { readAccounts } from '../../src/host/accounts.ts'
+import { makeAuthority } from '../../src/host/x509.ts'
 import { type DebianCluster, debianCluster } from '../support/debian_cluster.ts'
 import { applyAll, converge, notes, plan, result, step } from '../support/postgres_bench.ts'
 import { postgresCluster } from '../../modules/postgres_cluster.ts'
@@ -241,13 +241,11 @@ test('TLS: a certificate that an earlier task will issue is not there yet, and t
   await expect(plan(cluster.host, step('postgres_cluster', args({ tls })))).rejects.toMatchObject({
     name: 'NotYet',
   })
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=h1', '-days', '2']
-  execFileSync('openssl', [...request, '-keyout', tls.key, '-out', tls.certificate], {
-    stdio: 'ignore',
-  })
+  const { certificatePem, keyPem } = await makeAuthority('h1')
   const postgres = await readAccounts().user('postgres')
+  await writeFile(tls.certificate, certificatePem)
+  await writeFile(tls.key, keyPem, { mode: 0o600 })
   await chown(tls.key, postgres?.id ?? 0, postgres?.groupId ?? 0)
-  await chmod(tls.key, 0o600)
   await converge(cluster.host, 'postgres_cluster', args({ tls }))
   expect(await show('ssl_cert_file')).toBe(tls.certificate)
   expect(await show('ssl_ca_file')).toBe(tls.ca)
