@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 test('a laptop that vanishes in the middle of a run frees the hosts by itself', async () => {
   // Something to change on both hosts that takes a while: the run is under way when the network goes.
-  for (const host of ['h1', 'h2'] as const) await inHost(host, ['rm', '/usr/local/bin/k3s'])
+  for (const host of ['h1', 'h2'] as const) await inHost(host, ['rm', '-f', '/usr/local/bin/k3s'])
   const child = startTwonode(from, ['converge', '-i', from.inventory, '--json'])
   const run = finished(child)
   await eventually(
@@ -27,7 +27,7 @@ test('a laptop that vanishes in the middle of a run frees the hosts by itself', 
     async () => ((await lockHolders()).every((holder) => holder !== '') ? true : 'no lock yet'),
     30_000,
   )
-  await Promise.all([lab.cut('h1', { from: 'gateway' }), lab.cut('h2', { from: 'gateway' })])
+  for (const host of ['h1', 'h2'] as const) await lab.cut(host, { from: 'gateway' })
   // 20 s of silence and the change in progress; the bound here is for a busy machine.
   await eventually(
     'both locks are free',
@@ -45,7 +45,7 @@ test('a laptop that vanishes in the middle of a run frees the hosts by itself', 
 })
 
 test('Ctrl-C ends the run after the current change with 130, and the next run goes on', async () => {
-  await inHost('h1', ['rm', '/usr/local/bin/k3s'])
+  await inHost('h1', ['rm', '-f', '/usr/local/bin/k3s'])
   const child = startTwonode(from, ['converge', '-i', from.inventory, '--json'])
   const run = finished(child)
   await eventually(

@@ -16,7 +16,7 @@ import {
 import type { StepEvent } from '../../src/core/events.ts'
 
 /** The suite's own lab: one that a developer has up is not disturbed. */
-export const LAB_NAME = 'test'
+export const LAB_NAME = process.env['TWONODE_TEST_LAB'] ?? 'test'
 
 const ROOT = process.env['TWONODE_ROOT'] ?? process.cwd()
 
