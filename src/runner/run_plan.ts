@@ -3,12 +3,13 @@ import { validate } from '../../modules/validators.ts'
 import { registry } from '../../modules/index.ts'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
-import { type Plan, PLAN_FORMAT } from '../core/plan.ts'
+import { type CustomModule, type Plan, PLAN_FORMAT } from '../core/plan.ts'
 import { systemClock } from '../engine/clock.ts'
 import { execute } from '../engine/execute.ts'
 import { openJournal } from '../engine/journal.ts'
 import { createFileLock, describeHolder, type FileLock } from '../engine/lock.ts'
 import { namesOf, roleOf } from '../engine/names.ts'
+import { sha256 } from '../engine/sha256.ts'
 import { createLocalHost, type LocalHost } from '../host/local.ts'
 import { createSiteSecrets, type SiteSecrets } from '../host/site_secrets.ts'
 import { withCustomModules } from '../plan/custom_modules.ts'
@@ -80,6 +81,12 @@ function refuseForeign({ format, bundle }: Plan, own: string): void {
     )
 }
 
+/** What runs here as root is what the laptop has checked. */
+function refuseDamaged({ name, source, sha256: wanted }: CustomModule): void {
+  if (sha256(source) === wanted) return
+  throw new TwonodeError('E_BUNDLE', `the module ${name} is not the one whose hash came with it`)
+}
+
 function short(sha256: string): string {
   return `${sha256.slice(0, 12)}…`
 }
@@ -144,6 +151,7 @@ interface Parts {
 
 async function converge({ plan, options, secrets }: Opening, parts: Parts): Promise<ExitCode> {
   const { link, host, lock, facts, go, appliedFile } = parts
+  for (const module of plan.customModules) refuseDamaged(module)
   const modules = await withCustomModules({ registry, validate }, plan.customModules)
   return await execute({
     plan,

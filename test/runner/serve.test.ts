@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Plan, PlanPlay, PlanStep, RunOptions } from '../../src/core/plan.ts'
 import { OPTIONS, PAIR, planOf, SITE, step } from '../support/engine_run.ts'
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => program.remove())
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'twonode-host-'))
-  mkdirSync(join(root, 'data'))
+  for (const folder of ['data', 'run', 'etc']) mkdirSync(join(root, folder))
 })
 afterEach(async () => {
   for (const runner of running.splice(0)) {
@@ -67,11 +67,11 @@ function begin(plan: Plan, { options, secrets = {}, bundle = 'test' }: Begin = {
 }
 
 /** Plays the controller of one host; returns the exit code. */
-async function drive(runner: RunnerProcess): Promise<number | null> {
+async function drive(runner: RunnerProcess, check = false): Promise<number | null> {
   await runner.message(isEvent('hello'))
   runner.send({ type: 'go', pair: PAIR, solo: true })
   const { pending } = await runner.message(isType('observed'))
-  if (pending.length === 0) runner.end()
+  if (pending.length === 0 || check) runner.end()
   else runner.send({ type: 'apply', firstBarrier: 1_000 })
   return await runner.exited
 }
@@ -261,4 +261,40 @@ test('a site secret that lies here is told by its fingerprint, and handed out on
   expect(JSON.stringify(runner.messages)).not.toContain(token)
   runner.send({ type: 'site-secret', name: 'k3s-token', action: 'export' })
   expect(await runner.message(isType('site-secret'))).toMatchObject({ value: token })
+})
+
+test("a module of the playbook's own runs on the host, and only as it was checked", async () => {
+  const source = `import { defineModule } from 'twonode'
+export default defineModule({
+  name: 'mark',
+  doc: { summary: 'A mark.', source: 'https://example.org', examples: [] },
+  schema: { type: 'object', additionalProperties: false, required: ['path'], properties: { path: { type: 'string', description: 'Where.' } } },
+  key: ({ path }) => ['file:' + path],
+  observe: async (host, { path }) => (await host.stat(path)) !== undefined,
+  diff: (there, { path }) => (there ? [] : [{ kind: 'directory', path, mode: 0o755, owner: 'root', group: 'root' }]),
+})`
+  const sha256 = createHash('sha256').update(source).digest('hex')
+  const own = { name: 'mark', sha256, source, schema: { type: 'object' } }
+  const plan = planFor([{ steps: [step('mark it', 'mark', { path: at('mark') })] }])
+  expect(await drive(begin({ ...plan, customModules: [own] }))).toBe(0)
+  expect(existsSync(at('mark'))).toBe(true)
+  const damaged = begin({ ...plan, customModules: [{ ...own, source: `${source}// more` }] })
+  await damaged.message(isEvent('hello'))
+  damaged.send({ type: 'go', pair: PAIR, solo: true })
+  expect(await damaged.exited).toBe(5)
+})
+
+test('the program as it is shipped says hello over a pipe, and runs plans of its own folder alone', async () => {
+  const shipped = await buildRunner('src/runner/main.ts')
+  try {
+    const runner = new RunnerProcess(shipped, 'runner')
+    running.push(runner)
+    const bundle = basename(dirname(shipped.file))
+    const plan = { ...planFor([{ steps: [file('a', 'x')] }]), bundle }
+    const options = { ...OPTIONS, check: true }
+    runner.send({ type: 'plan', plan, host: 'h1', options, secrets: {}, blobs: {} })
+    expect(await drive(runner, true)).toBe(10)
+  } finally {
+    shipped.remove()
+  }
 })

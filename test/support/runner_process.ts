@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -22,10 +22,10 @@ export interface RunnerProgram {
   readonly remove: () => void
 }
 
-export async function buildRunner(): Promise<RunnerProgram> {
+export async function buildRunner(entry = 'test/support/runner_entry.ts'): Promise<RunnerProgram> {
   const folder = mkdtempSync(join(tmpdir(), 'twonode-runner-'))
   await build({
-    entryPoints: { main: join(import.meta.dirname, 'runner_entry.ts') },
+    entryPoints: { main: join(import.meta.dirname, '../..', entry) },
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -52,7 +52,6 @@ export class RunnerProcess {
   readonly #news = new EventEmitter()
 
   constructor({ file }: RunnerProgram, root: string, bundle = 'test') {
-    for (const folder of ['run', 'etc']) mkdirSync(join(root, folder), { recursive: true })
     this.child = spawn(process.execPath, [file, root, bundle], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
