@@ -92,7 +92,7 @@ async function run(host: Host, change: Exec, bounds: Bounds): Promise<ExecResult
 }
 
 /** The message is one line for a log; the whole stderr is the detail. */
-export function commandFailed(
+function commandFailed(
   host: string,
   argv: readonly string[],
   { code, stdout, stderr }: ExecResult,

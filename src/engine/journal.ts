@@ -16,7 +16,7 @@ import { makePrivateFolder, replaceDurably, syncFolder } from './durable_file.ts
 import { foldersOf } from './leftover_files.ts'
 
 /** Version of the journal's lines; a run reads its own and the one before. */
-export const JOURNAL_FORMAT = 1
+const JOURNAL_FORMAT = 1
 
 /** Runs that are kept. */
 const RUNS_KEPT = 20

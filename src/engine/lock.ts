@@ -139,7 +139,7 @@ export function describeHolder({ pid, runId, by, since }: Holder): string {
 }
 
 /** What the lock's file says of who took it last; undefined if it says nothing. */
-export function readHolder(file: string): Holder | undefined {
+function readHolder(file: string): Holder | undefined {
   try {
     const found: unknown = JSON.parse(readFileSync(file, 'utf8'))
     if (!isObject(found)) return undefined

@@ -19,7 +19,7 @@ function asOurs(error: unknown, { name, module }: PlanStep): unknown {
 }
 
 /** By name too: a custom module may bring a class of its own. */
-export function isNotYet(error: unknown): error is Error {
+function isNotYet(error: unknown): error is Error {
   return error instanceof NotYet || (error instanceof Error && error.name === 'NotYet')
 }
 

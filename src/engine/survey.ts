@@ -76,7 +76,7 @@ async function viewOnce(
   const registers = new Map(await Promise.all(read))
   const unknown = unknownRead(step, registers)
   if (unknown !== undefined) return unknownStep(unknown)
-  return await slots.use(async () => await viewStep(run, step, namesFor(run.names, registers)))
+  return await viewStep(run, step, { names: namesFor(run.names, registers), slots })
 }
 
 /** Puts the views in order and judges each in the light of those before it. */
@@ -85,6 +85,7 @@ class SurveyReport {
   readonly #events: Event[] = []
   readonly #pending = new Set<number>()
   readonly #tally = new Tally()
+  readonly #slots = new Slots(AT_ONCE)
   readonly #registers = new Map<string, Register>()
   /** What comes earlier on this host and is going to change. */
   #before: string | undefined
@@ -152,7 +153,9 @@ class SurveyReport {
         : `"${unsure}" would notify it and can not be told yet`
     const names = namesFor(this.#run.names, this.#registers)
     const view =
-      unknown === undefined ? await viewStep(this.#run, step, names) : unknownStep(unknown)
+      unknown === undefined
+        ? await viewStep(this.#run, step, { names, slots: this.#slots })
+        : unknownStep(unknown)
     this.#step({ step, play, ...(handler === undefined ? {} : { handler }) }, view)
   }
 

@@ -1,6 +1,7 @@
 import type { PlanStep } from '../core/plan.ts'
 import { lookUntil, type View } from './look.ts'
 import type { Names, Registered, Run } from './ports.ts'
+import type { Slots } from './slots.ts'
 import { type Register, registeredLoop, registeredOf, SKIPPED } from './registers.ts'
 
 /** A step as it was seen: one view, or one for each item of its loop. */
@@ -16,8 +17,12 @@ export interface ItemView {
   readonly view: View
 }
 
-/** Looks at every item of a step at once. */
-export async function viewStep(run: Run, step: PlanStep, names: Names): Promise<StepView> {
+/** Looks at every item of a step, as many at once as there are slots. */
+export async function viewStep(
+  run: Run,
+  step: PlanStep,
+  { names, slots }: { readonly names: Names; readonly slots: Slots },
+): Promise<StepView> {
   const begin = run.clock.now()
   const done = (looped: boolean, items: readonly ItemView[]): StepView => ({
     looped,
@@ -30,12 +35,9 @@ export async function viewStep(run: Run, step: PlanStep, names: Names): Promise<
   } catch (error) {
     return done(false, [{ item: undefined, view: { kind: 'failed', error } }])
   }
-  if (items === undefined)
-    return done(false, [{ item: undefined, view: await lookUntil(run, step, names) }])
-  const views = items.map(async (item) => ({
-    item,
-    view: await lookUntil(run, step, { ...names, item }),
-  }))
+  const lookAt = async (own: Names) => await slots.use(async () => await lookUntil(run, step, own))
+  if (items === undefined) return done(false, [{ item: undefined, view: await lookAt(names) }])
+  const views = items.map(async (item) => ({ item, view: await lookAt({ ...names, item }) }))
   return done(true, await Promise.all(views))
 }
 

@@ -12,7 +12,7 @@ export type SecretAnswer =
   | { readonly action: 'refuse'; readonly reason: string }
 
 /** The message by which a run begins on this host. */
-export type Go = Extract<ToRunner, { type: 'go' }>
+type Go = Extract<ToRunner, { type: 'go' }>
 
 /**
  * The controller, as the engine sees it: questions become messages, messages answers. It knows no

@@ -29,6 +29,9 @@ export interface Places {
   readonly digests?: string | null
 }
 
+/** How long connections may take to close. @unit milliseconds */
+const CLOSE_MS = 3_000
+
 /** What a run is given of the process that it is in. */
 export interface OwnParts {
   readonly bundle: string
@@ -56,7 +59,8 @@ export async function runPlan(opening: Opening, link: Link, settings: OwnParts):
     if (go === undefined) return EXIT.done
     return await converge(opening, { link, host, lock, facts: greeting.facts, go, appliedFile })
   } finally {
-    await host.close()
+    // A server that does not answer is no reason to keep the lock.
+    await Promise.race([host.close(), systemClock.sleep(CLOSE_MS)])
     await lock.release()
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { TwonodeError } from '../../src/core/errors.ts'
+import type { Clock } from '../../src/engine/clock.ts'
 import { converge, journalIn, planOf, scratch, step, stepsIn } from '../support/engine_run.ts'
 import { createSimulatedHost, type Disk, diskWith } from '../support/simulated_host.ts'
 
@@ -262,5 +263,33 @@ describe('a converge', () => {
     expect(exitCode).toBe(130)
     expect(events.at(-2)).toMatchObject({ event: 'trouble', trouble: { code: 'E_INTERRUPTED' } })
     expect(host.written).toEqual(['shout x'])
+  })
+
+  test('tells after a second, and then every two, what a long step is doing', async () => {
+    let time = 0
+    const ticks: (() => void)[] = []
+    const clock: Clock = {
+      now: () => time,
+      sleep: async (_, stop) =>
+        await new Promise((resolve) => stop?.addEventListener('abort', () => resolve())),
+      every: (_, act) => {
+        ticks.push(act)
+        return () => {}
+      },
+    }
+    const host = hostOn({
+      exec: () => {
+        for (time of [900, 1_000, 2_000, 3_000, 4_000, 5_100]) ticks.at(-1)?.()
+        return shouting
+      },
+    })
+    const plan = planOf([{ steps: [step('long', 'shout', { words: 'x' })] }])
+    const { events } = await converge({ host, plan, journal: journal(), clock })
+    const words = events.filter((event) => event.event === 'progress')
+    expect(words.map(({ elapsedMs, message }) => [elapsedMs, message])).toEqual([
+      [1_000, 'run shout x'],
+      [3_000, 'run shout x'],
+      [5_100, 'run shout x'],
+    ])
   })
 })

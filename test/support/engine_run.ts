@@ -27,7 +27,7 @@ function evaluate(text: string, names: Names): unknown {
   return String(value) === right
 }
 
-export const testEvaluator: Evaluator = {
+const testEvaluator: Evaluator = {
   renderArgs: ({ args }, names) =>
     JSON.parse(
       JSON.stringify(args).replaceAll(/\{\{(.*?)\}\}/g, (_, name: string) =>

@@ -13,7 +13,7 @@ import type {
 import { reveal, type Text } from '../../src/core/secret.ts'
 
 /** One entry of a simulated disk. */
-export interface Entry {
+interface Entry {
   readonly kind: 'file' | 'directory' | 'link'
   readonly content: string
   readonly mode: number
