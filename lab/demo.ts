@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Table from 'cli-table3'
+import { createConsola } from 'consola'
 import { spawn } from 'node:child_process'
 import { run, type Ended } from './command.ts'
 import { openLab, removeByName, type Lab } from './lab.ts'
@@ -16,6 +17,13 @@ const LAB_NAME = 'demo'
 const UNANSWERED_MS = 3_000
 
 const ROOT = process.env['TWONODE_ROOT'] ?? process.cwd()
+
+/** What a person watches; the progress of the parts goes to stderr. */
+const screen = createConsola({
+  stdout: process.stdout,
+  stderr: process.stdout,
+  formatOptions: { date: false },
+})
 
 const printProgress = progressOnStderr()
 const timings: [what: string, seconds: string][] = []
@@ -185,11 +193,11 @@ function printTimings(): void {
 }
 
 function heading(text: string): void {
-  say(`\n== ${text}`)
+  screen.log(`\n== ${text}`)
 }
 
 function say(text: string): void {
-  process.stdout.write(`${text}\n`)
+  screen.success(text.trim())
 }
 
 try {
