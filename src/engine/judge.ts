@@ -1,5 +1,5 @@
 import type { ChangeReport, StepStatus } from '../core/events.ts'
-import type { Trouble } from '../core/errors.ts'
+import { EXIT, type Trouble } from '../core/errors.ts'
 import type { PlanStep } from '../core/plan.ts'
 import type { View } from './look.ts'
 import type { Registered, Run } from './ports.ts'
@@ -24,7 +24,7 @@ export interface Judged {
 export function judge(
   run: Run,
   step: PlanStep,
-  { view, before }: { readonly view: View; readonly before: string | undefined },
+  { view, before }: { readonly view: View; readonly before: readonly string[] },
 ): Judged {
   switch (view.kind) {
     case 'skipped':
@@ -48,13 +48,24 @@ export function judge(
 function judgeFailure(
   run: Run,
   step: PlanStep,
-  { error, before }: { readonly error: unknown; readonly before: string | undefined },
+  { error, before }: { readonly error: unknown; readonly before: readonly string[] },
 ): Judged {
   const trouble = troubleOf(error, step)
   if (needsPeer(run, step)) return { status: 'unknown', reason: peerReason(trouble) }
   // Bad input and bugs are what they are, whatever else happens on the host.
-  if (before === undefined || trouble.exitCode !== 3) return { status: 'failed', trouble }
-  return { status: 'unknown', reason: `${trouble.message}; "${before}" comes before it` }
+  if (before.length === 0 || trouble.exitCode !== EXIT.failed) return { status: 'failed', trouble }
+  return { status: 'unknown', reason: `${firstLine(trouble.message)}; ${namePending(before)}` }
+}
+
+/** Which of them will mend it nobody can tell: one is named, more are counted. */
+function namePending(before: readonly string[]): string {
+  const [only = '', ...more] = before
+  if (more.length === 0) return `"${only}" comes before it`
+  return `${before.length} tasks before it have something to change`
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? ''
 }
 
 /** The peer takes no part in this run, and this step is about it. */

@@ -88,7 +88,7 @@ class SurveyReport {
   readonly #slots = new Slots(AT_ONCE)
   readonly #registers = new Map<string, Register>()
   /** What comes earlier on this host and is going to change. */
-  #before: string | undefined
+  readonly #before: string[] = []
   #exitCode: ExitCode = EXIT.done
 
   constructor(run: Run) {
@@ -103,7 +103,7 @@ class SurveyReport {
       const [first] = this.#run.plan.plays
       if (first !== undefined) this.#pending.add(first.id)
       // It is pending whatever it looks like: what it was owed for has happened.
-      this.#before ??= step.name
+      this.#before.push(step.name)
       await this.#handler(step, { play: first?.name ?? '', handler: 'left-over' })
     }
   }
@@ -172,7 +172,8 @@ class SurveyReport {
   }
 
   #remember({ name }: PlanStep, { status, trouble }: Judged): void {
-    if (status === 'would-change' || status === 'unknown') this.#before ??= name
+    const isPending = status === 'would-change' || status === 'unknown'
+    if (isPending && this.#before.at(-1) !== name) this.#before.push(name)
     if (trouble !== undefined && this.#exitCode === EXIT.done) this.#exitCode = trouble.exitCode
   }
 }
