@@ -18,6 +18,8 @@ interface Args {
   readonly path: string
   /** The compiler has put the text of `src` or `template` here. */
   readonly content?: Text
+  /** What a converge fills in as `content`, so that only a plan can hold it. */
+  readonly compiled?: 'site' | 'secrets'
   readonly owner: string
   readonly group: string
   readonly mode?: string
@@ -81,6 +83,12 @@ export const file = defineModule<Args, State>({
         'x-file': 'text',
         description: 'A file beside the playbook that is rendered for each host.',
       },
+      compiled: {
+        type: 'string',
+        enum: ['site', 'secrets'],
+        description:
+          'What this converge was compiled to: the site with its playbooks, or the secrets that the tasks of this host use. A host that has both can converge itself.',
+      },
       ...OWNER_PROPERTIES,
       mode: modeSchema('Permission bits. Default 0644, or 0600 when the content is a secret.'),
       state: {
@@ -104,9 +112,12 @@ export const file = defineModule<Args, State>({
         { required: ['content', 'src'] },
         { required: ['content', 'template'] },
         { required: ['src', 'template'] },
+        { required: ['compiled', 'content'] },
+        { required: ['compiled', 'src'] },
+        { required: ['compiled', 'template'] },
       ],
     },
-    'x-form': 'given only one of content, src and template',
+    'x-form': 'given only one of content, src, template and compiled',
   },
 
   key: ({ path }) => [`file:${path}`],
@@ -116,12 +127,14 @@ export const file = defineModule<Args, State>({
     if (wanted !== 'absent') await requireParent(host, path)
     if (wanted === 'present' || wanted === 'touch') await requireOwners(host, args)
     const state = await look(host, args)
-    if (state.kind === 'missing' && wanted === 'present' && args.content === undefined)
+    const hasNoContent = args.content === undefined && args.compiled === undefined
+    if (state.kind === 'missing' && wanted === 'present' && hasNoContent)
       throw new NotYet(`there is no file ${path}, and the task gives it no content`)
     return state
   },
 
-  refuse(state, { path, state: wanted, target, content }) {
+  refuse(state, { path, state: wanted, target, content, compiled }) {
+    if (compiled !== undefined) return "'compiled' is for tasks of a playbook, not for handlers"
     if (wanted === 'link' && target === undefined) return "a link needs 'target'"
     if (wanted !== 'link' && target !== undefined) return "'target' is for state: link only"
     if (wanted !== 'present' && content !== undefined) return `state: ${wanted} takes no content`

@@ -2,7 +2,7 @@ import { join, isAbsolute } from 'node:path'
 import { TwonodeError } from '../core/errors.ts'
 import { Secret, SHORTEST_SECRET } from '../core/secret.ts'
 import { resolvePath } from '../plan/paths.ts'
-import type { SecretSource } from '../plan/secret_source.ts'
+import { secretOrigin, type SecretSource } from '../plan/secret_source.ts'
 import type { World } from './world.ts'
 
 /** Reads what a `!secret` names. One source is read once: a password manager may ask a person. */
@@ -20,7 +20,7 @@ function readSecret(source: SecretSource, world: World): Secret {
   const value = rawValue(source, world).replace(/\r?\n$/, '')
   if (value.length < SHORTEST_SECRET)
     throw refusal(source, `holds fewer than ${SHORTEST_SECRET} characters`)
-  return new Secret(value, source.id)
+  return new Secret(value, secretOrigin(source))
 }
 
 function rawValue(source: SecretSource, world: World): string {

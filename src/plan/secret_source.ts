@@ -35,6 +35,11 @@ export function readSecretSource(value: Json, place: Place): SecretSource | stri
   return shape
 }
 
+/** What the `!secret` says, as written: no folder of this machine is in it. */
+export function secretOrigin(source: SecretSource): string {
+  return source.kind === 'file' ? `file:${source.path}` : source.id
+}
+
 export function secretRef({ id }: SecretSource): SecretRef & JsonObject {
   return { $secret: id }
 }

@@ -13,6 +13,7 @@ import { sha256 } from '../engine/sha256.ts'
 import { createLocalHost, type LocalHost } from '../host/local.ts'
 import { createSiteSecrets, type SiteSecrets } from '../host/site_secrets.ts'
 import { withCustomModules } from '../plan/custom_modules.ts'
+import { fillCompiled } from '../plan/site_file.ts'
 import { stepContext } from '../plan/step_context.ts'
 import { hello } from './hello.ts'
 import type { Link, Opening } from './link.ts'
@@ -153,8 +154,10 @@ interface Parts {
   readonly go: NonNullable<Awaited<ReturnType<Link['control']['go']>>>
 }
 
-async function converge({ plan, options, secrets }: Opening, parts: Parts): Promise<ExitCode> {
+async function converge(opening: Opening, parts: Parts): Promise<ExitCode> {
   const { link, host, lock, facts, go, appliedFile } = parts
+  const { options } = opening
+  const { plan, secrets } = fillCompiled(opening)
   for (const module of plan.customModules) refuseDamaged(module)
   const modules = await withCustomModules({ registry, validate }, plan.customModules)
   return await execute({
