@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { homedir, hostname, userInfo } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { dirname } from 'node:path'
+import { cacheDirectory } from '../remote/cache_directory.ts'
 import type { OpenSession } from './runner_session.ts'
 import type { Output, World } from './world.ts'
-import { laptopFiles } from './laptop_files.ts'
+import { createLaptopFiles } from './laptop_files.ts'
 import { locateDistribution } from './distribution.ts'
 import { isTerminal, terminalQuestions } from './questions.ts'
 import { runCommand } from './run_command.ts'
@@ -23,7 +24,7 @@ export function processWorld(entryUrl: string): World {
     by: `${userName()}@${hostname()}`,
     now: () => Date.now(),
     newRunId: () => randomUUID(),
-    files: laptopFiles,
+    files: createLaptopFiles(cacheDirectory(process.env)),
     questions: terminalQuestions(process.stdin, process.stderr),
     exec: runCommand,
     open: lazyOpener(),

@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
@@ -10,6 +9,7 @@ import { promisify } from 'node:util'
 import { unpackTar } from 'modern-tar/fs'
 import { TwonodeError } from '../core/errors.ts'
 import { NODE_VERSION } from './bootstrap.ts'
+import { cacheDirectory } from './cache_directory.ts'
 
 /** Architectures that we have a runtime for, as `uname -m` names them. */
 export type Architecture = 'x86_64' | 'aarch64'
@@ -59,11 +59,6 @@ const FETCH_TIMEOUT_MS = 15 * 60_000
 
 /** Above this npm's report is not what we asked for. @unit bytes */
 const NPM_OUTPUT_BYTES = 1_000_000
-
-/** `TWONODE_CACHE`, or the user's cache folder. */
-export function cacheDirectory(env: Readonly<Record<string, string | undefined>>): string {
-  return env['TWONODE_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'twonode')
-}
 
 /**
  * The runtimes, fetched with the user's own npm on first need (so by the user's own registry

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { locateDistribution } from '../../src/cli/distribution.ts'
-import { laptopFiles } from '../../src/cli/laptop_files.ts'
+import { createLaptopFiles } from '../../src/cli/laptop_files.ts'
 
 const made: string[] = []
 afterEach(() => made.splice(0).forEach((path) => rmSync(path, { recursive: true })))
@@ -47,6 +47,7 @@ test.each([
 })
 
 test('laptop files: missing is undefined, a digest follows the content, nothing is replaced unasked', () => {
+  const laptopFiles = createLaptopFiles(folder())
   const path = join(folder(), 'deep', 'file')
   expect(laptopFiles.read(path)).toBeUndefined()
   expect(laptopFiles.digest(path)).toBeUndefined()

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { cacheDirectory, createRuntimeCache } from '../../src/remote/runtime.ts'
+import { cacheDirectory } from '../../src/remote/cache_directory.ts'
+import { createRuntimeCache } from '../../src/remote/runtime.ts'
 
 /** Stands for bin/node: what matters is that it arrives unchanged. */
 const PROGRAM = 'the node program\n'.repeat(10_000)
