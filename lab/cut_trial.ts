@@ -3,7 +3,6 @@ import type { Lab } from './lab.ts'
 import { HOST_NAMES, type HostName } from './names.ts'
 import { seeded } from './seed.ts'
 import {
-  changedCounts,
   converge,
   explain,
   finished,
@@ -27,8 +26,8 @@ export interface CutTrial {
   readonly cutCode: number
   /** Exit code of the next one, which must finish. */
   readonly nextCode: number
-  /** Of a third run: nothing may be left to change. */
-  readonly changed: number
+  /** What a third run changed: nothing may be left. */
+  readonly changed: readonly string[]
   /** Temporary files and half-installed packages, one a line; empty when all is well. */
   readonly leftovers: string
   /** What the runs said, for a trial that went wrong. */
@@ -37,7 +36,7 @@ export interface CutTrial {
 
 /** True when the next run finished, the one after it had nothing to do, and nothing lies about. */
 export function recovered({ nextCode, changed, leftovers }: CutTrial): boolean {
-  return nextCode === 0 && changed === 0 && leftovers === ''
+  return nextCode === 0 && changed.length === 0 && leftovers === ''
 }
 
 /** Cuts a converge of the lab as it stands, within `withinMs` of its start. */
@@ -64,9 +63,10 @@ export async function cutTrial(
   // A laptop that died leaves runners that end after their current change, within 20 s of silence.
   const next = await converge(from, ['--lock-timeout', '60s'])
   const third = await converge(from)
-  const changed = Object.values(changedCounts(third)).reduce(
-    (sum, n) => sum + n,
-    third.code === 0 ? 0 : 1,
+  const changed = third.events.flatMap((event) =>
+    event.event === 'step' && event.status !== 'ok' && event.status !== 'skipped'
+      ? [`${event.host}: ${event.task}: ${event.changes?.map(({ summary }) => summary).join('; ')}`]
+      : [],
   )
   const leftovers = (await Promise.all(HOST_NAMES.map((name) => leftoversOf(lab, name)))).join('')
   const words = [`cut: ${explain(cut)}`, `next: ${explain(next)}`, `third: ${explain(third)}`].join(

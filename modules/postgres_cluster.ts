@@ -155,16 +155,14 @@ function createChanges(args: ClusterArgs): readonly Change[] {
 
 /** What makes the server run, and run with its files. */
 function serverChanges(
-  { server, files }: Present,
+  { server }: Present,
   args: ClusterArgs,
   written: boolean,
 ): readonly Change[] {
-  if (server.kind === 'stopped') return systemctl('start', args)
-  if (server.kind === 'silent') {
-    const newSettings = files[clusterPaths(args).conf]?.content !== confText(args)
-    // Which of them need a restart can't be asked; nobody can be using a server that lets nobody in.
-    return systemctl(newSettings ? 'restart' : 'reload', args)
-  }
+  // A host that boots may have started it, with the old files, since we looked.
+  if (server.kind === 'stopped') return systemctl(written ? 'restart' : 'start', args)
+  // Which settings need a restart can't be asked; nobody can be using a server that lets nobody in.
+  if (server.kind === 'silent') return systemctl('restart', args)
   const wanted = ownedSettings(args)
   const differing = server.parameters.filter((parameter) => {
     const value = wanted[parameter.name]
@@ -176,12 +174,7 @@ function serverChanges(
   return written || differing.length > 0 ? reloadSettings(server) : []
 }
 
-function confText(args: ClusterArgs): string {
-  const { conf, dataDirectory } = clusterPaths(args)
-  return clusterFiles(args, dataDirectory).find(({ path }) => path === conf)?.content ?? ''
-}
-
-function systemctl(verb: 'start' | 'restart' | 'reload', args: ClusterArgs): readonly Change[] {
+function systemctl(verb: 'start' | 'restart', args: ClusterArgs): readonly Change[] {
   const { version, name } = args
   const { unit, log } = clusterPaths(args)
   const diagnose = ['tail', '-n', LOG_LINES, log]

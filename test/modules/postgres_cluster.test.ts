@@ -169,6 +169,17 @@ test('a stopped server is started', async () => {
   expect(cluster.asked).toEqual(['start'])
 })
 
+test('a server that the boot starts between our look and our write runs with the new files', async () => {
+  const stop = ['pg_ctlcluster', '15', cluster.name, 'stop', '-m', 'fast']
+  await cluster.host.exec(stop)
+  const wanted = args({}, { max_wal_senders: '14' })
+  const changes = await plan(cluster.host, step('postgres_cluster', wanted))
+  await cluster.host.exec(['pg_ctlcluster', '15', cluster.name, 'start'])
+  await applyAll(cluster.host, changes)
+  expect(await show('max_wal_senders')).toBe('14')
+  await converge(cluster.host, 'postgres_cluster', args())
+})
+
 test('cut after any change of a restart, the next run ends where it should', async () => {
   for (const [cut, senders] of [
     [1, '12'],
