@@ -18,7 +18,7 @@ import {
   type Turn,
   turn,
 } from './run_state.ts'
-import { forgetAsked, gotSecret, settleSecrets, wantSecret } from './secret_relay.ts'
+import { fetchAhead, forgetAsked, gotSecret, settleSecrets, wantSecret } from './secret_relay.ts'
 
 /**
  * The life of a run of one site: hello → roles → go → observed → apply, barrier by barrier → end.
@@ -139,9 +139,9 @@ function afterObserving(state: RunState): Turn {
       (so, host) => andThen(so, (s) => endWithObservation(s, host)),
       turn(state),
     )
-  return turn(
-    { ...state, phase: 'applying' },
-    ...present.flatMap((host) => send(host, { type: 'apply', firstBarrier: barrier })),
+  // Asked for first: a holder that has nothing else to do ends as soon as it may.
+  return andThen(fetchAhead({ ...state, phase: 'applying' }), (s) =>
+    turn(s, ...present.flatMap((host) => send(host, { type: 'apply', firstBarrier: barrier }))),
   )
 }
 

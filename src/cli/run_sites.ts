@@ -101,6 +101,9 @@ function runSettings(
     lookOnly: mode.lookOnly,
     version: world.distribution.version,
     allowDowngrade: flags.allowDowngrade,
+    obtains: compiled.plan.plays.some(({ steps }) =>
+      steps.some(({ module }) => module === 'site_secret'),
+    ),
   }
 }
 

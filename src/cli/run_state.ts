@@ -23,6 +23,8 @@ export interface RunSettings {
   readonly lookOnly: boolean
   readonly version: string
   readonly allowDowngrade: boolean
+  /** A step of the plan puts one of the site's secrets on a host. */
+  readonly obtains: boolean
 }
 
 /** *connecting*: until the hellos are in; *observing*: until all have observed; then *applying*. */

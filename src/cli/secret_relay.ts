@@ -1,4 +1,4 @@
-import type { SiteSecretName } from '../core/host.ts'
+import { SITE_SECRET_FILES, type SiteSecretName } from '../core/host.ts'
 import {
   andThen,
   changeHost,
@@ -11,6 +11,8 @@ import {
   turn,
 } from './run_state.ts'
 
+const SITE_SECRETS = Object.keys(SITE_SECRET_FILES) as readonly SiteSecretName[]
+
 /**
  * The site's CA and k3s token pass from host to host through here, in memory. Two of a kind on a pair
  * are never mended by themselves, so one may be made only where it is certain that there is none.
@@ -19,6 +21,29 @@ export function wantSecret(state: RunState, host: string, name: SiteSecretName):
   const { wantsSecrets } = hostOf(state, host)
   if (wantsSecrets.includes(name)) return turn(state)
   return settleSecrets(changeHost(state, host, { wantsSecrets: [...wantsSecrets, name] }))
+}
+
+/**
+ * Asks those who have a secret for it while they are there: when their peer comes to need it they may
+ * have ended.
+ */
+export function fetchAhead(state: RunState): Turn {
+  if (!state.settings.obtains) return turn(state)
+  return SITE_SECRETS.reduce(
+    (so, name) =>
+      andThen(so, (s) => {
+        const live = s.hosts.filter(isLive)
+        const holder = live.find(({ open, hello }) => open && hello?.siteSecrets[name] != null)
+        const isLacked = live.some(({ hello }) => hello?.siteSecrets[name] == null)
+        return holder !== undefined && isLacked ? askFor(s, holder, name) : turn(s)
+      }),
+    turn(state),
+  )
+}
+
+function askFor(state: RunState, holder: HostState, name: SiteSecretName): Turn {
+  const asked = { ...state, askedFor: { ...state.askedFor, [name]: holder.name } }
+  return turn(asked, ...send(holder, { type: 'site-secret', name, action: 'export' }))
 }
 
 /** An answer to make or export. */
@@ -55,10 +80,7 @@ function answer(state: RunState, asker: string, name: SiteSecretName): Turn {
   if (state.askedFor[name] !== undefined) return turn(state)
 
   const holder = state.hosts.find((h) => h.name !== asker && h.hello?.siteSecrets[name] != null)
-  if (holder !== undefined && isLive(holder) && holder.open) {
-    const asked = { ...state, askedFor: { ...state.askedFor, [name]: holder.name } }
-    return turn(asked, ...send(holder, { type: 'site-secret', name, action: 'export' }))
-  }
+  if (holder !== undefined && isLive(holder) && holder.open) return askFor(state, holder, name)
   const refuse = (reason: string) =>
     turn(granted, ...send(host, { type: 'site-secret', name, action: 'refuse', reason }))
   if (holder !== undefined)

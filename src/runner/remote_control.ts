@@ -25,6 +25,7 @@ export class RemoteControl implements Control {
   readonly #waiting = new Map<string, Waiting>()
   /** Answers that came before their question. */
   readonly #early = new Map<string, unknown>()
+  readonly #exports: Promise<void>[] = []
   #peerFailed: string | undefined
 
   constructor(send: (message: FromRunner) => void) {
@@ -49,7 +50,14 @@ export class RemoteControl implements Control {
 
   async observed({ pending, events }: Observation): Promise<Verdict> {
     this.#send({ type: 'observed', pending, events })
-    return await this.#answer<Verdict>('verdict')
+    const verdict = await this.#answer<Verdict>('verdict')
+    await Promise.all(this.#exports)
+    return verdict
+  }
+
+  /** What the peer needs of this host goes out before this host goes on, and perhaps ends. */
+  goesOutFirst(sending: Promise<void>): void {
+    this.#exports.push(sending)
   }
 
   async barrier(done: { readonly play: number; readonly changed: boolean }): Promise<Passage> {

@@ -50,9 +50,8 @@ export async function runPlan(opening: Opening, link: Link, settings: OwnParts):
     if (!opening.options.check) await lock.take(link.control.stop)
     await redactSiteSecrets(siteSecrets, link)
     link.onExport = (name) => {
-      exportSiteSecret(name, { secrets: siteSecrets, send: link.send }).catch((error: unknown) =>
-        link.control.halt(asHalt(error)),
-      )
+      const sending = exportSiteSecret(name, { secrets: siteSecrets, send: link.send })
+      link.control.goesOutFirst(sending.catch((error: unknown) => link.control.halt(asHalt(error))))
     }
     const greeting = await hello({ host, site: opening.plan.site, siteSecrets, appliedFile })
     link.send(greeting)

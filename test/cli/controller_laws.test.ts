@@ -158,6 +158,18 @@ describe("the site's secrets", () => {
     )
   })
 
+  test('a host gets it from a peer that has nothing else to do and ends at once', () => {
+    assert(
+      property(orders, (order) => {
+        const held = { siteSecrets: { ca: 'aa', 'k3s-token': null } }
+        const one = settingsOf({ plays: [{ id: 1, name: 'the only one', rolling: false }] })
+        const scripts = { h1: { hello: held }, h2: { pending: [1], wants: { 1: 'ca' } } } as const
+        const run = runPair(one, scripts, (turn) => order[turn] ?? 0)
+        expect(run.runners['h2']?.held.ca).toBe('ca of h1')
+      }),
+    )
+  })
+
   test('the second host alone must not make one: its peer may have another', () => {
     const run = runPair(
       settingsOf({ participants: ['h2'] }),

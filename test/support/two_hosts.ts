@@ -54,6 +54,7 @@ export async function convergePair(spec: PairSpec): Promise<PairRun> {
     lookOnly: false,
     version: plan.version,
     allowDowngrade: false,
+    obtains: false,
   })
 
   return await new Promise((resolve) => {

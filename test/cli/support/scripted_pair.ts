@@ -37,6 +37,7 @@ export function settingsOf(more: Partial<RunSettings> = {}): RunSettings {
     lookOnly: false,
     version: '1.0.0',
     allowDowngrade: false,
+    obtains: true,
     ...more,
   }
 }
