@@ -1,6 +1,7 @@
 import type { Change, Exec } from '../src/core/change.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
+import { durationMs, durationSchema } from './duration.ts'
 
 interface Args {
   readonly name: string | readonly string[]
@@ -9,6 +10,7 @@ interface Args {
   readonly update_cache: boolean
   readonly purge: boolean
   readonly start: boolean
+  readonly lock_timeout: string
 }
 
 interface State {
@@ -25,11 +27,26 @@ const POLICY_FILE = '/usr/sbin/policy-rc.d'
 const NO_STARTS =
   '#!/bin/sh\n# twonode: services do not start while packages are installed\nexit 101\n'
 
+/**
+ * apt that has waited for dpkg's lock in vain does not say whose it is. Whoever has the file open now
+ * has it, or waits for it too.
+ */
+const LOCK_HOLDERS = [
+  'find',
+  '/proc',
+  '-ignore_readdir_race',
+  '-maxdepth',
+  '3',
+  '-path',
+  '/proc/[0-9]*/fd/*',
+  '-lname',
+  '/var/lib/dpkg/lock*',
+  '-printf',
+  '%l is held open: %p\\n',
+]
+
 /** A large package over a slow line. The step's own timeout ends it earlier. @unit milliseconds */
 const INSTALL_TIMEOUT_MS = 15 * 60_000
-
-/** Someone else's apt is waited for this long. @unit seconds */
-const LOCK_WAIT_S = 60
 
 const PACKAGE_NAME = {
   pattern: '^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?$',
@@ -42,7 +59,7 @@ export const packageModule = defineModule<Args, State>({
     summary: 'Debian packages, installed or not.',
     notes: [
       'What an interrupted dpkg left half configured is finished first. Changed configuration files are kept, recommended packages left out.',
-      "Another apt's lock is waited for one minute; the error then names its holder.",
+      "Another apt's lock on dpkg is waited for; the error then names its holder.",
       'The package lists are fetched only when something is to be installed.',
     ].join('\n\n'),
     source: 'https://manpages.debian.org/bookworm/apt/apt-get.8.en.html',
@@ -95,6 +112,7 @@ export const packageModule = defineModule<Args, State>({
         default: true,
         description: 'Let the services of new packages start by themselves.',
       },
+      lock_timeout: durationSchema("How long another apt's lock on dpkg is waited for.", '1m'),
     },
   },
 
@@ -128,7 +146,7 @@ export const packageModule = defineModule<Args, State>({
     // A cut converge may have left it behind: it goes, whether or not packages are missing.
     const mine = state.policy === NO_STARTS
     if (work.length === 0) return mine ? [POLICY_GONE] : []
-    const repaired = state.interrupted ? [...REPAIRS, ...work] : work
+    const repaired = state.interrupted ? [...repairs(args), ...work] : work
     if (args.start || args.state === 'absent') return repaired
     return [...(mine ? [] : [POLICY_WRITTEN]), ...repaired, POLICY_GONE]
   },
@@ -148,10 +166,12 @@ const POLICY_WRITTEN: Change = {
 const POLICY_GONE: Change = { kind: 'remove', path: POLICY_FILE, recursive: false }
 
 /** dpkg says 1 while dependencies of what it configures are missing: apt brings those next. */
-const REPAIRS: readonly Change[] = [
-  { ...run('dpkg', '--configure', '-a', '--force-confold'), acceptCodes: [0, 1] },
-  aptGet('install', '--fix-broken'),
-]
+function repairs(args: Args): readonly Change[] {
+  return [
+    { ...run('dpkg', '--configure', '-a', '--force-confold'), acceptCodes: [0, 1] },
+    aptGet(args, 'install', '--fix-broken'),
+  ]
+}
 
 function additions({ versions }: State, args: Args): readonly Change[] {
   const missing = namesOf(args.name).filter(
@@ -161,24 +181,24 @@ function additions({ versions }: State, args: Args): readonly Change[] {
   const wanted = missing.map((one) => (args.version === undefined ? one : `${one}=${args.version}`))
   const options = args.version === undefined ? [] : ['--allow-downgrades']
   return [
-    ...(args.update_cache ? [aptGet('update')] : []),
-    aptGet('install', '--no-install-recommends', ...options, ...wanted),
+    ...(args.update_cache ? [aptGet(args, 'update')] : []),
+    aptGet(args, 'install', '--no-install-recommends', ...options, ...wanted),
   ]
 }
 
-function removals({ versions }: State, { name, purge }: Args): readonly Change[] {
-  const present = namesOf(name).filter((one) => versions[one] !== null)
+function removals({ versions }: State, args: Args): readonly Change[] {
+  const present = namesOf(args.name).filter((one) => versions[one] !== null)
   if (present.length === 0) return []
-  return [aptGet(purge ? 'purge' : 'remove', ...present)]
+  return [aptGet(args, args.purge ? 'purge' : 'remove', ...present)]
 }
 
-function aptGet(...words: readonly string[]): Exec {
+function aptGet({ lock_timeout }: Args, ...words: readonly string[]): Exec {
   return run(
     'apt-get',
     '--yes',
     '--quiet=2',
     '--option',
-    `DPkg::Lock::Timeout=${LOCK_WAIT_S}`,
+    `DPkg::Lock::Timeout=${Math.ceil(durationMs(lock_timeout) / 1000)}`,
     '--option',
     'Dpkg::Options::=--force-confold',
     '--option',
@@ -189,7 +209,7 @@ function aptGet(...words: readonly string[]): Exec {
 
 function run(...argv: readonly string[]): Exec {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  return { kind: 'exec', argv, env, timeoutMs: INSTALL_TIMEOUT_MS }
+  return { kind: 'exec', argv, env, diagnose: LOCK_HOLDERS, timeoutMs: INSTALL_TIMEOUT_MS }
 }
 
 async function halfInstalled(host: Observer): Promise<boolean> {
