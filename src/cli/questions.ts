@@ -24,11 +24,12 @@ interface Terminal {
 
 async function answerTo(question: string, terminal: Terminal): Promise<string | undefined> {
   const { input, output, secret } = terminal
-  output.write(question)
   // readline echoes what is typed to its output: a secret's goes nowhere.
   const echo = secret ? new Writable({ write: (_chunk, _encoding, done) => done() }) : output
+  // Before the question is seen: what is typed early would be echoed by the terminal itself.
   const lines = createInterface({ input, output: echo, terminal: true })
   try {
+    output.write(question)
     return await new Promise((resolve) => {
       lines.once('line', resolve)
       lines.once('close', () => resolve(undefined))

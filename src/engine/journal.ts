@@ -149,7 +149,10 @@ class FileJournal implements Journal {
       act()
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
-      throw new TwonodeError('E_FILESYSTEM', `the journal can not be written: ${why}`, { cause })
+      const where = this.#settings.folder
+      throw new TwonodeError('E_FILESYSTEM', `the journal in ${where} can not be written: ${why}`, {
+        cause,
+      })
     }
   }
 
