@@ -1,0 +1,76 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect } from 'vitest'
+import {
+  changedCounts,
+  explain,
+  finished,
+  startTwonode,
+  type Laptop,
+  type Run,
+} from '../../lab/twonode_process.ts'
+
+/** A small playbook needs seconds, whatever it runs into. @unit milliseconds */
+const SMALL_TIMEOUT_MS = 90_000
+
+/** A file on the laptop, in a folder beside its inventory. */
+export function laptopFile(from: Laptop, name: string, text: string): string {
+  const file = join(from.home, 'small', name)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text)
+  return file
+}
+
+/** Converges as a person does: the output is text. */
+export async function convergeText(
+  from: Laptop,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Run> {
+  const child = startTwonode(from, ['converge', '-i', from.inventory, ...args], env)
+  return await finished(child, SMALL_TIMEOUT_MS)
+}
+
+/** Converges for a program: the output is events. */
+export async function convergeEvents(
+  from: Laptop,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Run> {
+  return await convergeText(from, ['--json', ...args], env)
+}
+
+/** What a person must be told, and by what code the shell. */
+export interface Told {
+  readonly exitCode: number
+  readonly error: `E_${string}`
+  /** The task, the command, its words: what must stand in the output. */
+  readonly words: readonly (string | RegExp)[]
+}
+
+/** One error, with these words and what to do next. */
+export function expectTold(run: Run, { exitCode, error, words }: Told): void {
+  const said = `exit ${run.code}\n${run.stdout}${run.stderr}`
+  expect(run.code, said).toBe(exitCode)
+  expect(said.match(/error E_\w+/g), said).toEqual([`error ${error}`])
+  for (const word of words) expect(said).toMatch(word instanceof RegExp ? word : literally(word))
+  expect(said).toContain('What to do next')
+}
+
+function literally(text: string): RegExp {
+  return new RegExp(text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+}
+
+/** The next run goes on where the last one stopped, and the one after it finds nothing to do. */
+export async function expectToConverge(
+  from: Laptop,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Run> {
+  const next = await convergeEvents(from, args, env)
+  expect(next.code, explain(next)).toBe(0)
+  const last = await convergeEvents(from, args, env)
+  expect(last.code, explain(last)).toBe(0)
+  expect(Object.values(changedCounts(last)).filter((changed) => changed > 0)).toEqual([])
+  return next
+}
