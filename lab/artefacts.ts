@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { cacheEntry, cacheRoot, recipeHash, repositoryRoot } from './cache.ts'
@@ -37,7 +46,17 @@ export async function artefacts(progress: Progress): Promise<Artefacts> {
   // One after the other: they share most of two cores' time and some of the modules.
   const kine = await buildKine(go, progress)
   const k3s = await buildStandIn(go, progress)
+  await Promise.all([pointAt('kine', kine.path), pointAt('k3s', k3s.path)])
   return { kine, k3s }
+}
+
+/** A name that stays: inventory/lab.yaml says `artefacts/kine`, whatever was built last. */
+async function pointAt(name: string, path: string): Promise<void> {
+  const link = join(cacheRoot(), 'artefacts', name)
+  const fresh = `${link}.${process.pid}`
+  await rm(fresh, { force: true })
+  await symlink(path, fresh)
+  await rename(fresh, link)
 }
 
 async function buildKine(go: string, progress: Progress): Promise<Artefact> {

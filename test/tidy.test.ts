@@ -58,3 +58,8 @@ test('every dependency is pinned to one version', () => {
   )
   expect(loose).toEqual([])
 })
+
+test('the README quotes the example inventory as it is', () => {
+  const example = readFileSync(join(ROOT, 'inventory/example.yaml'), 'utf8')
+  expect(readFileSync(join(ROOT, 'README.md'), 'utf8')).toContain(example)
+})

@@ -8,6 +8,7 @@ import { worstExit } from './exit_code.ts'
 import { passphraseAsker, readSudoPassword } from './passwords.ts'
 import type { RunFlags } from './run_flags.ts'
 import type { RunSettings } from './run_state.ts'
+import { locate } from './secret_values.ts'
 import { runBounded, runSite } from './site_run.ts'
 import type { Output, World } from './world.ts'
 
@@ -47,13 +48,23 @@ export async function runSites(
         }
         return await world.open(request, listener)
       },
-      blobs: compiled.blobs,
+      blobs: blobFiles(compiled.blobs, world),
       emit,
       now: world.now,
       onInterrupt: world.onInterrupt,
     })
   })
   return worstExit(await runBounded(jobs))
+}
+
+/** Where each blob's file is: the plan was compiled with paths as people write them, `~/…` included. */
+function blobFiles(
+  blobs: ReadySite['compiled']['blobs'],
+  world: World,
+): ReadySite['compiled']['blobs'] {
+  return new Map(
+    [...blobs].map(([sha256, blob]) => [sha256, { ...blob, path: locate(blob.path, world) }]),
+  )
 }
 
 /** A world whose output can hold none of the secrets of these sites: the last line of defence. */
