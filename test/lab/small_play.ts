@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
+import { steps } from './pair.ts'
 import {
   changedCounts,
   explain,
@@ -73,4 +74,36 @@ export async function expectToConverge(
   expect(last.code, explain(last)).toBe(0)
   expect(Object.values(changedCounts(last)).filter((changed) => changed > 0)).toEqual([])
   return next
+}
+
+/** For playbooks of one host: the other one is not asked. */
+export const ON_H1 = ['--limit', 'h1']
+
+/** A playbook for h1 with these tasks: what each does, by its name. */
+export function playOf(
+  from: Laptop,
+  name: string,
+  tasks: Readonly<Record<string, string>>,
+): string {
+  const list = Object.entries(tasks).map(
+    ([task, module]) => `    - name: '${task}'\n      ${module}\n`,
+  )
+  return laptopFile(from, `${name}.yaml`, `- hosts: h1\n  tasks:\n${list.join('')}`)
+}
+
+/** What each task would do, or did, one line a change. */
+export function changesOf(run: Run): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    steps(run, 'would-change', 'changed').map(({ task, changes = [] }) => [
+      task,
+      changes.map(({ summary }) => summary),
+    ]),
+  )
+}
+
+/** A run that ends well, whether it looks or acts. */
+export async function mustRun(from: Laptop, args: readonly string[]): Promise<Run> {
+  const run = await convergeEvents(from, args)
+  expect([0, 10], explain(run)).toContain(run.code)
+  return run
 }
