@@ -9,6 +9,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/lab/**', 'node_modules/**'],
+          // Much of it waits for real servers and real bounds.
+          maxWorkers: 4,
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
@@ -19,8 +21,8 @@ export default defineConfig({
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           globalSetup: ['test/lab/global_setup.ts'],
-          fileParallelism: false,
-          maxWorkers: 1,
+          // Two labs: as many files at a time. See test/lab/suite_labs.ts.
+          maxWorkers: 2,
           testTimeout: 10 * 60_000,
           hookTimeout: 15 * 60_000,
           sequence: { groupOrder: 1 },

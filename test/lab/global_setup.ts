@@ -1,13 +1,17 @@
 import { openLab, removeByName } from '../../lab/lab.ts'
 import { progressOnStderr } from '../../lab/progress.ts'
-import { LAB_NAME } from './pair.ts'
+import { forgetClaims, SUITE_LABS } from './suite_labs.ts'
 
 /** The lab tier's hosts come up once, and leave nothing behind. */
 export async function setup(): Promise<void> {
-  const lab = await openLab({ name: LAB_NAME, onProgress: progressOnStderr() })
-  await Promise.all([lab.up(), lab.artefacts()])
+  forgetClaims()
+  const onProgress = progressOnStderr()
+  const labs = await Promise.all(SUITE_LABS.map((name) => openLab({ name, onProgress })))
+  for (const lab of labs) await lab.up()
+  await labs[0]?.artefacts()
 }
 
 export async function teardown(): Promise<void> {
-  await removeByName(LAB_NAME, progressOnStderr())
+  for (const name of SUITE_LABS) await removeByName(name, progressOnStderr())
+  forgetClaims()
 }

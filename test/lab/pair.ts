@@ -13,17 +13,16 @@ import {
   type Laptop,
   type Run,
 } from '../../lab/twonode_process.ts'
+import { claimLab } from './suite_labs.ts'
 import type { StepEvent } from '../../src/core/events.ts'
-
-/** The suite's own lab: one that a developer has up is not disturbed. */
-export const LAB_NAME = process.env['TWONODE_TEST_LAB'] ?? 'test'
 
 const ROOT = process.env['TWONODE_ROOT'] ?? process.cwd()
 
 let opened: Promise<Lab> | undefined
 
+/** The lab that this file's process has for itself until it ends. */
 export function theLab(): Promise<Lab> {
-  opened ??= openLab({ name: LAB_NAME })
+  opened ??= claimLab().then((name) => openLab({ name }))
   return opened
 }
 
