@@ -1,0 +1,47 @@
+import { beforeAll, expect, test } from 'vitest'
+import { changedCounts, converge, explain, type Laptop } from '../../lab/twonode_process.ts'
+import { convergedPair, eventually, inHost, mustConverge, psql, steps } from './pair.ts'
+
+const PROOF = '/var/lib/twonode/promotable.json'
+
+let from: Laptop
+
+beforeAll(async () => {
+  ;({ from } = await convergedPair())
+})
+
+/** What the run failed with, on the one host that had a reason. */
+async function refusal(): Promise<string> {
+  const run = await converge(from)
+  expect(run.code, explain(run)).toBe(3)
+  return steps(run, 'failed')
+    .map(({ host, trouble }) => `${host}: ${trouble?.message ?? ''}`)
+    .join('\n')
+}
+
+test('the proof of the first pairing is written once: a voided one stays voided', async () => {
+  expect(await inHost('h2', ['cat', PROOF])).toBe('{"format":1,"term":2}')
+  const voided = '{"format":1,"term":0}'
+  await inHost('h2', ['sh', '-c', `printf '%s' '${voided}' > ${PROOF}`])
+  expect(changedCounts(await mustConverge(from))).toEqual({ h1: 0, h2: 0 })
+  expect(await inHost('h2', ['cat', PROOF])).toBe(voided)
+})
+
+// From here on the pair is broken for good: each test goes on where the one before left it.
+test('B10: a follower that was emptied is not taken in by a pair that is recorded as paired', async () => {
+  await psql('h2', 'alter subscription twonode disable')
+  await psql('h2', 'alter subscription twonode set (slot_name = none)')
+  await psql('h2', 'drop subscription twonode')
+  await psql('h2', 'alter table kine disable trigger all; truncate kine')
+  expect(await refusal()).toMatch(/^h2: .*recorded as paired/)
+  expect(await psql('h2', 'select count(*) from kine')).toBe('0')
+})
+
+test('B3: a slot that a pair has lost is not made anew: its follower would miss what was written since', async () => {
+  await eventually('the slot can be dropped', async () => {
+    await psql('h1', "select pg_drop_replication_slot('h2_1_1')")
+    return true
+  })
+  expect(await refusal()).toMatch(/h1: .*the slot of a pair is gone/)
+  expect(await psql('h1', 'select count(*) from pg_replication_slots')).toBe('0')
+})
