@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Document, parse, visit } from 'yaml'
+import { parse } from 'yaml'
 import { TwonodeError } from '../core/errors.ts'
 import { isObject, type Json, type JsonObject } from '../core/json.ts'
 import { isSecretRef, PLAN_FORMAT, type Plan, type PlanPlay, type PlanStep } from '../core/plan.ts'
@@ -7,6 +7,7 @@ import { Secret } from '../core/secret.ts'
 import { baseName } from './paths.ts'
 import { secretNames, secretsOfHost } from './site_secrets.ts'
 import { isFileTemplate, isFileText } from './values.ts'
+import { yamlText } from './yaml_text.ts'
 
 /** The compiled site with its playbooks: what a host needs to converge itself, but for secrets. */
 export const SITE_FILE = '/etc/twonode/site.yaml'
@@ -23,16 +24,6 @@ export interface Delivery {
   readonly host: string
   readonly secrets: ReadonlyMap<string, Secret>
 }
-
-/**
- * Text that a block of YAML gives back to the byte: lines of printable characters, none blank but
- * for being empty, the first not indented.
- */
-const BLOCK =
-  /^(?![\s])(?:(?![ \t]+(?:\n|$))[\t\x20-\x7e\u00a1-\u1fff\u2010-\u2027\u2030-\ud7ff]*(?:\n|$))+$/
-
-/** Quoted text is never folded, however long. @unit characters */
-const ONE_LINE = Number.MAX_SAFE_INTEGER
 
 /** The id under which the secrets file's own content stands among a run's secrets. */
 const SECRETS_CONTENT = `twonode:${SECRETS_FILE}`
@@ -67,18 +58,7 @@ export function siteFileText({ plan, secrets }: Omit<Delivery, 'host'>): string 
   const sha256 = digestOf(portable)
   const note =
     '# Written by twonode converge. An edit is refused: change the inventory or the playbook.'
-  const document = new Document(
-    { format: SITE_FILE_FORMAT, sha256, plan: portable },
-    { aliasDuplicateObjects: false },
-  )
-  visit(document, {
-    Scalar: (_, node) => {
-      const { value } = node
-      if (typeof value === 'string' && value.includes('\n') && !BLOCK.test(value))
-        node.type = 'QUOTE_DOUBLE'
-    },
-  })
-  return `${note}\n${document.toString({ lineWidth: 0, doubleQuotedMinMultiLineLength: ONE_LINE })}`
+  return `${note}\n${yamlText({ format: SITE_FILE_FORMAT, sha256, plan: portable })}`
 }
 
 /** One line of JSON: a line of its own for `}` would be taken for a secret, and masked in all output. */

@@ -200,11 +200,7 @@ describe('a site file that is not the one that was written', () => {
   })
 
   test.each([
-    [
-      'edited',
-      (whole: string) => whole.replace('max_wal_size: 1GB', 'max_wal_size: 9GB'),
-      'edited',
-    ],
+    ['edited', (whole: string) => whole.replace('_size: "1GB"', '_size: "9GB"'), 'edited'],
     [
       'of another format',
       (whole: string) => whole.replace('format: 1', 'format: 2'),
