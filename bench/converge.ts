@@ -55,8 +55,7 @@ export async function benchConverge({
       for (const host of ['h1', 'h2'] as const) await lab.delay(host, network.rttMs)
       // The first run of each changes; the second must not: then both measure the same nothing.
       for (const [name, tool] of Object.entries(tools)) await settle(name, tool)
-      const ours = await times(tools.twonode, runs)
-      const theirs = await times(tools.ansible, runs)
+      const [ours, theirs] = await takeTurns(tools, runs)
       rows.push({
         network: network.name,
         twonodeMs: median(ours),
@@ -82,14 +81,24 @@ async function settle(name: string, tool: Tool): Promise<void> {
     )
 }
 
-async function times(tool: Tool, runs: number): Promise<number[]> {
-  const measured: number[] = []
+/** One run of each after the other: what else goes on on this machine hits both alike. */
+async function takeTurns(
+  { twonode, ansible }: { readonly twonode: Tool; readonly ansible: Tool },
+  runs: number,
+): Promise<readonly [ours: number[], theirs: number[]]> {
+  const [ours, theirs]: [number[], number[]] = [[], []]
   for (let n = 0; n < runs; n += 1) {
-    const began = performance.now()
-    await tool.once()
-    measured.push(performance.now() - began)
+    ours.push(await timed(twonode))
+    theirs.push(await timed(ansible))
   }
-  return measured
+  return [ours, theirs]
+}
+
+/** @unit milliseconds */
+async function timed(tool: Tool): Promise<number> {
+  const began = performance.now()
+  await tool.once()
+  return performance.now() - began
 }
 
 function twonodeTool(lab: Lab): Tool {
