@@ -55,7 +55,7 @@ export async function benchConverge({
       for (const host of ['h1', 'h2'] as const) await lab.delay(host, network.rttMs)
       // The first run of each changes; the second must not: then both measure the same nothing.
       for (const [name, tool] of Object.entries(tools)) await settle(name, tool)
-      const [ours, theirs] = await takeTurns(tools, runs)
+      const [ours, theirs] = await takeTurns(network.name, tools, runs)
       rows.push({
         network: network.name,
         twonodeMs: median(ours),
@@ -83,13 +83,18 @@ async function settle(name: string, tool: Tool): Promise<void> {
 
 /** One run of each after the other: what else goes on on this machine hits both alike. */
 async function takeTurns(
+  network: string,
   { twonode, ansible }: { readonly twonode: Tool; readonly ansible: Tool },
   runs: number,
 ): Promise<readonly [ours: number[], theirs: number[]]> {
   const [ours, theirs]: [number[], number[]] = [[], []]
   for (let n = 0; n < runs; n += 1) {
-    ours.push(await timed(twonode))
-    theirs.push(await timed(ansible))
+    const [our, their] = [await timed(twonode), await timed(ansible)]
+    ours.push(our)
+    theirs.push(their)
+    process.stderr.write(
+      `${network}, run ${n + 1} of ${runs}: twonode ${seconds(our)}, ansible ${seconds(their)}\n`,
+    )
   }
   return [ours, theirs]
 }
@@ -174,14 +179,12 @@ function print(rows: readonly Row[], runs: number, json: boolean): void {
     style: { head: [], border: [] },
   })
   for (const { network, twonodeMs, ansibleMs, ratio, atLeast } of rows)
-    table.push([
-      network,
-      `${(twonodeMs / 1000).toFixed(2)} s`,
-      `${(ansibleMs / 1000).toFixed(2)} s`,
-      ratio.toFixed(1),
-      `≥ ${atLeast}`,
-    ])
+    table.push([network, seconds(twonodeMs), seconds(ansibleMs), ratio.toFixed(1), `≥ ${atLeast}`])
   process.stdout.write(
     `2 hosts × ${TASK_COUNT} tasks with nothing to do, median of ${runs} runs\n${table.toString()}\n`,
   )
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`
 }

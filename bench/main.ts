@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { endCommands } from '../lab/command.ts'
+import { LabError } from '../lab/lab_error.ts'
 import { benchConverge } from './converge.ts'
 import { benchCut } from './cut.ts'
 
@@ -30,4 +32,18 @@ program
   .option('--json', 'one JSON object instead of a table')
   .action(benchCut)
 
-await program.parseAsync()
+let interrupted = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    // What is under way fails, and the bench takes its lab down. A second Ctrl-C does not wait.
+    interrupted = true
+    endCommands()
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof LabError)) throw error
+  if (!interrupted) process.stderr.write(`bench: ${error.message}\n       ${error.hint}\n`)
+  process.exitCode = interrupted ? 130 : error.exitCode
+}
