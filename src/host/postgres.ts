@@ -2,7 +2,13 @@ import { Socket } from 'node:net'
 import { Client, types, type QueryResult } from 'pg'
 import type { SqlBounds, Statement } from '../core/host.ts'
 import { reveal, Secret } from '../core/secret.ts'
-import { isSessionEnded, losesConnection, NoAnswer, trouble } from './postgres_trouble.ts'
+import {
+  isSessionEnded,
+  losesConnection,
+  NoAnswer,
+  SessionGone,
+  trouble,
+} from './postgres_trouble.ts'
 
 /** Bounds of a statement that names no others. */
 export const SQL_BOUNDS: SqlBounds = { statementTimeoutMs: 30_000, lockTimeoutMs: 5_000 }
@@ -76,15 +82,13 @@ class Connection {
 
   async query(statement: Statement, bounds: SqlBounds | undefined): Promise<readonly unknown[]> {
     return await this.#inTurn(async () => {
-      return await this.#again(async () => {
-        if (bounds === undefined) return await this.#send(statement, SQL_BOUNDS)
-        await this.#send(setBounds(bounds, false), SQL_BOUNDS)
+      return await this.#again(async (session) => {
+        if (bounds === undefined) return await this.#send(session, statement, SQL_BOUNDS)
+        await this.#send(session, setBounds(bounds, false), SQL_BOUNDS)
         try {
-          return await this.#send(statement, bounds)
+          return await this.#send(session, statement, bounds)
         } finally {
-          // A lost session took its settings with it.
-          if (this.#session !== undefined)
-            await this.#send(setBounds(SQL_BOUNDS, false), SQL_BOUNDS)
+          await this.#resetBounds(session)
         }
       })
     })
@@ -92,13 +96,17 @@ class Connection {
 
   async transaction(statements: readonly Statement[], bounds: SqlBounds): Promise<void> {
     await this.#inTurn(async () => {
-      await this.#again(async () => await this.#send({ text: 'begin' }, bounds))
+      // All of it in one session: in another one, each statement would commit by itself.
+      const session = await this.#again(async (opened) => {
+        await this.#send(opened, { text: 'begin' }, bounds)
+        return opened
+      })
       try {
-        await this.#send(setBounds(bounds, true), bounds)
-        for (const statement of statements) await this.#send(statement, bounds)
-        await this.#send({ text: 'commit' }, bounds)
+        await this.#send(session, setBounds(bounds, true), bounds)
+        for (const statement of statements) await this.#send(session, statement, bounds)
+        await this.#send(session, { text: 'commit' }, bounds)
       } catch (error) {
-        await this.#rollback()
+        await this.#rollback(session)
         throw error
       }
     })
@@ -122,34 +130,57 @@ class Connection {
    * Once more if the server had ended the session: an earlier step restarted it, say. Only then is it
    * certain that nothing was done; a connection that breaks under a statement is an error.
    */
-  async #again<T>(act: () => Promise<T>): Promise<T> {
+  async #again<T>(act: (session: Session) => Promise<T>): Promise<T> {
     try {
-      return await act()
+      return await act(await this.#open())
     } catch (error) {
       if (!isSessionEnded(error)) throw error
-      return await act()
+      return await act(await this.#open())
     }
   }
 
-  async #send({ text, values = [] }: Statement, bounds: SqlBounds): Promise<readonly unknown[]> {
+  async #open(): Promise<Session> {
     this.#session ??= await this.#connect()
-    const { client } = this.#session
+    return this.#session
+  }
+
+  /** Asks in this session or not at all: what was said before holds in no other. */
+  async #send(
+    session: Session,
+    { text, values = [] }: Statement,
+    bounds: SqlBounds,
+  ): Promise<readonly unknown[]> {
     try {
+      if (this.#session !== session) throw new SessionGone()
       const parameters = values.map((value) => (value instanceof Secret ? reveal(value) : value))
-      const answer = client.query(parameters.length === 0 ? { text } : { text, values: parameters })
+      const answer = session.client.query(
+        parameters.length === 0 ? { text } : { text, values: parameters },
+      )
       return lastRows(await inTime(answer, bounds.statementTimeoutMs + ANSWER_GRACE_MS))
     } catch (error) {
-      if (losesConnection(error)) this.#drop()
+      if (losesConnection(error)) this.#drop(session)
       throw trouble(error, { text, values, database: this.#database })
     }
   }
 
-  async #rollback(): Promise<void> {
+  /** What the statement answered stands, however this goes. */
+  async #resetBounds(session: Session): Promise<void> {
+    // A lost session took its settings with it.
+    if (this.#session !== session) return
     try {
-      if (this.#session !== undefined) await this.#send({ text: 'rollback' }, SQL_BOUNDS)
+      await this.#send(session, setBounds(SQL_BOUNDS, false), SQL_BOUNDS)
     } catch {
-      // Without its session the server rolls back by itself.
-      this.#drop()
+      this.#drop(session)
+    }
+  }
+
+  async #rollback(session: Session): Promise<void> {
+    // Without its session the server rolls back by itself.
+    if (this.#session !== session) return
+    try {
+      await this.#send(session, { text: 'rollback' }, SQL_BOUNDS)
+    } catch {
+      this.#drop(session)
     }
   }
 
@@ -170,9 +201,9 @@ class Connection {
     }
   }
 
-  #drop(): void {
-    this.#session?.socket.destroy()
-    this.#session = undefined
+  #drop(session: Session): void {
+    session.socket.destroy()
+    if (this.#session === session) this.#session = undefined
   }
 }
 

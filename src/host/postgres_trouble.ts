@@ -35,6 +35,14 @@ export class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
 }
 
+/** The session ended before the statement was sent. */
+export class SessionGone extends Error {
+  override readonly name = 'SessionGone'
+  constructor() {
+    super('the session ended before this statement')
+  }
+}
+
 /** What went wrong in PostgreSQL, as an error of ours that keeps the original as its cause. */
 export function trouble(error: unknown, asked: Asked): NotYet | TwonodeError {
   const where = `database ${asked.database}`
@@ -76,9 +84,9 @@ function refused(reason: string, cause: unknown, { database, text, values }: Ask
 
 /** True if the server ended the session by itself, before or instead of the statement. */
 export function isSessionEnded(error: unknown): boolean {
-  return (
-    error instanceof Error && error.cause instanceof DatabaseError && error.cause.code === '57P01'
-  )
+  if (!(error instanceof Error)) return false
+  const { cause } = error
+  return cause instanceof SessionGone || (cause instanceof DatabaseError && cause.code === '57P01')
 }
 
 /** True if the connection can't be used again after this error. */
