@@ -56,10 +56,10 @@ if [ -n "$missing" ]; then
   while :; do
     read -r word name bytes sum || exit 69
     [ "$word" = piece ] || break
-    why=$( { head -c "$bytes" | gzip -dc >"$temp/$name"; } 2>&1 ) || fail files "$name: $why"
+    why=$( { head -c "$bytes" | gzip -dc >"$temp/$name"; } 2>&1 ) || fail files "$temp/$name: $why"
     [ "$(sha256sum <"$temp/$name")" = "$sum  -" ] || fail checksum "$name arrived damaged"
     chmod 755 "$temp/$name"
-    why=$(sync "$temp/$name" 2>&1) || fail files "$name: $why"
+    why=$(sync "$temp/$name" 2>&1) || fail files "$temp/$name: $why"
   done
   if [ -f "$temp/node" ]; then
     mkdir -p "$root/runtime/node-$runtime/bin"

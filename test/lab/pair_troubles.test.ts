@@ -9,8 +9,9 @@ import {
   expectTold,
   expectToConverge,
   laptopFile,
+  playOf,
 } from './small_play.ts'
-import { explain, finished, startTwonode, type Laptop } from '../../lab/twonode_process.ts'
+import { explain, type Laptop } from '../../lab/twonode_process.ts'
 import { SUDO_PASSWORD } from '../../lab/identity.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { HOST_NAMES, type HostName } from '../../lab/names.ts'
@@ -46,10 +47,8 @@ function asking(more = ''): string {
 
 describe('another run', () => {
   test('a run that another one keeps out says whose it is, and ends with 75', async () => {
-    const text = '- hosts: h1\n  tasks:\n    - name: Long\n      command: { argv: [sleep, "4"] }\n'
-    const long = laptopFile(from, 'long.yaml', text)
-    const args = ['converge', long, '-i', from.inventory, '--limit', 'h1', '--json']
-    const first = finished(startTwonode(from, args))
+    const long = playOf(from, 'long', { Long: 'command: { argv: [sleep, "4"] }' })
+    const first = convergeEvents(from, [long, '--limit', 'h1'])
     await eventually(
       'h1 is locked',
       async () => {
@@ -83,7 +82,6 @@ describe('another run', () => {
     const killed = await run
     expect(killed.code, explain(killed)).toBe(4)
     expect(await isThere('h1', '/srv/told')).toBe(false)
-
     const next = await expectToConverge(from, [playbook, '--limit', 'h1', '--tags', 'other'])
     expect(stepNames(next, 'changed')).toEqual(['h1: It is told', 'h1: Other'])
     expect(steps(next, 'changed')[0]?.handler).toBe('left-over')
@@ -175,6 +173,7 @@ const metaOf = (leader: HostName, on: HostName | 'all'): string => `
         term: 1
         branch: 1
         mode: alone
+        slot: of_one_that_follows
         hosts: '{{ site.hosts }}'
         control_plane_endpoint: 192.0.2.1:6443
 `
@@ -276,6 +275,7 @@ describe('a host that is off', () => {
     const unknown = steps(check, 'unknown')
     expect(unknown.map(({ task }) => task)).toContain('The follower subscribes to the leader')
     for (const { reason, task } of unknown) expect(reason, task).toBeTruthy()
+    expect(unknown.map(({ reason }) => reason).join('\n')).toContain('it needs the other host')
     expect(stepNames(check, 'failed')).toEqual([])
   })
 

@@ -159,6 +159,28 @@ function playOf(name: string, task: string): string {
 `
 }
 
+test('a disk too full for twonode itself is named, and nothing of it stays there', async () => {
+  const playbook = laptopFile(
+    from,
+    'room.yaml',
+    playOf('room', 'file: { path: /srv/room, content: x }'),
+  )
+  const seen = await inTrouble(
+    {
+      broken: [['mount', '-t', 'tmpfs', '-o', 'size=1m', 'small', '/opt/twonode']],
+      mended: [['umount', '/opt/twonode']],
+    },
+    async () => ({
+      run: await convergeText(from, [playbook, '--limit', 'h1']),
+      files: await inHost('h1', ['find', '/opt/twonode', '-not', '-type', 'd']),
+    }),
+  )
+  const words = [/h1: \/opt\/twonode\/\S+: .*No space left on device/]
+  expectTold(seen.run, { exitCode: 3, error: 'E_FILESYSTEM', words })
+  expect(seen.files).toBe('')
+  await expectToConverge(from, [playbook, '--limit', 'h1'])
+})
+
 /** sudo looks for the host's own name; its name server takes the question and never answers. */
 async function deadResolver(): Promise<Run> {
   await inHost('h2', [
