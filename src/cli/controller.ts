@@ -18,7 +18,14 @@ import {
   type Turn,
   turn,
 } from './run_state.ts'
-import { fetchAhead, forgetAsked, gotSecret, settleSecrets, wantSecret } from './secret_relay.ts'
+import {
+  doubtSecrets,
+  fetchAhead,
+  gotSecret,
+  hasNone,
+  settleSecrets,
+  wantSecret,
+} from './secret_relay.ts'
 
 /**
  * The life of a run of one site: hello → roles → go → observed → apply, barrier by barrier → end.
@@ -74,6 +81,8 @@ function heard(state: RunState, host: string, message: FromRunner): Turn {
       return wantSecret(state, host, message.name)
     case 'site-secret':
       return gotSecret(state, message.name, message.value)
+    case 'no-site-secret':
+      return hasNone(state, host, message.name)
     default:
       throw new Error(
         `unhandled message: ${(message satisfies never as FromRunner & { type: string }).type}`,
@@ -181,10 +190,11 @@ function ended(state: RunState, name: string, trouble: Trouble | undefined): Tur
   const host = hostOf(state, name)
   const next = changeHost(state, name, { open: false })
   if (!isLive(host)) return turn(next)
-  if (trouble === undefined && host.troubled !== undefined) return leave(next, name, host.troubled)
+  if (trouble === undefined && host.troubled !== undefined)
+    return leave(doubtSecrets(next, name, { vanished: true }), name, host.troubled)
   const why = trouble ?? lost(name, state).toTrouble()
   return andThen(turn(next, emit({ event: 'trouble', host: name, trouble: why })), (s) =>
-    leave(s, name, why.exitCode),
+    leave(doubtSecrets(s, name, { vanished: true }), name, why.exitCode),
   )
 }
 
@@ -196,7 +206,8 @@ function lost(name: string, { interrupts }: RunState): TwonodeError {
 
 /** A host takes no further part: its peer is told, or the whole run given up if nothing has begun. */
 function leave(state: RunState, name: string, exitCode: ExitCode): Turn {
-  const next = forgetAsked(changeHost(state, name, { exitCode, waitsBefore: undefined }), name)
+  const left = changeHost(state, name, { exitCode, waitsBefore: undefined })
+  const next = doubtSecrets(left, name, { vanished: false })
   switch (next.phase) {
     case 'connecting':
       return afterHellos(next)

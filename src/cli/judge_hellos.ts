@@ -20,7 +20,8 @@ export function judgeHellos(settings: RunSettings, hellos: readonly HelloEvent[]
     (settings.lookOnly || settings.allowDowngrade
       ? undefined
       : downgrade(settings.version, hellos)) ??
-    (pairing.disagreement === undefined ? undefined : disagreement(pairing.disagreement))
+    (pairing.disagreement === undefined ? undefined : disagreement(pairing.disagreement)) ??
+    unknownRole(settings, hellos)
   if (refusal === undefined) return { kind: 'agreed', pair: pairing.pair, notes: pairing.notes }
   if (!settings.lookOnly) return { kind: 'refused', trouble: refusal.toTrouble() }
   const warning: Note = { level: 'warning', message: refusal.message }
@@ -50,6 +51,22 @@ function downgrade(version: string, hellos: readonly HelloEvent[]): TwonodeError
   return new TwonodeError(
     'E_DOWNGRADE',
     `${newer.host} was converged with twonode ${theirs} by ${by} at ${at}; this is ${version}`,
+  )
+}
+
+/** Alone, a host without hostMeta may not take the inventory's word: its peer may lead by now. */
+function unknownRole(
+  { site, check, lookOnly, usesRoles }: RunSettings,
+  hellos: readonly HelloEvent[],
+): TwonodeError | undefined {
+  if (check || lookOnly || !usesRoles) return undefined
+  const [alone, ...more] = hellos
+  if (alone === undefined || more.length > 0 || alone.hostMeta !== null) return undefined
+  const peer = site.hosts.find(({ name }) => name !== alone.host)?.name ?? 'the other host'
+  return new TwonodeError(
+    'E_ROLES',
+    `${alone.host} has no hostMeta, and only ${peer} can tell who leads`,
+    { hint: 'Converge both hosts together once; --limit works from then on.' },
   )
 }
 

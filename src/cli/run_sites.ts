@@ -10,6 +10,7 @@ import type { RunFlags } from './run_flags.ts'
 import type { RunSettings } from './run_state.ts'
 import { locate } from './secret_values.ts'
 import { runBounded, runSite } from './site_run.ts'
+import { usesRoles } from './uses_roles.ts'
 import type { Output, World } from './world.ts'
 
 /** How the sites are run, beyond what the command line says. */
@@ -115,6 +116,7 @@ function runSettings(
     obtains: compiled.plan.plays.some(({ steps }) =>
       steps.some(({ module }) => module === 'site_secret'),
     ),
+    usesRoles: usesRoles(compiled.plan),
   }
 }
 

@@ -25,6 +25,8 @@ export interface RunSettings {
   readonly allowDowngrade: boolean
   /** A step of the plan puts one of the site's secrets on a host. */
   readonly obtains: boolean
+  /** A step of the plan depends on who leads. */
+  readonly usesRoles: boolean
 }
 
 /** *connecting*: until the hellos are in; *observing*: until all have observed; then *applying*. */
@@ -59,6 +61,8 @@ export interface RunState {
   readonly secrets: Partial<Readonly<Record<SiteSecretName, string>>>
   /** Who was asked to make or export one, and has not answered. */
   readonly askedFor: Partial<Readonly<Record<SiteSecretName, string>>>
+  /** Who may have one that nobody has seen: no other of its kind is made. */
+  readonly doubted: Partial<Readonly<Record<SiteSecretName, string>>>
   /** Why the run as a whole ended, beside what its hosts say. */
   readonly exitCodes: readonly ExitCode[]
 }
@@ -105,6 +109,7 @@ export function firstState(settings: RunSettings): RunState {
     interrupts: 0,
     secrets: {},
     askedFor: {},
+    doubted: {},
     exitCodes: [],
   }
 }

@@ -52,10 +52,40 @@ export function gotSecret(state: RunState, name: SiteSecretName, value: string):
   return settleSecrets({ ...state, askedFor, secrets: { ...state.secrets, [name]: value } })
 }
 
-/** Whoever was asked is gone: someone else must be. */
-export function forgetAsked(state: RunState, host: string): RunState {
-  const left = Object.entries(state.askedFor).filter(([, asked]) => asked !== host)
-  return { ...state, askedFor: Object.fromEntries(left) }
+/** Asked to export what its hello named, a host has it no more. */
+export function hasNone(state: RunState, host: string, name: SiteSecretName): Turn {
+  return settleSecrets(doubt(state, host, [name]))
+}
+
+/**
+ * A host left. What it was asked for and did not answer it may have made all the same; one that
+ * vanished may have had a question on its way.
+ */
+export function doubtSecrets(
+  state: RunState,
+  host: string,
+  { vanished }: { readonly vanished: boolean },
+): RunState {
+  const { hello } = hostOf(state, host)
+  return doubt(
+    state,
+    host,
+    SITE_SECRETS.filter(
+      (name) =>
+        state.askedFor[name] === host ||
+        (vanished && hello !== undefined && hello.siteSecrets[name] === null),
+    ),
+  )
+}
+
+function doubt(state: RunState, host: string, names: readonly SiteSecretName[]): RunState {
+  const asked = Object.entries(state.askedFor).filter(([name]) => !names.some((n) => n === name))
+  const doubted = Object.fromEntries(names.map((name) => [name, host]))
+  return {
+    ...state,
+    askedFor: Object.fromEntries(asked),
+    doubted: { ...state.doubted, ...doubted },
+  }
 }
 
 /** Answers every wish that can be answered by now. */
@@ -79,18 +109,24 @@ function answer(state: RunState, asker: string, name: SiteSecretName): Turn {
     return turn(granted, ...send(host, { type: 'site-secret', name, action: 'use', value }))
   if (state.askedFor[name] !== undefined) return turn(state)
 
-  const holder = state.hosts.find((h) => h.name !== asker && h.hello?.siteSecrets[name] != null)
-  if (holder !== undefined && isLive(holder) && holder.open) return askFor(state, holder, name)
   const refuse = (reason: string) =>
     turn(granted, ...send(host, { type: 'site-secret', name, action: 'refuse', reason }))
+  const doubted = state.doubted[name]
+  if (doubted !== undefined)
+    return refuse(`${doubted} may have the site's ${name} and did not hand it out`)
+
+  const holder = state.hosts.find((h) => h.name !== asker && h.hello?.siteSecrets[name] != null)
+  if (holder !== undefined && isLive(holder) && holder.open) return askFor(state, holder, name)
   if (holder !== undefined)
     return refuse(`${holder.name} has the site's ${name} and is gone: it can not be asked for it`)
 
-  const [first] = state.settings.site.hosts
-  if (asker !== first.name && !state.hosts.some((h) => h.name === first.name))
+  const { hosts } = state.settings.site
+  const absent = hosts.find((h) => state.hosts.every((here) => here.name !== h.name))
+  if (absent !== undefined)
     return refuse(
-      `only ${first.name} makes the site's ${name}, and it takes no part in this run: another of its kind here would part the pair`,
+      `${absent.name} takes no part in this run and may have one: converge both hosts together once`,
     )
+  const [first] = hosts
   if (asker !== first.name && firstMayStillMake(state, first.name)) return turn(state)
   const asked = { ...granted, askedFor: { ...state.askedFor, [name]: asker } }
   return turn(asked, ...send(host, { type: 'site-secret', name, action: 'make' }))

@@ -68,6 +68,8 @@ export type FromRunner =
   | { readonly type: 'play-done'; readonly play: number; readonly changed: boolean }
   | { readonly type: 'need-blob'; readonly sha256: string }
   | { readonly type: 'need-site-secret'; readonly name: SiteSecretName }
+  /** Answer to 'export': it was there at the hello and is no more. */
+  | { readonly type: 'no-site-secret'; readonly name: SiteSecretName }
   /** Answer to 'make' and 'export'. The only line that carries a secret towards the controller. */
   | { readonly type: 'site-secret'; readonly name: SiteSecretName; readonly value: string }
   | { readonly type: 'heartbeat' }

@@ -46,5 +46,6 @@ export async function exportSiteSecret(
   { secrets, send }: Pick<RelaySettings, 'secrets' | 'send'>,
 ): Promise<void> {
   const value = await secrets.read(name)
-  if (value !== undefined) send({ type: 'site-secret', name, value: reveal(value) })
+  if (value === undefined) send({ type: 'no-site-secret', name })
+  else send({ type: 'site-secret', name, value: reveal(value) })
 }

@@ -60,6 +60,22 @@ const toHost = (commands: readonly RunCommand[], host: string) =>
   commands.flatMap((c) => (c.kind === 'send' && c.host === host ? [c.message.type] : []))
 
 describe('before the first play', () => {
+  test('a host alone that has no hostMeta does not take the lead on the word of the inventory', () => {
+    const inputs = [connected('h1'), hello('h1')]
+    const alone = { participants: ['h1'], usesRoles: true }
+    const { commands, finish } = play(inputs, alone)
+    expect(finish).toBe(5)
+    expect(toHost(commands, 'h1')).toEqual([])
+    expect(commands).toContainEqual({
+      kind: 'emit',
+      event: expect.objectContaining({ trouble: expect.objectContaining({ code: 'E_ROLES' }) }),
+    })
+    for (const more of [{ check: true }, { lookOnly: true }, { usesRoles: false }])
+      expect(toHost(play(inputs, { ...alone, ...more }).commands, 'h1')).toEqual(['go'])
+    const known = [connected('h1'), hello('h1', { hostMeta: hostMetaText('h2', 2) })]
+    expect(toHost(play(known, alone).commands, 'h1')).toEqual(['go'])
+  })
+
   test('roles are told only when both hosts have said hello', () => {
     const half = play([...BOTH_UP, hello('h1')])
     expect(toHost(half.commands, 'h1')).toEqual([])

@@ -11,8 +11,17 @@ import {
   type Arbitrary,
 } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { ToRunner } from '../../src/core/protocol.ts'
-import { type PairRun, runPair, type Script, settingsOf } from './support/scripted_pair.ts'
+import type { FromRunner, ToRunner } from '../../src/core/protocol.ts'
+import { advance } from '../../src/cli/controller.ts'
+import { firstState, type RunInput, type RunState } from '../../src/cli/run_state.ts'
+import {
+  helloOf,
+  type PairRun,
+  runPair,
+  type Script,
+  settingsOf,
+  summaryOf,
+} from './support/scripted_pair.ts'
 
 const PLAYS = [1, 2, 3, 4]
 
@@ -119,6 +128,20 @@ describe('two runners in any order', () => {
   })
 })
 
+const from = (host: string, message: FromRunner): RunInput => ({ kind: 'message', host, message })
+
+/** Both are applying; h1 was told to make the CA, and h2 waits for it. */
+function wantingBoth(): RunState {
+  const hosts = ['h1', 'h2']
+  const inputs: readonly RunInput[] = [
+    ...hosts.map((host) => ({ kind: 'connected', host }) as const),
+    ...hosts.map((host) => from(host, helloOf(host))),
+    ...hosts.map((host) => from(host, { type: 'observed', pending: [1], events: [] })),
+    ...hosts.map((host) => from(host, { type: 'need-site-secret', name: 'ca' })),
+  ]
+  return inputs.reduce((state, input) => advance(state, input).state, firstState(settingsOf()))
+}
+
 describe("the site's secrets", () => {
   test('both hosts end with one and the same, made by the first when neither has it', () => {
     assert(
@@ -179,13 +202,40 @@ describe("the site's secrets", () => {
     expect(run.log).toContain('h2 is refused ca')
   })
 
-  test('the first host alone may', () => {
+  test('nor must the first alone', () => {
     const run = runPair(
       settingsOf({ participants: ['h1'] }),
       { h1: { pending: [1], wants: { 1: 'ca' } } },
       () => 0,
     )
-    expect(run.log).toContain('h1 makes ca')
+    expect(run.log).toContain('h1 is refused ca')
+  })
+
+  test('a host that vanished may have made one, asked to or not: its peer makes no other', () => {
+    assert(
+      property(orders, constantFrom(...PLAYS), (order, breaksIn) => {
+        const h1: Script = { pending: [1], wants: { 1: 'ca' }, breaksIn }
+        const h2: Script = { pending: [1], wants: { [breaksIn]: 'ca' } }
+        const run = runPair(settingsOf(), { h1, h2 }, (turn) => order[turn] ?? 0)
+        expect({ stuck: run.stuck, log: run.log }).toMatchObject({ stuck: false })
+        expect(run.log.filter((line) => line.endsWith('makes ca')).length).toBeLessThan(2)
+        // Nobody has seen one: neither of the two may be told to make it.
+        expect(breaksIn === 1 && run.log.includes('h2 makes ca')).toBe(false)
+      }),
+    )
+  })
+
+  test.each([
+    ['vanishes', { kind: 'ended', host: 'h1', trouble: undefined }],
+    ['fails', { kind: 'message', host: 'h1', message: summaryOf('h1', 3) }],
+  ] as const)('a host that %s while it makes one leaves its peer with none', (_, end) => {
+    const state = wantingBoth()
+    const { commands } = advance(state, end)
+    expect(commands).toContainEqual({
+      kind: 'send',
+      host: 'h2',
+      message: expect.objectContaining({ type: 'site-secret', name: 'ca', action: 'refuse' }),
+    })
   })
 
   test('the holder that vanished is not replaced by a new secret', () => {

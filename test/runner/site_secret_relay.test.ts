@@ -5,7 +5,7 @@ import type { FromRunner } from '../../src/core/protocol.ts'
 import { createSiteSecrets } from '../../src/host/site_secrets.ts'
 import { Redaction } from '../../src/runner/redaction.ts'
 import { RemoteControl } from '../../src/runner/remote_control.ts'
-import { obtainSiteSecret } from '../../src/runner/site_secret_relay.ts'
+import { exportSiteSecret, obtainSiteSecret } from '../../src/runner/site_secret_relay.ts'
 import { scratch } from '../support/engine_run.ts'
 
 let folder: ReturnType<typeof scratch>
@@ -71,4 +71,11 @@ test('a refusal fails the step with its reason', async () => {
   await expect(obtaining).rejects.toThrow(
     'there is no k3s-token for this site: h1 has it and is gone',
   )
+})
+
+test('asked for a secret whose file is gone, a host says so instead of nothing', async () => {
+  const secrets = createSiteSecrets(folder.path)
+  const sent: FromRunner[] = []
+  await exportSiteSecret('ca', { secrets, send: (message) => void sent.push(message) })
+  expect(sent).toEqual([{ type: 'no-site-secret', name: 'ca' }])
 })

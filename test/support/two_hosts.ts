@@ -55,6 +55,7 @@ export async function convergePair(spec: PairSpec): Promise<PairRun> {
     version: plan.version,
     allowDowngrade: false,
     obtains: false,
+    usesRoles: false,
   })
 
   return await new Promise((resolve) => {

@@ -38,6 +38,7 @@ export function settingsOf(more: Partial<RunSettings> = {}): RunSettings {
     version: '1.0.0',
     allowDowngrade: false,
     obtains: true,
+    usesRoles: false,
     ...more,
   }
 }
