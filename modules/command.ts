@@ -148,6 +148,7 @@ export const command = defineModule<Args, State>({
         ...(stdin === undefined ? {} : { stdin }),
         ...(env === undefined ? {} : { env }),
         ...(user === undefined ? {} : { user }),
+        ...(args.failed_when === undefined ? {} : { acceptCodes: 'any' }),
         timeoutMs: durationMs(args.timeout),
       },
     ]

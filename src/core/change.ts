@@ -73,7 +73,8 @@ export interface Exec {
   readonly stdin?: Text
   readonly env?: Readonly<Record<string, string>>
   readonly user?: string
-  readonly acceptCodes?: readonly number[]
+  /** `any`: the module's verdict judges whatever it exits with. */
+  readonly acceptCodes?: readonly number[] | 'any'
   /**
    * Run when the command failed; what it prints goes into the error's detail below the stderr. A
    * failed `systemctl start`, say, has no words of its own: the unit's last journal lines do. Its own

@@ -86,7 +86,7 @@ async function run(host: Host, change: Exec, bounds: Bounds): Promise<ExecResult
     ...(env === undefined ? {} : { env }),
     ...(user === undefined ? {} : { user }),
   })
-  if (acceptCodes.includes(result.code)) return result
+  if (acceptCodes === 'any' || acceptCodes.includes(result.code)) return result
   const words = diagnose === undefined ? '' : await wordsOf(host, diagnose)
   throw commandFailed(host.name, argv, { ...result, stderr: joined(result.stderr, words) })
 }
