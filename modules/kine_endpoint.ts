@@ -123,11 +123,12 @@ export const kineEndpoint = defineModule<Args, State>({
   key: ({ path }) => [`file:${path}`],
 
   async observe(host, { path, unit }) {
-    await requireParent(host, path)
+    // All at once: the unit is asked for in the turn in which every other step asks for its own.
     const [stat, text, process] = await Promise.all([
       host.stat(path),
       host.readFile(path),
       observeProcess(host, unit),
+      requireParent(host, path),
     ])
     return { stat, text, process }
   },

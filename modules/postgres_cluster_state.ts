@@ -1,5 +1,5 @@
 import { NotYet } from '../src/core/errors.ts'
-import type { Observer } from '../src/core/host.ts'
+import type { Observer, UnitState } from '../src/core/host.ts'
 import {
   type ClusterArgs,
   clusterFiles,
@@ -46,25 +46,33 @@ export type State =
 
 export async function observeCluster(host: Observer, args: ClusterArgs): Promise<State> {
   const paths = clusterPaths(args)
+  // The unit is asked for in the turn in which every other step asks for its own: one command.
+  const [cluster, unit] = await Promise.all([
+    observeFiles(host, args, paths),
+    host.batch.unit(paths.unit),
+  ])
+  if (cluster === undefined) return { kind: 'missing' }
+  const before = namesIn(cluster.files[paths.conf]?.content ?? '')
+  const names = [...new Set([...Object.keys(ownedSettings(args)), ...before])]
+  return { kind: 'present', ...cluster, server: await observeServer(host, unit, names) }
+}
+
+async function observeFiles(
+  host: Observer,
+  args: ClusterArgs,
+  paths: ReturnType<typeof clusterPaths>,
+): Promise<Pick<Extract<State, { kind: 'present' }>, 'dataDirectory' | 'files'> | undefined> {
   await requireFile(host, paths.binary, `PostgreSQL ${args.version} is not installed`)
   for (const file of Object.values(args.tls ?? {}))
     await requireFile(host, file, `there is no file ${file}`)
   const main = await host.readFile(paths.main)
-  if (main === undefined) return { kind: 'missing' }
+  if (main === undefined) return undefined
   const dataDirectory = dataDirectoryIn(main) ?? paths.dataDirectory
   const wanted = clusterFiles(args, dataDirectory)
   const found = await Promise.all(
     wanted.map(async ({ path }) => [path, await foundFile(host, path)] as const),
   )
-  const files = Object.fromEntries(found)
-  const before = namesIn(files[paths.conf]?.content ?? '')
-  const names = [...new Set([...Object.keys(ownedSettings(args)), ...before])]
-  return {
-    kind: 'present',
-    dataDirectory,
-    files,
-    server: await observeServer(host, paths.unit, names),
-  }
+  return { dataDirectory, files: Object.fromEntries(found) }
 }
 
 async function requireFile(host: Observer, path: string, otherwise: string): Promise<void> {
@@ -82,10 +90,9 @@ function dataDirectoryIn(main: string): string | undefined {
 
 async function observeServer(
   host: Observer,
-  unit: string,
+  { active }: UnitState,
   names: readonly string[],
 ): Promise<Server> {
-  const { active } = await host.batch.unit(unit)
   if (active !== 'active' && active !== 'reloading') return { kind: 'stopped' }
   try {
     return await askServer(host, names)
