@@ -56,8 +56,7 @@ function refuseOldNode() {
 }
 
 function refuseWithoutRoot(command) {
-  if (process.platform !== 'linux')
-    refuse('the lab needs Linux')
+  if (process.platform !== 'linux') refuse('the lab needs Linux')
   if (process.getuid?.() !== 0)
     refuse(
       `the lab makes network namespaces and needs root: sudo env "PATH=$PATH" npm run ${command}`,
