@@ -146,8 +146,10 @@ async function runSql(
 
 /** Validates, then replaces; a file that was changed since it was read is left alone. */
 async function write(host: Host, change: Write): Promise<void> {
-  const { path, content, mode, owner, group, validate } = change
-  const options = { mode, owner, group, expected: await expectedDigest(host, change) }
+  const { path, content, mode, owner, group, before, validate } = change
+  // Of what was read: where bytes were no UTF-8, the host compares with what a reader of it sees.
+  const expected = before === undefined ? null : sha256(before)
+  const options = { mode, owner, group, expected }
   refuseInvalid(host, change)
   const argv = stagedValidation(change)
   if (argv === undefined) {
@@ -163,13 +165,6 @@ async function write(host: Host, change: Write): Promise<void> {
     }
   }
   if (validate?.kind === 'sql') await judgeBySql(host, change, options.expected)
-}
-
-async function expectedDigest(host: Host, { path, before }: Write): Promise<string | null> {
-  if (before === undefined) return null
-  // Bytes that are no UTF-8 were lost in reading: only the host can tell their digest.
-  if (before.includes('\uFFFD')) return (await host.digest(path)) ?? null
-  return sha256(before)
 }
 
 async function runValidator(host: Host, { path }: Write, argv: readonly string[]): Promise<void> {

@@ -48,6 +48,19 @@ test('a file that was changed since it was read is left alone', async () => {
   expect(host.disk.get('/etc/x.service')?.content).toBe('theirs')
 })
 
+test('a file that is no UTF-8 is left alone, too, if it was changed since it was read', async () => {
+  const host = hostWith()
+  host.disk.set('/etc/x.service', {
+    kind: 'file',
+    content: 'theirs \uFFFD',
+    mode: 0o644,
+    owner: 'root',
+    group: 'root',
+  })
+  const writing = doIt(host, write({ before: 'ours \uFFFD' }))
+  await expect(writing).rejects.toMatchObject({ code: 'E_CHANGED_MEANWHILE' })
+})
+
 test.each([
   ['yaml', 'a: [1', 'is no yaml'],
   ['json', '{"a":', 'is no json'],
