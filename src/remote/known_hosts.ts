@@ -159,9 +159,11 @@ export function fingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
 
-/** Is this key pinned? A pin is a fingerprint, or type and base64, with or without a comment. */
+/**
+ * Is this key pinned? A pin is type and base64, with or without a comment. Not a fingerprint: it has
+ * no type, and the host would show its key of another one.
+ */
 export function matchesPin(pin: string, shown: Buffer): boolean {
-  if (pin.startsWith('SHA256:')) return pin.replace(/=+$/, '') === fingerprint(shown)
   const [keyType = '', encoded = ''] = pin.trim().split(/[ \t]+/)
   return decodeKey(keyType, encoded)?.equals(shown) ?? false
 }

@@ -17,7 +17,7 @@ export interface ConnectSettings {
   readonly hostKeyAlias: string | null
   /** Read in this order; an accepted new key is appended to the first. */
   readonly knownHostsFiles: readonly string[]
-  /** `ssh-ed25519 AAAA…` or `SHA256:…`; when there are any, only these count. */
+  /** `ssh-ed25519 AAAA…`; when there are any, only these count. */
   readonly pins: readonly string[]
   readonly acceptNewHostKeys: boolean
   readonly hashKnownHosts: boolean
