@@ -28,9 +28,15 @@ interface Args {
   readonly validate?: readonly string[]
 }
 
+interface PlainFile {
+  readonly kind: 'file'
+  readonly stat: FileStat
+  readonly content: string | undefined
+}
+
 type State =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'file'; readonly stat: FileStat; readonly content: string | undefined }
+  | PlainFile
   | { readonly kind: 'link'; readonly target: string | undefined }
   | { readonly kind: 'other'; readonly what: FileStat['kind'] }
 
@@ -180,7 +186,7 @@ function fileChanges(state: State, args: Args): readonly Change[] {
   if (state.kind === 'file') {
     if (content === undefined || state.content === reveal(content))
       return attributeChanges(path, state.stat, wanted)
-    return [write(args, content, state.content)]
+    return [write(args, content, state)]
   }
   const before = state.kind === 'link' ? [removal(path)] : []
   return [...before, write(args, content ?? '', undefined)]
@@ -191,7 +197,7 @@ function ownershipOf({ mode, owner, group, content }: Args): Ownership {
   return { mode: parseMode(mode ?? fallback), owner, group }
 }
 
-function write(args: Args, content: Text, before: string | undefined): Change {
+function write(args: Args, content: Text, before: PlainFile | undefined): Change {
   const validate: Validator | undefined =
     args.validate === undefined ? undefined : { kind: 'exec', argv: args.validate }
   return {
@@ -199,7 +205,8 @@ function write(args: Args, content: Text, before: string | undefined): Change {
     path: args.path,
     content,
     ...ownershipOf(args),
-    before,
+    before: before?.content,
+    ...(before === undefined ? {} : { beforeMode: before.stat.mode }),
     ...(validate === undefined ? {} : { validate }),
     ...(content instanceof Secret ? { secret: true } : {}),
   }

@@ -139,13 +139,14 @@ export const kineEndpoint = defineModule<Args, State>({
       : `${path} is no file but a ${stat.kind}`,
 
   diff({ stat, text, process }, args): readonly Change[] {
+    const found = stat === undefined ? {} : { beforeMode: stat.mode }
     const { path, unit } = args
     const wanted = environment(args)
     const content = fileText(wanted)
     const file: readonly Change[] =
       stat !== undefined && text === content
         ? attributeChanges(path, stat, OWNERSHIP)
-        : [{ kind: 'write', path, content, ...OWNERSHIP, before: text }]
+        : [{ kind: 'write', path, content, ...OWNERSHIP, before: text, ...found }]
     return uses(process, wanted) ? file : [...file, ...restart(unit)]
   },
 

@@ -137,8 +137,10 @@ export const lines = defineModule<Args, State>({
       state: args.state,
     })
     const wanted = ownershipOf(state, args)
-    if (content !== before) return [{ kind: 'write', path, content, ...wanted, before }]
-    return state.kind === 'file' ? attributeChanges(path, state.stat, wanted) : []
+    if (content === before)
+      return state.kind === 'file' ? attributeChanges(path, state.stat, wanted) : []
+    const found = state.kind === 'file' ? { beforeMode: state.stat.mode } : {}
+    return [{ kind: 'write', path, content, ...wanted, before, ...found }]
   },
 })
 

@@ -48,6 +48,7 @@ function fileChanges(
     content,
     ...wanted,
     before,
+    ...(stat === undefined ? {} : { beforeMode: stat.mode }),
     ...(verify ? { validate: { kind: 'unit' } } : {}),
     ...(secret ? { secret: true } : {}),
   }

@@ -31,6 +31,8 @@ export interface Write {
   readonly group: string
   /** Content as read, for the diff and for "changed meanwhile"; undefined: there was no file. */
   readonly before: string | undefined
+  /** Its permission bits as found, where they may differ from `mode`: the diff hides what they hid. */
+  readonly beforeMode?: number
   readonly validate?: Validator
   /** The content is secret as a whole: the diff says so and shows nothing. */
   readonly secret?: boolean

@@ -117,8 +117,12 @@ async function settled(task: Task): Promise<Seen> {
   throw new TwonodeError(
     'E_NOT_CONVERGED',
     `${run.host.name}: after the change it would still take: ${left.join('; ')}`,
-    { detail: view.changes.map((change) => diffOf(change) ?? describeChange(change)).join('\n') },
+    run.options.diff ? { detail: view.changes.map(inFull).join('\n') } : {},
   )
+}
+
+function inFull(change: Change): string {
+  return diffOf(change) ?? describeChange(change)
 }
 
 /** The step's time is over. */

@@ -1,5 +1,5 @@
 import { createTwoFilesPatch } from 'diff'
-import type { Change } from '../core/change.ts'
+import type { Change, Write } from '../core/change.ts'
 import { Secret } from '../core/secret.ts'
 
 /** A diff is a courtesy: two long files without a common line are not worth more. @unit milliseconds */
@@ -8,13 +8,22 @@ const DIFF_TIMEOUT_MS = 200
 /** What one change shows of a diff. @unit characters */
 const DIFF_LIMIT = 32_768
 
+/** The permission bit. */
+const READ_BY_OTHERS = 0o004
+
 /** The unified diff of a write; undefined for changes that have none. */
 export function diffOf(change: Change): string | undefined {
   if (change.kind !== 'write') return undefined
   const { path, content, before, secret } = change
   // Its old content is as secret as the new one, and is not tainted: it was read from the disk.
   if (secret === true || content instanceof Secret) return 'secret content differs (not shown)'
+  if (before !== undefined && isPrivate(change)) return 'private content differs (not shown)'
   return unifiedDiff(path, before, content)
+}
+
+/** Whether not everybody on the host may read it: what it held may be a secret that was never ours. */
+function isPrivate({ mode, beforeMode = mode }: Write): boolean {
+  return (mode & beforeMode & READ_BY_OTHERS) === 0
 }
 
 /** `before` undefined: there was no file. */

@@ -28,6 +28,19 @@ test('a secret content shows nothing, neither new nor old', () => {
   expect(diffOf(write({ secret: true, content: 'hunter2', before: 'hunter1' }))).toBe(hidden)
 })
 
+test.each([
+  ['is', { mode: 0o640 }],
+  ['was', { beforeMode: 0o600 }],
+  ['becomes and was', { mode: 0o600, beforeMode: 0o600 }],
+])('what stood in a file that %s private is not shown', (_, modes) => {
+  expect(diffOf(write({ ...modes, before: 'hunter1' }))).toBe('private content differs (not shown)')
+})
+
+test('a new private file, and one that everybody may read, is shown', () => {
+  expect(diffOf(write({ mode: 0o600, before: undefined }))).toContain('+two')
+  expect(diffOf(write({ beforeMode: 0o644 }))).toContain('+two')
+})
+
 const lines = (mark: string) => Array.from({ length: 20_000 }, (_, i) => `${mark}${i}`).join('\n')
 
 test('binary content, and content without a line in common, is not shown', () => {

@@ -88,6 +88,8 @@ describe('a converge', () => {
       code: 'E_NOT_CONVERGED',
       message: 'h1: after the change it would still take: remove /etc/x',
     })
+    // Contents are for those who asked for diffs.
+    expect(failed?.trouble?.detail).toBeUndefined()
   })
 
   test('ends at the first step that fails, and counts it', async () => {
