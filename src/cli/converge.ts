@@ -1,4 +1,5 @@
 import { EXIT } from '../core/errors.ts'
+import { chosenPlan } from './chosen_plan.ts'
 import { type CommandRun, flagOption } from './command.ts'
 import { compileSites, playbookNamed, type ReadySite } from './compile_sites.ts'
 import { createPaint, wantsColour } from './paint.ts'
@@ -16,7 +17,7 @@ export const converge: CommandRun = async (invocation, world) => {
   const guarded = guardedWorld(world, sites)
   const listsTasks = flagOption(invocation, 'listTasks')
   const listsHosts = flagOption(invocation, 'listHosts')
-  if (listsTasks) listTasks(sites, guarded)
+  if (listsTasks) listTasks(sites, flags.tags, guarded)
   if (listsHosts) listHosts(sites, guarded)
   if (listsTasks || listsHosts) return EXIT.done
 
@@ -29,9 +30,14 @@ export const converge: CommandRun = async (invocation, world) => {
   }
 }
 
-function listTasks(sites: readonly ReadySite[], { stdout, env, cwd }: World): void {
+function listTasks(
+  sites: readonly ReadySite[],
+  tags: readonly string[],
+  { stdout, env, cwd }: World,
+): void {
   const paint = createPaint(wantsColour(env, stdout.isTerminal))
-  stdout.write(sites.map(({ compiled }) => planText(compiled.plan, paint, cwd)).join('\n'))
+  const texts = sites.map(({ compiled }) => planText(chosenPlan(compiled.plan, tags), paint, cwd))
+  stdout.write(texts.join('\n'))
 }
 
 function listHosts(sites: readonly ReadySite[], { stdout }: World): void {

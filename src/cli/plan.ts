@@ -1,5 +1,6 @@
 import { EXIT } from '../core/errors.ts'
-import { type CommandRun, flagOption } from './command.ts'
+import { chosenPlan } from './chosen_plan.ts'
+import type { CommandRun } from './command.ts'
 import { compileSites, playbookNamed } from './compile_sites.ts'
 import { lint } from './lint.ts'
 import { createPaint, wantsColour } from './paint.ts'
@@ -10,13 +11,15 @@ import { guardedWorld } from './run_sites.ts'
 /** `twonode plan`: everything that can be said before a connection is opened. */
 export const plan: CommandRun = async (invocation, world) => {
   const source = playbookNamed(invocation.arguments[0], world, 'site.yaml')
-  const sites = await compileSites(source, readRunFlags(invocation), world)
+  const flags = readRunFlags(invocation)
+  const sites = await compileSites(source, flags, world)
   const { stdout, stderr } = guardedWorld(world, sites)
   const paint = createPaint(wantsColour(world.env, stdout.isTerminal))
   const warnings = new Set<string>()
   for (const { compiled } of sites) {
-    if (flagOption(invocation, 'json')) stdout.write(`${JSON.stringify(compiled.plan)}\n`)
-    else stdout.write(planText(compiled.plan, paint, world.cwd))
+    const chosen = chosenPlan(compiled.plan, flags.tags)
+    if (flags.json) stdout.write(`${JSON.stringify(chosen)}\n`)
+    else stdout.write(planText(chosen, paint, world.cwd))
     for (const warning of lint(compiled.plan)) warnings.add(warning)
   }
   for (const warning of warnings) stderr.write(`warning ${warning}\n`)
