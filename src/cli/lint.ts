@@ -28,16 +28,14 @@ const CHECKS: readonly Check[] = [
     name === module || name === ''
       ? `the task has no name: it will show as "${module}"`
       : undefined,
-  ({ retries, until }) =>
-    retries > 0 && until === undefined ? 'retries without until never retries' : undefined,
 ]
 
 /** What makes a command say by itself whether it has something to do. */
-const COMMAND_GUARDS = ['creates', 'removes', 'unless', 'changed_when']
+const COMMAND_GUARDS = ['creates', 'removes', 'unless', 'changed_when', 'read_only']
 
 function actsEachRun({ module, args, when }: PlanStep): string | undefined {
   if (when !== undefined) return undefined
-  if (module === 'command' && !COMMAND_GUARDS.some((guard) => guard in args))
+  if (module === 'command' && !COMMAND_GUARDS.some((guard) => (args[guard] ?? false) !== false))
     return `the command runs, and counts as a change, in every converge: give it one of ${COMMAND_GUARDS.join(', ')}`
   const { state } = args
   if (module === 'systemd_unit' && (state === 'restarted' || state === 'reloaded'))

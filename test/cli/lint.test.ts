@@ -58,7 +58,6 @@ test.each([
     step({ register: 'found' }),
     'nothing reads what is registered as "found"',
   ],
-  ['retries without until', step({ retries: 3 }), 'retries without until never retries'],
 ])('%s is named with its place', (_, task, warning) => {
   const [only, ...more] = warnings([task])
   expect(only).toMatch(/^site\.yaml:3:7: /)
@@ -68,6 +67,8 @@ test.each([
 
 test.each([
   ['a command that guards itself', step({ module: 'command', args: { creates: '/x' } })],
+  ['a task that is tried again when it fails', step({ retries: 3 })],
+  ['a command that only reads', step({ module: 'command', args: { read_only: true } })],
   ['a command with a condition', step({ module: 'command', when: 'true' })],
   ['a register that until reads', step({ register: 'found', until: 'found.ok', retries: 3 })],
 ])('%s is none', (_, task) => {

@@ -102,7 +102,7 @@ describe('without a connection', () => {
     `)
     expect(err).toMatchInlineSnapshot(`
       "warning own.yaml:9:7: command: the task has no name: it will show as "command"
-      warning own.yaml:9:7: command: the command runs, and counts as a change, in every converge: give it one of creates, removes, unless, changed_when
+      warning own.yaml:9:7: command: the command runs, and counts as a change, in every converge: give it one of creates, removes, unless, changed_when, read_only
       "
     `)
   })
