@@ -79,7 +79,7 @@ export const postgresCluster = defineModule<ClusterArgs, State>({
     const wanted = args.data_directory
     if (wanted !== undefined && wanted !== state.dataDirectory)
       return `the cluster's data is in ${state.dataDirectory}, not in ${wanted}: it is not moved`
-    return overruled(state, args)
+    return overruled(state, args) ?? broken(state, args)
   },
 
   diff(state, args): readonly Change[] {
@@ -133,6 +133,21 @@ function overruled({ server, files }: Present, args: ClusterArgs): string | unde
   if (elsewhere.length === 0) return undefined
   const places = elsewhere.map(({ name, file, line }) => `${name} by ${file}:${line}`).join(', ')
   return `${conf} is overruled: ${places}. Remove these lines, or the task's settings; conf.d must be included last`
+}
+
+/**
+ * The rules of this task, on the disk already: a cut came between their writing and the server's word.
+ * Writing them again would be refused; other rules than these are about to be replaced.
+ */
+function broken({ server, files, dataDirectory }: Present, args: ClusterArgs): string | undefined {
+  if (server.kind !== 'answers') return undefined
+  const paths = clusterPaths(args)
+  const wanted = clusterFiles(args, dataDirectory)
+  const complaint = server.complaints.find(({ file }) =>
+    wanted.some(({ path, content }) => path === paths[file] && files[path]?.content === content),
+  )
+  if (complaint === undefined) return undefined
+  return `PostgreSQL refuses ${paths[complaint.file]}, line ${complaint.line}: ${complaint.error}`
 }
 
 function createChanges(args: ClusterArgs): readonly Change[] {

@@ -23,6 +23,13 @@ interface LastWord {
   readonly line: number
 }
 
+/** What the server says of a line of the file on the disk, loaded or not. */
+interface Complaint {
+  readonly file: 'hba' | 'ident'
+  readonly line: number
+  readonly error: string
+}
+
 /** `silent`: it runs and does not let us in, or not yet. */
 export type Server =
   | { readonly kind: 'stopped' }
@@ -33,6 +40,7 @@ export type Server =
       readonly lastWords: readonly LastWord[]
       readonly pendingRestart: readonly string[]
       readonly loadedAt: string
+      readonly complaints: readonly Complaint[]
     }
 
 export type State =
@@ -104,7 +112,7 @@ async function observeServer(
 
 async function askServer(host: Observer, names: readonly string[]): Promise<Server> {
   const list = JSON.stringify(names)
-  const [parameters, lastWords, rest] = await Promise.all([
+  const [parameters, lastWords, rest, complaints] = await Promise.all([
     host.sql<RunningParameter>(
       MAINTENANCE_DATABASE,
       `select name, setting, unit, vartype, context,
@@ -124,7 +132,14 @@ async function askServer(host: Observer, names: readonly string[]): Promise<Serv
       `select array(select name from pg_settings where pending_restart) as "pendingRestart",
          pg_conf_load_time()::text as "loadedAt"`,
     ),
+    host.sql<Complaint>(
+      MAINTENANCE_DATABASE,
+      `select 'hba' as file, line_number as line, error from pg_hba_file_rules where error is not null
+       union all
+       select 'ident', line_number, error from pg_ident_file_mappings where error is not null
+       order by file, line`,
+    ),
   ])
   const { pendingRestart, loadedAt } = rest[0] ?? { pendingRestart: [], loadedAt: '' }
-  return { kind: 'answers', parameters, lastWords, pendingRestart, loadedAt }
+  return { kind: 'answers', parameters, lastWords, pendingRestart, loadedAt, complaints }
 }

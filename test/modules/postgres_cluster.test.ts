@@ -2,6 +2,7 @@ import { appendFile, chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { describeChange } from '../../src/core/change.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import { reveal } from '../../src/core/secret.ts'
 import { readAccounts } from '../../src/host/accounts.ts'
 import { makeAuthority } from '../../src/host/x509.ts'
 import { type DebianCluster, debianCluster } from '../support/debian_cluster.ts'
@@ -215,6 +216,26 @@ test('a rule that PostgreSQL refuses gives way to what was there', async () => {
     code: 'E_INVALID_CONTENT',
   })
   expect(await readFile(`${etc}/pg_hba.conf`, 'utf8')).toBe(before)
+})
+
+test('a rule that PostgreSQL refuses is refused again, not taken for done, after a cut', async () => {
+  const before = await readFile(`${etc}/pg_hba.conf`, 'utf8')
+  const hba = [
+    { type: 'host', database: 'all', user: 'all', address: '10.0.0.300/32', method: 'cert' },
+  ]
+  const [change] = await plan(cluster.host, step('postgres_cluster', args({ hba })))
+  if (change?.kind !== 'write') throw new Error('the rules are not written')
+  // The power went between the rename and the server's word.
+  await writeFile(`${etc}/pg_hba.conf`, reveal(change.content))
+  try {
+    const again = converge(cluster.host, 'postgres_cluster', args({ hba }))
+    await expect(again).rejects.toThrow(/PostgreSQL refuses .*pg_hba.conf, line \d+: .*10.0.0.300/)
+    // Other rules mend it.
+    await converge(cluster.host, 'postgres_cluster', args())
+    expect(await readFile(`${etc}/pg_hba.conf`, 'utf8')).toBe(before)
+  } finally {
+    await writeFile(`${etc}/pg_hba.conf`, before)
+  }
 })
 
 test('PostgreSQL not starting: the error has the last lines of its log, and the next run goes on', async () => {
