@@ -39,7 +39,7 @@ export const EVENT_DOCS: { readonly [Name in Event['event']]: EventDoc<EventName
       changes: 'What was (or would be) done: `summary`, and `diff` for files, secrets masked.',
       reason: 'Why it is unknown or was skipped.',
       notes: 'Facts worth attention that are no change.',
-      result: 'What the task registers; in `status` and `verify`.',
+      result: 'What the task registers, `stdout` of a command among it; in `run` and `verify`.',
       register: 'The name it registers it under.',
       trouble: 'Why it failed: `code`, `message`, `hint`, `exitCode`, and maybe `detail`.',
       durationMs: 'Milliseconds it took.',

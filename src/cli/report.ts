@@ -8,6 +8,8 @@ export interface ReportOptions {
   readonly diff: boolean
   /** Also name what had nothing to do. */
   readonly verbose: boolean
+  /** `run` shows what commands said, `verify` ends with a verdict. */
+  readonly purpose?: 'run' | 'verify'
 }
 
 /** Renders events. The reporters are the only code that prints a run. */

@@ -9,6 +9,8 @@ import type {
 import type { Trouble } from '../core/errors.ts'
 import type { Report, ReportOptions } from './report.ts'
 import type { World } from './world.ts'
+import { Findings } from './findings.ts'
+import { outputLines } from './output_text.ts'
 import { createPaint, type Paint, printable, wantsColour } from './paint.ts'
 import { openStatusLines, type StatusLines } from './status_lines.ts'
 import { indented, troubleText } from './trouble_text.ts'
@@ -37,6 +39,7 @@ class TextReport implements Report {
   readonly #lastPlain = new Map<string, number>()
   /** Who needs it, by what is to be done. */
   readonly #advice = new Map<string, string[]>()
+  readonly #findings = new Findings()
 
   constructor(world: World, options: ReportOptions, parts: { paint: Paint; status: StatusLines }) {
     this.#world = world
@@ -46,6 +49,7 @@ class TextReport implements Report {
   }
 
   emit(event: Event): void {
+    this.#findings.heard(event)
     switch (event.event) {
       case 'hello':
         return this.#status.set(event.host, `${event.host}  connected`)
@@ -65,7 +69,7 @@ class TextReport implements Report {
       case 'host-summary':
         return this.#hostSummary(event)
       case 'summary':
-        return this.#print(summaryLine(event, this.#paint))
+        return this.#summary(event)
       default:
         throw new Error(`unhandled event: ${(event satisfies never as Event).event}`)
     }
@@ -92,6 +96,7 @@ class TextReport implements Report {
       if (this.#options.diff && change.diff !== undefined)
         lines.push(...diffLines(change.diff, this.#paint))
     }
+    if (this.#options.purpose === 'run') lines.push(...outputLines(event, this.#paint))
     if (event.reason !== undefined && event.status !== 'skipped')
       lines.push(`      ${this.#paint.dim(printable(event.reason))}`)
     lines.push(...notes.map((note) => `      ${this.#paint.yellow('note')} ${printable(note)}`))
@@ -108,7 +113,9 @@ class TextReport implements Report {
 
   #progress(event: Extract<Event, { event: 'progress' }>): void {
     const seconds = Math.round(event.elapsedMs / 1000)
-    const text = `${event.host}  ${event.task}: ${printable(event.message)} (${seconds} s)`
+    // The time stands first: that it goes on is what must survive the end of a narrow line.
+    const [what = ''] = printable(event.message).split('\n')
+    const text = truncated(`${event.host}  ${seconds} s  ${printable(event.task)}: ${what}`)
     if (this.#status.live) return this.#status.set(event.host, text)
     const key = `${event.host}\0${event.task}`
     const last = this.#lastPlain.get(key) ?? 0
@@ -132,6 +139,11 @@ class TextReport implements Report {
     this.#status.remove(host)
   }
 
+  #summary(event: SummaryEvent): void {
+    const verdict = this.#options.purpose === 'verify' ? this.#findings.verdict(event) : undefined
+    this.#print(summaryLine(event, this.#paint, verdict))
+  }
+
   #advise(hint: string, who: string): void {
     const text = printable(hint)
     this.#advice.set(text, [...(this.#advice.get(text) ?? []), printable(who)])
@@ -140,6 +152,13 @@ class TextReport implements Report {
   #print(text: string): void {
     this.#status.above(`${text}\n`)
   }
+}
+
+/** A line of progress is no longer than a small terminal is wide. @unit characters */
+const PROGRESS_CHARACTERS = 79
+
+function truncated(text: string): string {
+  return text.length <= PROGRESS_CHARACTERS ? text : `${text.slice(0, PROGRESS_CHARACTERS - 1)}…`
 }
 
 /** The first few of those whom an advice is for. */
@@ -185,20 +204,21 @@ function diffLines(diff: string, paint: Paint): readonly string[] {
   })
 }
 
-function summaryLine(event: SummaryEvent, paint: Paint): string {
+function summaryLine(event: SummaryEvent, paint: Paint, verdict: string | undefined): string {
   const seconds = (event.durationMs / 1000).toFixed(1)
   const hosts = Object.entries(event.hosts).map(
-    ([host, counts]) => `${host}: ${countsText(counts, event)}`,
+    ([host, counts]) => `${host}: ${countsText(counts, event, verdict !== undefined)}`,
   )
   const good = event.exitCode === 0
-  const head = good ? paint.green(`site ${event.site}`) : paint.red(`site ${event.site}`)
-  return `${head}  ${hosts.join('; ')} (${seconds} s)`
+  const colour = good ? paint.green : paint.red
+  const line = `${colour(`site ${event.site}`)}  ${hosts.join('; ')} (${seconds} s)`
+  return verdict === undefined ? line : `${line}  ${colour(verdict)}`
 }
 
-function countsText(counts: Counts, { check }: SummaryEvent): string {
+function countsText(counts: Counts, { check }: SummaryEvent, judged: boolean): string {
   const parts = [
     `${counts.ok} ok`,
-    `${counts.changed} ${check ? 'would change' : 'changed'}`,
+    judged && counts.changed === 0 ? '' : `${counts.changed} ${check ? 'would change' : 'changed'}`,
     counts.unknown > 0 ? `${counts.unknown} unknown` : '',
     counts.failed > 0 ? `${counts.failed} failed` : '',
   ]

@@ -20,8 +20,8 @@ export const run: CommandRun = async (invocation, world) => {
   const [module = '', ...args] = invocation.arguments
   const sites = await compileAdHoc(adHocPlaybook(module, args), flags, world)
   const guarded = guardedWorld(world, sites)
-  const report = await createReport(guarded, { ...flags, verbose: true })
-  const mode = { check: flags.check, lookOnly: false, report: false }
+  const report = await createReport(guarded, { ...flags, verbose: true, purpose: 'run' })
+  const mode = { check: flags.check, lookOnly: false, report: true }
   try {
     return await runSites(sites, { flags, mode, emit: (event) => report.emit(event) }, guarded)
   } finally {

@@ -12,7 +12,7 @@ export const verify: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
   const sites = await compileSites(playbookNamed(undefined, world, 'verify.yaml'), flags, world)
   const guarded = guardedWorld(world, sites)
-  const report = await createReport(guarded, flags)
+  const report = await createReport(guarded, { ...flags, purpose: 'verify' })
   const clocks = clockDifference(world.now)
   let apart: TwonodeError | undefined
   const emit = (event: Event) => {
@@ -26,7 +26,7 @@ export const verify: CommandRun = async (invocation, world) => {
     }
     report.emit(event.event === 'step' ? asFinding(event) : event)
   }
-  const mode = { check: true, lookOnly: true, report: true }
+  const mode = { check: true, lookOnly: true, report: true, rehash: true }
   try {
     return verdict(await runSites(sites, { flags, mode, emit }, guarded), apart)
   } finally {

@@ -258,6 +258,7 @@ describe('a run', () => {
     expect(exit).toBe(0)
     const [first] = requests
     const opening = first?.opening.type === 'plan' ? first.opening : undefined
+    expect(opening?.options.report).toBe(true)
     expect(opening?.plan.plays[0]?.steps[0]?.args).toMatchObject({
       path: '/etc/motd',
       content: '12',

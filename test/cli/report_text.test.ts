@@ -35,11 +35,21 @@ const summary: Event = {
 
 async function rendered(
   events: readonly Event[],
-  options: { diff?: boolean; verbose?: boolean; world?: TestWorldOptions } = {},
+  options: {
+    diff?: boolean
+    verbose?: boolean
+    purpose?: 'run' | 'verify'
+    world?: TestWorldOptions
+  } = {},
 ): Promise<string> {
   const world = testWorld(options.world)
-  const { diff = false, verbose = false } = options
-  const report = await createReport(world, { json: false, diff, verbose })
+  const { diff = false, verbose = false, purpose } = options
+  const report = await createReport(world, {
+    json: false,
+    diff,
+    verbose,
+    ...(purpose === undefined ? {} : { purpose }),
+  })
   for (const event of events) report.emit(event)
   report.end()
   return world.out()
@@ -117,13 +127,65 @@ describe('the report for people', () => {
 
   test('without a terminal a long step says so once in 15 seconds', async () => {
     const text = await rendered([2000, 4000, 16_000, 18_000, 32_000].map(progress))
-    expect(text).toBe('h1  Install: apt-get (16 s)\nh1  Install: apt-get (32 s)\n')
+    expect(text).toBe('h1  16 s  Install: apt-get\nh1  32 s  Install: apt-get\n')
+  })
+
+  test('a long command does not push the seconds off a narrow terminal', async () => {
+    const message = `run apt-get install ${'package '.repeat(20)}\nand more`
+    const text = await rendered([{ ...progress(16_000), message } as Event])
+    expect(text).toMatch(/^h1  16 s  Install: run apt-get install .*…\n$/)
+    expect(text.length).toBe(80)
   })
 
   test('on a terminal it is a line rewritten in place, gone at the end', async () => {
     const text = await rendered([progress(2000), summary], { world: { terminal: true } })
-    expect(text).toContain('h1  Install: apt-get (2 s)')
+    expect(text).toContain('h1  2 s  Install: apt-get')
     expect(text).toContain('\u001B[2K')
+  })
+})
+
+describe('the report of run', () => {
+  const said = step({
+    module: 'command',
+    result: { code: 0, stdout: 'one\ntwo\u001B[2J\n', stderr: 'hm\n', changed: false },
+  })
+
+  test('shows what a command said below its host, harmless for the terminal', async () => {
+    expect(await rendered([said], { verbose: true, purpose: 'run' })).toBe(
+      'h1  ok           Write the message of the day\n      one\n      two\\x1b[2J\n      hm\n',
+    )
+    expect(await rendered([said], { verbose: true })).not.toContain('one')
+  })
+
+  test('shows so many lines of it, and how many more there are', async () => {
+    const long = step({ result: { stdout: 'x\n'.repeat(205) } })
+    const text = await rendered([long], { verbose: true, purpose: 'run' })
+    expect(text.split('\n').filter((line) => line === '      x')).toHaveLength(200)
+    expect(text).toContain('… 5 lines more …')
+  })
+})
+
+describe('the report of verify', () => {
+  const checked: Event = { ...summary, check: true }
+  const trouble = { code: 'E_UNHEALTHY', exitCode: 3, message: 'down', hint: '' } as const
+
+  test('ends with healthy, and says nothing of changes', async () => {
+    const hosts = { h1: { ...counts, changed: 0, roundTrips: 1 } }
+    expect(await rendered([{ ...checked, hosts }], { purpose: 'verify' })).toBe(
+      'site edge  h1: 3 ok (1.2 s)  healthy\n',
+    )
+  })
+
+  test('ends with the number of findings, each counted once', async () => {
+    const found: readonly Event[] = [
+      step({ status: 'failed', trouble }),
+      step({ status: 'unknown', reason: 'cut' }),
+      { event: 'trouble', host: 'h1', trouble },
+      { event: 'trouble', host: 'h2', trouble },
+      { event: 'trouble', trouble },
+      { ...checked, exitCode: 3 },
+    ]
+    expect(await rendered(found, { purpose: 'verify' })).toMatch(/\(1\.2 s\) {2}4 findings$/m)
   })
 })
 
