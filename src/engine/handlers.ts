@@ -24,6 +24,8 @@ export async function runLeftOver(
     const quiet: Run = { ...run, emit: (event) => held.push(event) }
     const at = { step, play: first?.name ?? '', handler: 'left-over' } as const
     const { trouble, statuses } = await tryStep(quiet, state, at)
+    // The end of its play tells of it.
+    if (statuses.includes('unknown')) continue
     if (trouble === undefined) {
       run.journal.settle([step.name])
       state.tally.add(statuses)
@@ -57,15 +59,17 @@ export async function runHandlers(
   for (let round = 0; ; round += 1) {
     const due = run.journal
       .owed()
-      .filter(isDue)
+      .filter((owed) => isDue(owed) && !state.putOff.has(owed.name))
       .map(({ name }) => name)
     const steps = handlersNamed(run, due)
     if (steps.length === 0) return undefined
     if (round > run.plan.handlers.length) return circle(due)
     for (const step of steps) {
-      const { trouble } = await runStep(run, state, { step, play, handler: 'notified' })
+      const { trouble, statuses } = await runStep(run, state, { step, play, handler: 'notified' })
       if (trouble !== undefined) return trouble
-      run.journal.settle([step.name])
+      // Without the other host it could not be told whether it ran: the next run owes it on.
+      if (statuses.includes('unknown')) state.putOff.add(step.name)
+      else run.journal.settle([step.name])
     }
   }
 }

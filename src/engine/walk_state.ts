@@ -13,6 +13,8 @@ export class WalkState {
   /** Something changed in the play that is under way. */
   changedInPlay = false
   changedAtAll = false
+  /** Handlers that could not be told: owed on, and not tried again in this run. */
+  readonly putOff = new Set<string>()
   #views: ReadonlyMap<string, StepView>
 
   constructor(run: Run, views: ReadonlyMap<string, StepView>) {

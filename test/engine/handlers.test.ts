@@ -14,6 +14,7 @@ afterEach(() => folder.remove())
 const shouting = { code: 0, stdout: 'loud', stderr: '' }
 const hostOn = (more: Partial<Parameters<typeof createSimulatedHost>[0]> = {}) =>
   createSimulatedHost({ name: 'h1', disk, exec: () => shouting, ...more })
+const refusing = () => hostOn({ exec: () => ({ code: 1, stdout: '', stderr: 'no peer' }) })
 const journal = (runId = 'run-1') => journalIn(folder.path, runId)
 
 describe('handlers', () => {
@@ -79,5 +80,24 @@ describe('handlers', () => {
     const { events } = await converge({ host: hostOn(), plan: next, journal: journal('run-2') })
     expect(events).toContainEqual(expect.objectContaining({ event: 'note', level: 'warning' }))
     expect(journal('run-3').leftBehind().handlers).toEqual([])
+  })
+
+  const needing = planOf(plan.plays.slice(0, 1), [
+    step('restart', 'shout', { words: 'to peer.name' }),
+    step('after', 'shout', { words: 'x' }),
+  ])
+  test('one that could not be told without the peer stays owed', async () => {
+    const alone = { host: refusing(), plan: needing, journal: journal(), solo: true }
+    const { lines } = await converge(alone)
+    expect(lines).toEqual(['changed a', 'unknown restart (notified)'])
+    expect(journal('run-2').leftBehind().handlers).toMatchObject([{ name: 'restart' }])
+
+    const again = await converge({ ...alone, host: refusing(), journal: journal('run-2') })
+    expect(again.lines).toContain('ok a')
+    expect(journal('run-3').leftBehind().handlers).toMatchObject([{ name: 'restart' }])
+
+    const both = await converge({ host: hostOn(), plan: needing, journal: journal('run-3') })
+    expect(both.lines).toEqual(['changed restart (left-over)', 'ok a'])
+    expect(journal('run-4').leftBehind().handlers).toEqual([])
   })
 })
