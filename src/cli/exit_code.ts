@@ -24,10 +24,10 @@ export function worstExit(codes: readonly ExitCode[]): ExitCode {
 /** What each exit code tells a script; docs/errors.md and docs/cli.md print it. */
 export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: 'done, or healthy',
-  2: 'bad input: nothing was done and no connection opened',
-  3: 'a task failed, or `verify` found something unhealthy',
+  2: 'bad input: nothing was changed',
+  3: 'a task failed, a host can not be used, or `verify` found something unhealthy',
   4: 'a host could not be reached',
-  5: 'unsafe to go on: nothing was changed',
+  5: 'unsafe to go on: the hosts or their versions contradict each other; nothing more was changed',
   10: '`--check`: something would change, or is unknown',
   70: 'a fault in twonode itself',
   75: 'another converge holds the lock of a host',

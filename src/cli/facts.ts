@@ -1,5 +1,4 @@
 import { stringify } from 'yaml'
-import { EXIT } from '../core/errors.ts'
 import { type CommandRun, flagOption } from './command.ts'
 import { compileSites } from './compile_sites.ts'
 import { look } from './look.ts'
@@ -12,11 +11,11 @@ export const facts: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
   const sites = await compileSites({ kind: 'text', text: '[]', name: 'facts' }, flags, world)
   const guarded = guardedWorld(world, sites)
-  const { hellos, exitCode } = await look(sites, flags, guarded)
+  const seen = await look(sites, flags, guarded)
   for (const { inventory, participants } of sites) {
     const hosts = Object.fromEntries(
       participants.flatMap(({ name }) => {
-        const hello = hellos.get(name)
+        const hello = seen.hellos.get(name)
         return hello === undefined ? [] : [[name, hello.facts] as const]
       }),
     )
@@ -24,5 +23,5 @@ export const facts: CommandRun = async (invocation, world) => {
     const asJson = flagOption(invocation, 'json')
     guarded.stdout.write(asJson ? `${JSON.stringify(site)}\n` : stringify(site))
   }
-  return lookedExit(exitCode, [EXIT.failed, EXIT.wouldChange])
+  return lookedExit(sites, seen)
 }

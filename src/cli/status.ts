@@ -33,12 +33,20 @@ export const status: CommandRun = async (invocation, world) => {
       .join(asJson ? '' : '\n'),
   )
   // A service that does not answer is what status is for; verify judges it.
-  return lookedExit(seen.exitCode, [EXIT.failed, EXIT.wouldChange])
+  return lookedExit(sites, seen)
 }
 
-/** The exit code of a command that only shows: what a task of it met is shown, not judged. */
-export function lookedExit(exitCode: ExitCode, shown: readonly ExitCode[]): ExitCode {
-  return shown.includes(exitCode) ? EXIT.done : exitCode
+/**
+ * The exit code of a command that only shows: what a task of it met is shown, not judged. A host that
+ * never got as far as its hello has shown nothing.
+ */
+export function lookedExit(
+  sites: readonly ReadySite[],
+  { hellos, exitCode }: Pick<Seen, 'hellos' | 'exitCode'>,
+): ExitCode {
+  const names = sites.flatMap(({ participants }) => participants.map(({ name }) => name))
+  if (names.some((name) => !hellos.has(name))) return exitCode
+  return exitCode === EXIT.failed || exitCode === EXIT.wouldChange ? EXIT.done : exitCode
 }
 
 /** What status.yaml asks: which task is which line of the table. */

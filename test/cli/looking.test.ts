@@ -67,6 +67,27 @@ const clocksApart: OpenSession = async (request, listener) => {
   return await idleRunners((host) => found(host), { clockMs }).open(request, listener)
 }
 
+/** The second host lets nobody become root. */
+const noSudo =
+  (open: OpenSession): OpenSession =>
+  async (request, listener) => {
+    if (request.host.name === 'h2') throw new TwonodeError('E_SUDO', 'h2: sudo refuses')
+    return await open(request, listener)
+  }
+
+test.each(['status', 'facts'])(
+  '%s of a host that can not be used is no success',
+  async (command) => {
+    const { open } = idleRunners((host) => found(host))
+    const { exit, err } = await runCommandLine(`${command} -i inventory.yaml`, {
+      ...world,
+      open: noSudo(open),
+    })
+    expect(err).toContain('error E_SUDO: h2: sudo refuses')
+    expect(exit).toBe(3)
+  },
+)
+
 describe('status', () => {
   test('is a table with a column a host', async () => {
     const { open, requests } = idleRunners((host) => found(host), { hostMeta: META })
