@@ -7,7 +7,7 @@ import { untilHolds, type View } from './look.ts'
 import type { Names, Registered, Run } from './ports.ts'
 import { namesFor, registeredLoop, SKIPPED, unknownRead } from './registers.ts'
 import { stepEvent, type StepPlace } from './step_event.ts'
-import { isWorthRetrying, troubleOf } from './step_trouble.ts'
+import { isWorthRetrying, troubleAtTurn, troubleOf } from './step_trouble.ts'
 import { type ItemView, unknownStep, withItem } from './view_step.ts'
 import type { WalkState } from './walk_state.ts'
 
@@ -116,8 +116,9 @@ async function runItem(run: Run, state: WalkState, item: Item): Promise<ItemDone
       emit({ status: 'unknown', reason: peerReason(trouble), changes: unique(applied) })
       return { status: 'unknown', result: undefined, trouble: undefined }
     }
-    emit({ status: 'failed', trouble, changes: unique(applied) })
-    return { status: 'failed', result: undefined, trouble }
+    const told = troubleAtTurn(error, step)
+    emit({ status: 'failed', trouble: told, changes: unique(applied) })
+    return { status: 'failed', result: undefined, trouble: told }
   } finally {
     progress.end()
   }

@@ -1,10 +1,16 @@
-import { NotYet, type Trouble, TwonodeError, toTrouble } from '../core/errors.ts'
+import { EXIT, NotYet, type Trouble, TwonodeError, toTrouble } from '../core/errors.ts'
 import type { PlanStep } from '../core/plan.ts'
 
 /** What a step ends with, as data: with the step's place where the error has none of its own. */
 export function troubleOf(error: unknown, step: PlanStep): Trouble {
   const trouble = toTrouble(asOurs(error, step))
   return trouble.place === undefined ? { ...trouble, place: step.place } : trouble
+}
+
+/** The same of a step at its turn: exit code 2 promises that nothing was done, which is over by then. */
+export function troubleAtTurn(error: unknown, step: PlanStep): Trouble {
+  const trouble = troubleOf(error, step)
+  return trouble.exitCode === EXIT.badInput ? { ...trouble, exitCode: EXIT.failed } : trouble
 }
 
 /** NotYet with nothing before it that would help is a failure; what nobody threw on purpose a bug. */
