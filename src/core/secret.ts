@@ -67,3 +67,29 @@ export function redactor(secrets: Iterable<Secret>): (text: string) => string {
   const longestFirst = [...forms].toSorted((a, b) => b.length - a.length)
   return (text) => longestFirst.reduce((left, form) => left.replaceAll(form, MASK), text)
 }
+
+/** Fields that hold what hosts and commands said, whose own field names mean nothing to us. */
+const FOREIGN = new Set(['result', 'item', 'facts'])
+
+/**
+ * Redacts the texts in plain data one by one, so that no secret can rewrite its shape. Fields named in
+ * `words` stay as they are; in what is foreign nothing does, names of fields included.
+ */
+export function redactTexts(
+  data: unknown,
+  redact: (text: string) => string,
+  words: ReadonlySet<string>,
+): unknown {
+  const within = (value: unknown, isForeign: boolean): unknown => {
+    if (typeof value === 'string') return redact(value)
+    if (value instanceof Secret) return MASK
+    if (Array.isArray(value)) return value.map((element) => within(element, isForeign))
+    if (typeof value !== 'object' || value === null) return value
+    const fields = Object.entries(value).map(([name, field]) => {
+      if (isForeign) return [redact(name), within(field, true)]
+      return [name, words.has(name) ? field : within(field, FOREIGN.has(name))]
+    })
+    return Object.fromEntries(fields) as unknown
+  }
+  return within(data, false)
+}

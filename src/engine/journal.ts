@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { type Change, describeChange } from '../core/change.ts'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
+import { redactTexts } from '../core/secret.ts'
 import { makePrivateFolder, replaceDurably, syncFolder } from './durable_file.ts'
 import { foldersOf } from './leftover_files.ts'
 
@@ -74,6 +75,9 @@ export function openJournal(settings: JournalSettings): Journal {
 }
 
 const HANDLERS = 'handlers.json'
+
+/** Fields by which a journal is read again. */
+const OWN_WORDS: ReadonlySet<string> = new Set(['at', 'kind', 'runId'])
 
 class FileJournal implements Journal {
   readonly #settings: JournalSettings
@@ -168,7 +172,8 @@ class FileJournal implements Journal {
 
   #line(record: Readonly<Record<string, unknown>>): void {
     const at = this.#settings.now().toISOString()
-    writeSync(this.#open(), `${this.#settings.redact(JSON.stringify({ at, ...record }))}\n`)
+    const quiet = redactTexts({ at, ...record }, this.#settings.redact, OWN_WORDS)
+    writeSync(this.#open(), `${JSON.stringify(quiet)}\n`)
   }
 
   #open(): number {

@@ -39,6 +39,7 @@ export class Link {
   readonly #writer: WireWriter
   readonly #reader: WireReader
   readonly #heart: NodeJS.Timeout
+  #lastBeatAt = performance.now()
   #host = ''
   #open: (opening: Opening | undefined) => void = () => {}
 
@@ -62,10 +63,9 @@ export class Link {
   }
 
   readonly send = (message: FromRunner): void => {
-    const line = JSON.stringify(message)
     // The one message whose purpose is to carry a secret.
     const isSecret = 'type' in message && message.type === 'site-secret'
-    this.#writer.line(isSecret ? line : this.redaction.apply(line))
+    this.#writer.line(isSecret ? JSON.stringify(message) : this.redaction.line(message))
   }
 
   /** Ends the run before its first step with an error of ours. */
@@ -128,7 +128,11 @@ export class Link {
   /** Sent whatever else is going on, and heard likewise: a vanished laptop must not keep the host. */
   #beat(lost: (why: string) => void): void {
     this.send({ type: 'heartbeat' })
-    const silentMs = performance.now() - this.#reader.lastHeardAt
+    const now = performance.now()
+    // A machine that was paused, or too busy to listen, has no right to call the controller silent.
+    if (now - this.#lastBeatAt > 2 * HEARTBEAT_MS) this.#reader.pardon()
+    this.#lastBeatAt = now
+    const silentMs = now - this.#reader.lastHeardAt
     if (silentMs >= SILENCE_MS) lost(`nothing was heard for ${Math.round(silentMs / 1000)} s`)
   }
 }

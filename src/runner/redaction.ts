@@ -1,4 +1,5 @@
-import { redactor, type Secret } from '../core/secret.ts'
+import type { FromRunner } from '../core/protocol.ts'
+import { redactor, redactTexts, type Secret } from '../core/secret.ts'
 
 /** Takes every secret known so far out of what leaves the process; more become known as they are made. */
 export class Redaction {
@@ -11,4 +12,16 @@ export class Redaction {
   }
 
   readonly apply = (text: string): string => this.#redact(text)
+
+  /** A message as a line: its texts without secrets, and still a message of the protocol. */
+  line(message: FromRunner): string {
+    return JSON.stringify(redactTexts(message, this.#redact, PROTOCOL_WORDS))
+  }
 }
+
+/** Fields whose values are ours, or are looked up by: a secret that is such a word tells nothing there. */
+const PROTOCOL_WORDS: ReadonlySet<string> = new Set(
+  'type event status host code hostMeta siteSecrets name sha256 level handler module register'.split(
+    ' ',
+  ),
+)

@@ -21,8 +21,9 @@ export interface WireListener {
 
 /** Reads lines, and the raw bytes that follow some of them, until the stream ends. */
 export class WireReader {
-  /** When bytes last came, or were waiting for us to take them. @unit milliseconds, monotonic */
-  lastHeardAt = performance.now()
+  #lastHeardAt = performance.now()
+  /** Bytes are here and a slow disk does not take them: it is not the controller that is silent. */
+  #isBusy = false
   readonly #listener: WireListener
   #parts: Buffer[] = []
   #length = 0
@@ -30,6 +31,16 @@ export class WireReader {
 
   constructor(listener: WireListener) {
     this.#listener = listener
+  }
+
+  /** When bytes last came, or were waiting for us to take them. @unit milliseconds, monotonic */
+  get lastHeardAt(): number {
+    return this.#isBusy ? performance.now() : this.#lastHeardAt
+  }
+
+  /** Silence counts from now on: this host was away itself. */
+  pardon(): void {
+    this.#lastHeardAt = performance.now()
   }
 
   /** Resolves at the end of the stream. @throws TwonodeError for what is no message of the protocol */
@@ -43,11 +54,12 @@ export class WireReader {
   }
 
   async #take(chunk: Buffer): Promise<void> {
-    this.lastHeardAt = performance.now()
+    this.#isBusy = true
     let rest = chunk
     while (rest.length > 0)
       rest = this.#blob === undefined ? this.#takeLine(rest) : await this.#takeBlob(rest)
-    this.lastHeardAt = performance.now()
+    this.#isBusy = false
+    this.#lastHeardAt = performance.now()
   }
 
   #takeLine(chunk: Buffer): Buffer {
