@@ -111,7 +111,8 @@ async function passBarrier(
   await lock.release()
   const passage = await control.barrier({ play: play.id - 1, changed })
   if (passage.kind === 'peer-failed') return passage.reason
-  const { otherHeldIt } = await lock.take(control.stop)
+  // A second laptop may have it for as long as its play takes; it lets go at its next barrier.
+  const { otherHeldIt } = await lock.take(control.stop, { again: true })
   if (passage.peerChanged || otherHeldIt) state.forgetViews()
   state.changedInPlay = false
   return undefined
@@ -144,7 +145,8 @@ function stopped(run: Run, { name }: PlanPlay, reason: string): Trouble {
 function summarize(run: Run, state: WalkState | undefined, exitCode: ExitCode): ExitCode {
   const none = { ok: 0, changed: 0, failed: 0, unknown: 0, skipped: 0 }
   const counts = state?.tally.counts() ?? none
-  run.journal.end(exitCode)
+  // A check has no lock: it writes nothing.
+  if (!run.options.check) run.journal.end(exitCode)
   run.emit({ event: 'host-summary', host: run.host.name, counts, exitCode })
   return exitCode
 }

@@ -61,9 +61,10 @@ export function createFileLock(settings: LockSettings): FileLock {
   return {
     fd: () => (isHeld ? fd : undefined),
 
-    async take(stop) {
+    async take(stop, { again } = { again: false }) {
       fd ??= openLockFile(settings.file)
-      await waitFor(fd, settings, stop)
+      const timeoutMs = again ? Number.POSITIVE_INFINITY : settings.timeoutMs
+      await waitFor(fd, { ...settings, timeoutMs }, stop)
       isHeld = true
       const last = readHolder(settings.file)
       writeHolder(fd, { ...settings.holder, since: settings.now().toISOString() })

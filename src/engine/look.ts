@@ -73,6 +73,8 @@ async function within<T>(
   step: PlanStep,
   observing: Promise<T>,
 ): Promise<T> {
+  // Whoever loses the race, or is given up, rejects when nobody is left to hear it.
+  observing.catch(ignore)
   control.stop.throwIfAborted()
   const over = new AbortController()
   const giveUp = () => over.abort()
@@ -85,8 +87,6 @@ async function within<T>(
     return await Promise.race([observing, tooLong])
   } finally {
     control.stop.removeEventListener('abort', giveUp)
-    // The loser of the race rejects after its winner has been taken: nobody is left to hear it.
-    observing.catch(ignore)
     over.abort()
   }
 }

@@ -54,8 +54,11 @@ export type Passage =
 
 /** The right to change this host, one run at a time. */
 export interface Lock {
-  /** Waits for it, within its bound. Throws E_LOCKED. */
-  take(stop: AbortSignal): Promise<Taken>
+  /**
+   * Waits for it, within its bound. Throws E_LOCKED. `again`: in the middle of a run, which waits as
+   * long as it takes rather than end half-way.
+   */
+  take(stop: AbortSignal, how?: { readonly again: boolean }): Promise<Taken>
   release(): Promise<void>
 }
 

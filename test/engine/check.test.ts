@@ -1,4 +1,7 @@
+import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Change } from '../../src/core/change.ts'
+import { TwonodeError } from '../../src/core/errors.ts'
 import { converge, journalIn, planOf, scratch, step, stepsIn } from '../support/engine_run.ts'
 import { createSimulatedHost, type Disk, diskWith } from '../support/simulated_host.ts'
 
@@ -14,7 +17,18 @@ afterEach(() => folder.remove())
 const shouting = { code: 0, stdout: 'loud', stderr: '' }
 const hostOn = (more: Partial<Parameters<typeof createSimulatedHost>[0]> = {}) =>
   createSimulatedHost({ name: 'h1', disk, exec: () => shouting, ...more })
+const files = () => new Set<unknown>(readdirSync(folder.path, { recursive: true }))
 const journal = (runId = 'run-1') => journalIn(folder.path, runId)
+
+const WRITE: Change = {
+  kind: 'write',
+  path: '/etc/x',
+  content: 'x',
+  mode: 0o644,
+  owner: 'root',
+  group: 'root',
+  before: undefined,
+}
 
 const FIRST = planOf(
   [
@@ -42,6 +56,16 @@ const FIRST = planOf(
 
 describe('check mode', () => {
   const check = { check: true, diff: true }
+
+  test('interrupted, it leaves no trace beside what a cut run left', async () => {
+    journal().intend('s', WRITE)
+    const before = files()
+    const stop = AbortSignal.abort(new TwonodeError('E_INTERRUPTED', 'interrupted'))
+    const control = { stop, observed: () => Promise.reject(stop.reason as Error) }
+    const run = { host: hostOn(), plan: FIRST, journal: journal('run-2'), control, options: check }
+    expect((await converge(run)).exitCode).toBe(130)
+    expect(files()).toEqual(before)
+  })
 
   test('says what will come, what it cannot know yet and why, and writes nothing', async () => {
     const host = hostOn()

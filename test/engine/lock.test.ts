@@ -95,3 +95,15 @@ test("a file that says nonsense, or an old holder, keeps nobody out: only the ke
   writeFileSync(join(folder.path, 'run/converge.lock'), 'nonsense')
   await expect(lockFor('run-2', 1_000).take(go)).resolves.toEqual({ otherHeldIt: true })
 })
+
+test('taken again between plays, it is waited for without a bound', async () => {
+  const other = lockFor('run-1')
+  await other.take(go)
+  let told = 0
+  const again = lockFor('run-2', 50, () => {
+    told += 1
+    if (told === 3) void other.release()
+  })
+  await expect(again.take(go, { again: true })).resolves.toBeDefined()
+  expect(told).toBe(3)
+})
