@@ -21,14 +21,16 @@ export async function awaitCondition(
   const begin = clock.now()
   const end = Math.min(begin + timeoutMs, deadline)
   let last: string | undefined
-  do {
+  for (;;) {
     const seen = await look(host, until)
     if (seen === true) return
     last = seen === false ? last : seen
     stop.throwIfAborted()
+    // The last look is at the end of the time, not an interval before it.
+    if (clock.now() >= end) break
     await clock.sleep(Math.max(1, Math.min(intervalMs, end - clock.now())), stop)
     stop.throwIfAborted()
-  } while (clock.now() < end)
+  }
   const seconds = Math.round((clock.now() - begin) / 1000)
   throw new TwonodeError(
     'E_FAILED',

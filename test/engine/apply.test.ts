@@ -175,6 +175,9 @@ test('a wait polls until it holds, and fails with what it waited for', async () 
   const until = { kind: 'tcp', address: '192.0.2.1', port: 6443 } as const
   await doIt(host, { kind: 'await', until, what: 'the API', timeoutMs: 5_000, intervalMs: 1_000 })
   expect(looks).toBe(3)
+  const last = hostWith({ reachable: () => (looks += 1) >= 6 })
+  looks = 0
+  await doIt(last, { kind: 'await', until, what: 'the API', timeoutMs: 5_000, intervalMs: 1_000 })
   const never = hostWith({ reachable: () => false })
   await expect(
     doIt(never, { kind: 'await', until, what: 'the API', timeoutMs: 5_000, intervalMs: 1_000 }),
