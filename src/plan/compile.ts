@@ -135,6 +135,7 @@ class Compiler {
       views: this.#views(hosts),
       site: this.#site,
       vars: this.#vars,
+      binaryPaths: site.binaryPaths,
       varLevels: [...site.vars, ...extraVars],
       registry,
       validate,

@@ -5,7 +5,7 @@ import type { Secret } from '../core/secret.ts'
 import type { Role, Site } from '../core/site.ts'
 import { Fault } from './fault.ts'
 import { embedFiles, type Blob, type Embedded } from './file_args.ts'
-import type { VarLevel } from './inventory.ts'
+import type { BinaryPath, VarLevel } from './inventory.ts'
 import { RESERVED_NAMES } from './names.ts'
 import { didYouMean } from './nearest.ts'
 import type { Ownership } from './ownership.ts'
@@ -35,6 +35,7 @@ export interface TaskContext {
   readonly site: Site
   /** By host, the playbook's not among them. */
   readonly vars: Readonly<Record<string, JsonObject>>
+  readonly binaryPaths: readonly BinaryPath[]
   /** Where those variables are written. */
   readonly varLevels: readonly VarLevel[]
   readonly registry: Registry
@@ -132,9 +133,9 @@ function embed(
   return embedFiles(args, module.schema, {
     files: context.files,
     from: task.yaml.file,
-    anchored: [context.site.kine.binary.path, context.site.k3s.binary.path],
+    anchored: context.binaryPaths,
     addBlob: context.addBlob,
-    refuse: (fault, path) => check.refuseValue(fault, path),
+    refuse: (fault, path, place) => check.refuseValue(fault, path, place),
     render: (value, path) => renderForAll(value, path, check),
   })
 }

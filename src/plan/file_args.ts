@@ -1,7 +1,9 @@
 import { isObject, type Json, type JsonObject } from '../core/json.ts'
 import type { Schema } from '../core/module.ts'
+import type { Place } from '../core/place.ts'
 import { Fault } from './fault.ts'
 import { baseName, resolvePath } from './paths.ts'
+import type { BinaryPath } from './inventory.ts'
 import type { Files } from './playbook.ts'
 import { UNKNOWN } from './values.ts'
 import type { Path } from './yaml_file.ts'
@@ -38,10 +40,11 @@ export interface EmbedOptions {
   /** The file that names the others: relative paths start beside it. */
   readonly from: string
   /** Paths that are not relative to it: the inventory's own, which start where it starts. */
-  readonly anchored: readonly (string | undefined)[]
+  readonly anchored: readonly BinaryPath[]
   /** Renders a part of the args; every host must give the same. */
   readonly render: (value: Json, path: Path) => unknown
-  readonly refuse: (fault: Fault, path: Path) => void
+  /** At `place`, or where the arg at `path` stands. */
+  readonly refuse: (fault: Fault, path: Path, place?: Place) => void
   readonly addBlob: (sha256: string, blob: Blob) => void
 }
 
@@ -103,10 +106,12 @@ function embedBlob(
   const holder = at(value, path.slice(1, -1))
   const key = String(path.at(-1))
   if (!isObject(holder) || typeof holder[key] !== 'string') return value
-  const file = anchored.includes(holder[key]) ? holder[key] : resolvePath(from, holder[key])
+  const inInventory = anchored.find((one) => one.path === holder[key])
+  const file = inInventory?.path ?? resolvePath(from, holder[key])
   const digest = files.digest(file)
   if (digest === undefined) {
-    refuse(new Fault('E_FILE', `there is no file ${file}`, 0), path)
+    const who = inInventory === undefined ? '' : `${inInventory.key}: `
+    refuse(new Fault('E_FILE', `${who}there is no file ${file}`, 0), path, inInventory?.place)
     return value
   }
   const { sha256, size } = digest

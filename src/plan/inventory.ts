@@ -31,6 +31,15 @@ export interface InventorySite {
   /** File of the inventory: relative paths in it start beside it. */
   readonly file: string
   readonly place: Place
+  /** Where `path` of each binary is written, and as what. */
+  readonly binaryPaths: readonly BinaryPath[]
+}
+
+/** A file that the inventory names. */
+export interface BinaryPath {
+  readonly key: string
+  readonly path: string
+  readonly place: Place
 }
 
 /** A host as ssh sees it. */
@@ -165,8 +174,9 @@ function readSite(yaml: YamlFile, raw: RawSite, problems: Problems): InventorySi
     problems.add('E_INVENTORY', message, locate(path), hint)
   checkSiteRules(settings, refuse)
   if (problems.count > before) return undefined
+  const site = toSite(settings, yaml.file)
   return {
-    site: toSite(settings, yaml.file),
+    site,
     hosts: settings.hosts.map((_, i) =>
       toHost(settings, i, locate),
     ) as unknown as InventorySite['hosts'],
@@ -174,6 +184,11 @@ function readSite(yaml: YamlFile, raw: RawSite, problems: Problems): InventorySi
     secrets: yaml.secrets,
     file: yaml.file,
     place: yaml.place(raw.ownPath),
+    binaryPaths: (['kine', 'k3s'] as const).flatMap((name) => {
+      const { path } = site[name].binary
+      if (path === undefined) return []
+      return [{ key: `${name}.path`, path, place: locate([name, 'path']) }]
+    }),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { AnyModule } from '../core/module.ts'
 import type { Json } from '../core/json.ts'
+import type { Place } from '../core/place.ts'
 import { parseExpression, checkExpression, evaluateEarly } from './expression.ts'
 import { Fault } from './fault.ts'
 import type { TaskContext, View } from './compile_task.ts'
@@ -51,10 +52,10 @@ export class TaskCheck {
     )
   }
 
-  /** Adds a problem with one of the arguments as a whole. */
-  refuseValue({ kind, message, hint }: Fault, path: Path): void {
+  /** Adds a problem with one of the arguments as a whole; `elsewhere`: where its value is from. */
+  refuseValue({ kind, message, hint }: Fault, path: Path, elsewhere?: Place): void {
     const { yaml, path: at } = this.#task
-    const place = yaml.place([...at, this.#module.name, ...path])
+    const place = elsewhere ?? yaml.place([...at, this.#module.name, ...path])
     this.#context.problems.add(kind, message, place, hint)
   }
 
