@@ -7,6 +7,7 @@ import { planText } from './plan_text.ts'
 import { createReport } from './report.ts'
 import { readRunFlags } from './run_flags.ts'
 import { guardedWorld, runSites } from './run_sites.ts'
+import { unreadVars } from './unread_vars.ts'
 import type { World } from './world.ts'
 
 /** `twonode converge`: the hosts are brought to the declared state, or it is said what would be done. */
@@ -22,6 +23,8 @@ export const converge: CommandRun = async (invocation, world) => {
   if (listsTasks || listsHosts) return EXIT.done
 
   const report = await createReport(guarded, flags)
+  for (const message of unreadVars(flags.extraVars, sites))
+    report.emit({ event: 'note', level: 'warning', message })
   const mode = { check: flags.check, lookOnly: false, report: false }
   try {
     return await runSites(sites, { flags, mode, emit: (event) => report.emit(event) }, guarded)

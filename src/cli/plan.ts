@@ -7,6 +7,7 @@ import { createPaint, wantsColour } from './paint.ts'
 import { planText } from './plan_text.ts'
 import { readRunFlags } from './run_flags.ts'
 import { guardedWorld } from './run_sites.ts'
+import { unreadVars } from './unread_vars.ts'
 
 /** `twonode plan`: everything that can be said before a connection is opened. */
 export const plan: CommandRun = async (invocation, world) => {
@@ -15,7 +16,7 @@ export const plan: CommandRun = async (invocation, world) => {
   const sites = await compileSites(source, flags, world)
   const { stdout, stderr } = guardedWorld(world, sites)
   const paint = createPaint(wantsColour(world.env, stdout.isTerminal))
-  const warnings = new Set<string>()
+  const warnings = new Set(unreadVars(flags.extraVars, sites))
   for (const { compiled } of sites) {
     const chosen = chosenPlan(compiled.plan, flags.tags)
     if (flags.json) stdout.write(`${JSON.stringify(chosen)}\n`)

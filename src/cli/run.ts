@@ -9,6 +9,7 @@ import { createReport } from './report.ts'
 import { readRunFlags, type RunFlags } from './run_flags.ts'
 import { guardedWorld, runSites } from './run_sites.ts'
 import { splitAssignment, typedText } from './typed_text.ts'
+import { unreadVars } from './unread_vars.ts'
 import type { World } from './world.ts'
 
 /** Where errors of an ad hoc task say that they are; a person sees no line of it. */
@@ -21,6 +22,8 @@ export const run: CommandRun = async (invocation, world) => {
   const sites = await compileAdHoc(adHocPlaybook(module, args), flags, world)
   const guarded = guardedWorld(world, sites)
   const report = await createReport(guarded, { ...flags, verbose: true, purpose: 'run' })
+  for (const message of unreadVars(flags.extraVars, sites))
+    report.emit({ event: 'note', level: 'warning', message })
   const mode = { check: flags.check, lookOnly: false, report: true }
   try {
     return await runSites(sites, { flags, mode, emit: (event) => report.emit(event) }, guarded)
