@@ -20,6 +20,8 @@ export interface RunMode {
   readonly lookOnly: boolean
   /** Step events carry what they register. */
   readonly report: boolean
+  /** See {@link RunOptions.rehash}. */
+  readonly rehash?: boolean
 }
 
 /** Runs all sites, and gives the worst of their exit codes. */
@@ -97,6 +99,7 @@ function runOptions(flags: RunFlags, mode: RunMode, world: World): RunOptions {
     by: world.by,
     allowDowngrade: flags.allowDowngrade,
     ...(mode.report ? { report: true } : {}),
+    ...(mode.rehash === true ? { rehash: true } : {}),
   }
 }
 

@@ -102,4 +102,6 @@ export interface RunOptions {
   readonly allowDowngrade: boolean
   /** Step events carry what their step registers: `status` and `verify` read it. */
   readonly report?: boolean
+  /** Hash big files for real, whatever is remembered: `verify` does. */
+  readonly rehash?: boolean
 }

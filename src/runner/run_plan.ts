@@ -117,7 +117,7 @@ function lockOf({ host, options }: Opening, link: Link, { places }: OwnParts): F
 }
 
 function hostOf(
-  { plan, host }: Opening,
+  { plan, host, options }: Opening,
   link: Link,
   parts: {
     readonly lock: FileLock
@@ -135,6 +135,7 @@ function hostOf(
     blob: async (sha256) => await link.blobs.get(sha256),
     port: plan.site.postgres.port,
     ...(digests === undefined ? {} : { digestsPath: digests }),
+    rehash: options.rehash ?? false,
   })
 }
 

@@ -13,7 +13,7 @@ const exitCode = await serve({
     lockFile: `${root}/run/converge.lock`,
     secretsRoot: root,
     appliedFile: `${root}/etc/applied.json`,
-    digests: null,
+    digests: `${root}/digests.json`,
   },
   ending: ending.signal,
 })
