@@ -5,6 +5,7 @@ import type { AnyModule, Schema } from '../core/module.ts'
 import type { CommandSpec } from './command.ts'
 import { EVENT_DOCS } from './event_docs.ts'
 import { EXIT_MEANINGS } from './exit_code.ts'
+import { EXAMPLE_PLAYBOOK, EXAMPLE_TEMPLATE, REGISTERED_FIELDS } from './playbook_example.ts'
 import { schemaRows } from './schema_rows.ts'
 
 /** A page of the reference: its path below docs/, and its Markdown. */
@@ -88,6 +89,16 @@ function playbookPage({ play, task, import: imports }: PlaybookSchemas): string 
   return page('Playbooks', [
     'A playbook is a list of plays. A play runs its tasks in order on the hosts it names; before each play the hosts wait for each other if anything was changed. A task has one module and its arguments beside the keys below.',
     'Texts are templates: `{{vars.NAME}}`, `{{host.address}}`, `{{peer.address}}`, `{{site.name}}`, `{{facts.memoryMb}}`, `{{item}}` and registered results, with `if`, `unless`, `each` and `with`. Conditions are CEL over the same names.',
+    '## Example',
+    `\`\`\`yaml\n${EXAMPLE_PLAYBOOK}\`\`\``,
+    'Its template `motd.hbs`:',
+    `\`\`\`text\n${EXAMPLE_TEMPLATE}\`\`\``,
+    '`twonode plan FILE -i INVENTORY` says what is wrong with a playbook; `twonode converge FILE -i INVENTORY --check --diff` what it would do.',
+    '## Registered result',
+    table(
+      ['field', 'meaning'],
+      Object.entries(REGISTERED_FIELDS).map(([field, meaning]) => [`\`${field}\``, meaning]),
+    ),
     '## Play',
     schemaTable('key', play),
     '## Task',
