@@ -1,7 +1,7 @@
 import type { Change } from '../src/core/change.ts'
 import type { ArtifactSource, FileStat } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
-import { durationMs, durationSchema } from './duration.ts'
+import { durationMs, durationSchema } from './parts/duration.ts'
 import {
   attributeChanges,
   modeSchema,
@@ -9,8 +9,8 @@ import {
   parseMode,
   requireOwners,
   requireParent,
-} from './ownership.ts'
-import { nameOf, PATH_FORM } from './paths.ts'
+} from './parts/ownership.ts'
+import { nameOf, PATH_FORM } from './parts/paths.ts'
 
 interface Source {
   /** A file on the machine that converges; the compiler turns it into `blob` when it is written out. */

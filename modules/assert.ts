@@ -1,6 +1,6 @@
 import { defineModule } from '../src/core/module.ts'
 import type { JsonObject } from '../src/core/json.ts'
-import { rowsAsJson } from './sql_rows.ts'
+import { rowsAsJson } from './parts/sql_rows.ts'
 
 interface Args {
   readonly that: readonly string[]

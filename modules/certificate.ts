@@ -2,8 +2,13 @@ import type { CertificateInfo } from '../src/core/certificate.ts'
 import type { Change } from '../src/core/change.ts'
 import { SITE_SECRET_FILES, type FileStat } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
-import { attributeChanges, OWNER_PROPERTIES, requireOwners, requireParent } from './ownership.ts'
-import { PATH_FORM } from './paths.ts'
+import {
+  attributeChanges,
+  OWNER_PROPERTIES,
+  requireOwners,
+  requireParent,
+} from './parts/ownership.ts'
+import { PATH_FORM } from './parts/paths.ts'
 
 interface Args {
   readonly path: string

@@ -2,8 +2,8 @@ import type { Change } from '../src/core/change.ts'
 import type { ExecResult, Observer } from '../src/core/host.ts'
 import { defineModule, type Evaluate, type Verdict } from '../src/core/module.ts'
 import type { Text } from '../src/core/secret.ts'
-import { durationMs, durationSchema } from './duration.ts'
-import { PATH_FORM } from './paths.ts'
+import { durationMs, durationSchema } from './parts/duration.ts'
+import { PATH_FORM } from './parts/paths.ts'
 
 interface Args {
   readonly argv: readonly string[]

@@ -1,7 +1,7 @@
 import type { Change } from '../src/core/change.ts'
 import type { FileStat } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
-import { foldersAbove, makeDirectory, missingAbove } from './folders.ts'
+import { foldersAbove, makeDirectory, missingAbove } from './parts/folders.ts'
 import {
   attributeChanges,
   modeSchema,
@@ -9,8 +9,8 @@ import {
   OWNER_PROPERTIES,
   parseMode,
   requireOwners,
-} from './ownership.ts'
-import { PATH_FORM } from './paths.ts'
+} from './parts/ownership.ts'
+import { PATH_FORM } from './parts/paths.ts'
 
 interface Args {
   readonly path: string

@@ -11,8 +11,8 @@ import {
   parseMode,
   requireOwners,
   requireParent,
-} from './ownership.ts'
-import { PATH_FORM } from './paths.ts'
+} from './parts/ownership.ts'
+import { PATH_FORM } from './parts/paths.ts'
 
 interface Args {
   readonly path: string

@@ -11,8 +11,8 @@ import {
   sameHostMeta,
   serialiseHostMeta,
 } from '../src/pair/host_meta.ts'
-import { attributeChanges, requireParent } from './ownership.ts'
-import { PATH_FORM } from './paths.ts'
+import { attributeChanges, requireParent } from './parts/ownership.ts'
+import { PATH_FORM } from './parts/paths.ts'
 import type { FileStat } from '../src/core/host.ts'
 
 interface Args {

@@ -3,8 +3,8 @@ import type { Change } from '../src/core/change.ts'
 import type { FileStat, Observer } from '../src/core/host.ts'
 import { isObject, type Json } from '../src/core/json.ts'
 import { defineModule } from '../src/core/module.ts'
-import { foldersAbove, missingAbove } from './folders.ts'
-import { K3S_FLAGS } from './k3s_flags.ts'
+import { foldersAbove, missingAbove } from './parts/folders.ts'
+import { K3S_FLAGS } from './parts/k3s_flags.ts'
 import {
   changedMustMatch,
   conflicts,
@@ -12,9 +12,9 @@ import {
   type K3sValues,
   mergeLikeK3s,
   ownValues,
-} from './k3s_merge.ts'
-import { attributeChanges } from './ownership.ts'
-import { nameOf, PATH_FORM } from './paths.ts'
+} from './parts/k3s_merge.ts'
+import { attributeChanges } from './parts/ownership.ts'
+import { nameOf, PATH_FORM } from './parts/paths.ts'
 
 interface Args {
   readonly path: string

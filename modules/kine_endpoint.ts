@@ -1,8 +1,8 @@
 import type { Change, Exec } from '../src/core/change.ts'
 import type { FileStat, Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
-import { attributeChanges, requireParent } from './ownership.ts'
-import { PATH_FORM } from './paths.ts'
+import { attributeChanges, requireParent } from './parts/ownership.ts'
+import { PATH_FORM } from './parts/paths.ts'
 
 interface Args {
   readonly address: string

@@ -1,8 +1,8 @@
 import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
 import { literal } from '../src/core/sql.ts'
-import { durationMs, durationSchema } from './duration.ts'
-import { NAME_FORM, transaction } from './postgres_sql.ts'
+import { durationMs, durationSchema } from './parts/duration.ts'
+import { NAME_FORM, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
   readonly database: string

@@ -2,8 +2,8 @@ import type { Change } from '../src/core/change.ts'
 import type { Statement } from '../src/core/host.ts'
 import type { Json } from '../src/core/json.ts'
 import { defineModule } from '../src/core/module.ts'
-import { durationMs, durationSchema } from './duration.ts'
-import { NAME_FORM, transaction } from './postgres_sql.ts'
+import { durationMs, durationSchema } from './parts/duration.ts'
+import { NAME_FORM, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
   readonly database: string

@@ -1,7 +1,7 @@
 import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
 import { identifier } from '../src/core/sql.ts'
-import { NAME_FORM, requireRole, transaction } from './postgres_sql.ts'
+import { NAME_FORM, requireRole, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
   readonly database: string

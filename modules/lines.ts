@@ -2,7 +2,7 @@ import type { Change } from '../src/core/change.ts'
 import { NotYet } from '../src/core/errors.ts'
 import type { FileStat } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
-import { editLines } from './line_edit.ts'
+import { editLines } from './parts/line_edit.ts'
 import {
   attributeChanges,
   modeSchema,
@@ -10,8 +10,8 @@ import {
   parseMode,
   requireOwners,
   requireParent,
-} from './ownership.ts'
-import { PATH_FORM } from './paths.ts'
+} from './parts/ownership.ts'
+import { PATH_FORM } from './parts/paths.ts'
 
 interface Args {
   readonly path: string

@@ -1,7 +1,7 @@
 import type { Change, Exec } from '../src/core/change.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
-import { durationMs, durationSchema } from './duration.ts'
+import { durationMs, durationSchema } from './parts/duration.ts'
 
 interface Args {
   readonly name: string | readonly string[]

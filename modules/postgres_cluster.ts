@@ -9,11 +9,11 @@ import {
   fileChanges,
   namesIn,
   ownedSettings,
-} from './postgres_cluster_files.ts'
-import { CLUSTER_SCHEMA } from './postgres_cluster_schema.ts'
-import { observeCluster, type Server, type State } from './postgres_cluster_state.ts'
-import { awaitSql, MAINTENANCE_DATABASE, reloadSettings, sql } from './postgres_sql.ts'
-import { runsWith } from './postgres_value.ts'
+} from './parts/postgres_cluster_files.ts'
+import { CLUSTER_SCHEMA } from './parts/postgres_cluster_schema.ts'
+import { observeCluster, type Server, type State } from './parts/postgres_cluster_state.ts'
+import { awaitSql, MAINTENANCE_DATABASE, reloadSettings, sql } from './parts/postgres_sql.ts'
+import { runsWith } from './parts/postgres_value.ts'
 
 type Present = State & { kind: 'present' }
 

@@ -1,6 +1,6 @@
 import { defineModule } from '../src/core/module.ts'
 import { identifier, literal } from '../src/core/sql.ts'
-import { MAINTENANCE_DATABASE, NAME_FORM, requireRole, sql } from './postgres_sql.ts'
+import { MAINTENANCE_DATABASE, NAME_FORM, requireRole, sql } from './parts/postgres_sql.ts'
 
 interface Args {
   readonly name: string

@@ -3,7 +3,7 @@ import { NotYet } from '../src/core/errors.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { identifier, literal } from '../src/core/sql.ts'
-import { NAME_FORM, sql, TABLE_FORM, tableIdentifier, transaction } from './postgres_sql.ts'
+import { NAME_FORM, sql, TABLE_FORM, tableIdentifier, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
   readonly name: string

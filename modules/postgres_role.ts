@@ -2,7 +2,7 @@ import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
 import type { Text } from '../src/core/secret.ts'
 import { identifier, literal } from '../src/core/sql.ts'
-import { MAINTENANCE_DATABASE, NAME_FORM, sql, transaction } from './postgres_sql.ts'
+import { MAINTENANCE_DATABASE, NAME_FORM, sql, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
   readonly name: string

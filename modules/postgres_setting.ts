@@ -3,8 +3,8 @@ import type { Change } from '../src/core/change.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { identifier, literal } from '../src/core/sql.ts'
-import { MAINTENANCE_DATABASE, reloadSettings, sql } from './postgres_sql.ts'
-import { type Parameter, runsWith } from './postgres_value.ts'
+import { MAINTENANCE_DATABASE, reloadSettings, sql } from './parts/postgres_sql.ts'
+import { type Parameter, runsWith } from './parts/postgres_value.ts'
 
 interface Args {
   readonly name: string

@@ -1,9 +1,9 @@
 import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
-import { connectionText, CONNECTION_SCHEMA, type Connection } from './postgres_connection.ts'
-import { NAME_FORM, TABLE_FORM } from './postgres_sql.ts'
-import { absentChanges, presentChanges } from './postgres_subscription_changes.ts'
-import { observeSubscription, type State } from './postgres_subscription_state.ts'
+import { connectionText, CONNECTION_SCHEMA, type Connection } from './parts/postgres_connection.ts'
+import { NAME_FORM, TABLE_FORM } from './parts/postgres_sql.ts'
+import { absentChanges, presentChanges } from './parts/postgres_subscription_changes.ts'
+import { observeSubscription, type State } from './parts/postgres_subscription_state.ts'
 
 interface Args {
   readonly name: string

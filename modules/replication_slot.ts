@@ -1,8 +1,8 @@
 import type { Change } from '../src/core/change.ts'
 import { NotYet } from '../src/core/errors.ts'
 import { defineModule } from '../src/core/module.ts'
-import { durationMs, durationSchema } from './duration.ts'
-import { LOCK_TIMEOUT_MS, NAME_FORM, TABLE_FORM, transaction } from './postgres_sql.ts'
+import { durationMs, durationSchema } from './parts/duration.ts'
+import { LOCK_TIMEOUT_MS, NAME_FORM, TABLE_FORM, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
   readonly name: string

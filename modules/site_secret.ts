@@ -1,7 +1,7 @@
 import { SITE_SECRET_FILES, type FileStat, type SiteSecretName } from '../src/core/host.ts'
 import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
-import { attributeChanges } from './ownership.ts'
+import { attributeChanges } from './parts/ownership.ts'
 
 interface Args {
   readonly name: SiteSecretName

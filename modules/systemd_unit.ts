@@ -3,9 +3,9 @@ import { NotYet } from '../src/core/errors.ts'
 import type { FileStat, Observer, UnitState } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import type { Text } from '../src/core/secret.ts'
-import { durationSchema } from './duration.ts'
-import { unitActions } from './unit_actions.ts'
-import { dropInPath, unitFileChanges, unitFolder, unitPath } from './unit_files.ts'
+import { durationSchema } from './parts/duration.ts'
+import { unitActions } from './parts/unit_actions.ts'
+import { dropInPath, unitFileChanges, unitFolder, unitPath } from './parts/unit_files.ts'
 
 /** What a task asks of a unit. */
 export interface UnitArgs {

@@ -2,8 +2,8 @@ import type { Change, Condition } from '../src/core/change.ts'
 import { NotYet } from '../src/core/errors.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
-import { durationMs, durationSchema } from './duration.ts'
-import { PATH_FORM } from './paths.ts'
+import { durationMs, durationSchema } from './parts/duration.ts'
+import { PATH_FORM } from './parts/paths.ts'
 
 interface Args {
   readonly what?: string

@@ -49,7 +49,7 @@ publish()
 
 /**
  * Every module's schema compiled to code (ajv takes 80 ms to compile them at each start). The result
- * replaces modules/schema_compiler.ts in what is bundled.
+ * replaces modules/parts/schema_compiler.ts in what is bundled.
  */
 async function standaloneValidators() {
   const outfile = join(staging, 'schemas.mjs')
@@ -76,7 +76,7 @@ async function standaloneValidators() {
 /** The options of the runtime compiler, so that both judge alike. */
 async function ajvOptions() {
   const outfile = join(staging, 'options.mjs')
-  await build({ ...shared, entryPoints: [join(ROOT, 'modules/ajv_options.ts')], outfile })
+  await build({ ...shared, entryPoints: [join(ROOT, 'modules/parts/ajv_options.ts')], outfile })
   const options = await import(pathToFileURL(outfile).href)
   rmSync(outfile)
   return options
@@ -86,7 +86,7 @@ function withCompiledSchemas() {
   return {
     name: 'compiled-schemas',
     setup(esbuild) {
-      esbuild.onLoad({ filter: /modules\/schema_compiler\.ts$/ }, () => ({
+      esbuild.onLoad({ filter: /modules\/parts\/schema_compiler\.ts$/ }, () => ({
         contents: validators,
         loader: 'js',
         resolveDir: ROOT,

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
+import { MODULES } from '../modules/index.ts'
 
 /**
  * Which folder may import which, and why not the rest. Read as: a file below `from` must not import
@@ -65,4 +66,12 @@ test('only engine/apply.ts calls the writing half of a host', () => {
     .flatMap((folder) => filesBelow(folder))
     .filter((file) => writes.test(readFileSync(join(ROOT, file), 'utf8')))
   expect(writers.filter((file) => file !== 'src/engine/apply.ts')).toEqual([])
+})
+
+test('modules/ holds the registry and one file a module; what they share is in modules/parts/', () => {
+  const files = readdirSync(join(ROOT, 'modules')).filter(
+    (name) => name.endsWith('.ts') && name !== 'index.ts',
+  )
+  const names = MODULES.map(({ name }) => `${name}.ts`)
+  expect(files.toSorted()).toEqual(names.toSorted())
 })

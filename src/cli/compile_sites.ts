@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Refusals, TwonodeError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import { registry } from '../../modules/index.ts'
-import { validate } from '../../modules/validators.ts'
+import { validate } from '../../modules/parts/validators.ts'
 import { compile, type Compiled } from '../plan/compile.ts'
 import { withCustomModules } from '../plan/custom_modules.ts'
 import {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { validate } from '../../modules/validators.ts'
+import { validate } from '../../modules/parts/validators.ts'
 import { registry } from '../../modules/index.ts'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'

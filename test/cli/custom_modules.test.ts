@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { registry } from '../../modules/index.ts'
-import { validate } from '../../modules/validators.ts'
+import { validate } from '../../modules/parts/validators.ts'
 import { withCustomModules } from '../../src/plan/custom_modules.ts'
 import { idleRunners, INVENTORY, SECRETS } from './support/fixtures.ts'
 import { runCommandLine } from './support/test_world.ts'

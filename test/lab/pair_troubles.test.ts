@@ -217,10 +217,10 @@ describe('a sudo that wants a password', () => {
   })
 
   test('a user without the right is told so, and h1 is left alone', async () => {
-    await inHost('h2', ['mv', '/etc/sudoers.d/lab', '/root/lab-sudoers'])
+    await inHost('h2', ['mv', '/etc/sudoers.d/lab', '/var/tmp/lab-sudoers'])
     const both = onBoth('no-right')
     const run = await convergeText(from, [both.playbook])
-    await inHost('h2', ['mv', '/root/lab-sudoers', '/etc/sudoers.d/lab'])
+    await inHost('h2', ['mv', '/var/tmp/lab-sudoers', '/etc/sudoers.d/lab'])
     expectTold(run, { exitCode: 3, error: 'E_SUDO', words: ['h2: ', 'ops'] })
     expect(await hostsWith(both.path)).toEqual([])
     await expectToConverge(from, [both.playbook])

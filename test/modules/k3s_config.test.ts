@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { k3sConfig } from '../../modules/k3s_config.ts'
-import { mergeLikeK3s } from '../../modules/k3s_merge.ts'
+import { mergeLikeK3s } from '../../modules/parts/k3s_merge.ts'
 import { localWorld } from '../support/local_world.ts'
 import { moduleCases } from '../support/module_cases.ts'
 import { moduleLaws } from '../support/module_laws.ts'

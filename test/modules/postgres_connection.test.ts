@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connectionText } from '../../modules/postgres_connection.ts'
+import { connectionText } from '../../modules/parts/postgres_connection.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { createLocalHost } from '../../src/host/local.ts'
 import { makeAuthority } from '../../src/host/x509.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Parameter, runsWith } from '../../modules/postgres_value.ts'
+import { type Parameter, runsWith } from '../../modules/parts/postgres_value.ts'
 
 const parameter = (vartype: Parameter['vartype'], setting: string, unit: string | null = null) => ({
   name: 'x',

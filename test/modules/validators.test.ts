@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { MODULES, registry } from '../../modules/index.ts'
-import { validate, validatorFor } from '../../modules/validators.ts'
+import { validate, validatorFor } from '../../modules/parts/validators.ts'
 import { Secret } from '../../src/core/secret.ts'
 
 test.each(MODULES.map((module) => [module.name, module] as const))(

@@ -4,7 +4,7 @@ import { compile } from '../../src/plan/compile.ts'
 import { parseInventory } from '../../src/plan/inventory.ts'
 import { parsePlaybook, type Files } from '../../src/plan/playbook.ts'
 import { registry } from '../../modules/index.ts'
-import { validate } from '../../modules/validators.ts'
+import { validate } from '../../modules/parts/validators.ts'
 
 /** The real files; binaries need not be there to be compiled. */
 const FILES: Files = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { validatorFor } from '../../modules/validators.ts'
+import { validatorFor } from '../../modules/parts/validators.ts'
 import { type Change, describeChange } from '../../src/core/change.ts'
 import type { Host } from '../../src/core/host.ts'
 import type { JsonObject } from '../../src/core/json.ts'

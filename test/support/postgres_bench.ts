@@ -6,7 +6,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import type { AnyModule } from '../../src/core/module.ts'
 import { createLocalHost, type LocalHost } from '../../src/host/local.ts'
 import { registry } from '../../modules/index.ts'
-import { validatorFor } from '../../modules/validators.ts'
+import { validatorFor } from '../../modules/parts/validators.ts'
 import {
   startPostgres,
   type ThrowawayOptions,

@@ -1,6 +1,6 @@
-import type { Change, Exec } from '../src/core/change.ts'
+import type { Change, Exec } from '../../src/core/change.ts'
 import { durationMs } from './duration.ts'
-import type { UnitArgs, UnitObservation } from './systemd_unit.ts'
+import type { UnitArgs, UnitObservation } from '../systemd_unit.ts'
 
 /** Everything that is no start or stop takes milliseconds. @unit milliseconds */
 const QUICK_MS = 30_000

@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv'
 import { closest, distance } from 'fastest-levenshtein'
-import { isObject } from '../src/core/json.ts'
-import type { Schema, SchemaProblem } from '../src/core/module.ts'
+import { isObject } from '../../src/core/json.ts'
+import type { Schema, SchemaProblem } from '../../src/core/module.ts'
 
 /** An error of ajv in the words of someone who wrote a playbook. */
 export function problemOf(error: ErrorObject, schema: Schema): SchemaProblem {

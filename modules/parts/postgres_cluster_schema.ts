@@ -1,4 +1,4 @@
-import type { JsonObject } from '../src/core/json.ts'
+import type { JsonObject } from '../../src/core/json.ts'
 import { PATH_FORM } from './paths.ts'
 
 /** One word of pg_hba.conf: `all`, `kine`, `+group`. Blanks, quotes and commas would be syntax. */

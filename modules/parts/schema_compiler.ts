@@ -1,6 +1,6 @@
 import { Ajv, type ValidateFunction } from 'ajv'
 import { AJV_OPTIONS } from './ajv_options.ts'
-import { MODULES } from './index.ts'
+import { MODULES } from '../index.ts'
 
 const ajv = new Ajv(AJV_OPTIONS)
 const compiled = new Map<string, ValidateFunction>()

@@ -1,5 +1,5 @@
-import type { Change, Validator } from '../src/core/change.ts'
-import type { FileStat } from '../src/core/host.ts'
+import type { Change, Validator } from '../../src/core/change.ts'
+import type { FileStat } from '../../src/core/host.ts'
 import { attributeChanges } from './ownership.ts'
 import { MAINTENANCE_DATABASE } from './postgres_sql.ts'
 

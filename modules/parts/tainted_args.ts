@@ -1,7 +1,7 @@
-import { isObject } from '../src/core/json.ts'
-import type { Schema, SchemaProblem } from '../src/core/module.ts'
-import { isSecretRef } from '../src/core/plan.ts'
-import { MASK, Secret } from '../src/core/secret.ts'
+import { isObject } from '../../src/core/json.ts'
+import type { Schema, SchemaProblem } from '../../src/core/module.ts'
+import { isSecretRef } from '../../src/core/plan.ts'
+import { MASK, Secret } from '../../src/core/secret.ts'
 
 type Path = readonly (string | number)[]
 

@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv'
-import type { Schema, SchemaProblem, Validate } from '../src/core/module.ts'
-import { registry } from './index.ts'
+import type { Schema, SchemaProblem, Validate } from '../../src/core/module.ts'
+import { registry } from '../index.ts'
 import { problemOf } from './schema_problem.ts'
 import { compiledSchemas } from './schema_compiler.ts'
 import { secretProblems, withDefaultsOf, withoutSecrets } from './tainted_args.ts'

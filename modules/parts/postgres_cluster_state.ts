@@ -1,5 +1,5 @@
-import { NotYet } from '../src/core/errors.ts'
-import type { Observer, UnitState } from '../src/core/host.ts'
+import { NotYet } from '../../src/core/errors.ts'
+import type { Observer, UnitState } from '../../src/core/host.ts'
 import {
   type ClusterArgs,
   clusterFiles,

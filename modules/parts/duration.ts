@@ -1,4 +1,4 @@
-import type { JsonObject } from '../src/core/json.ts'
+import type { JsonObject } from '../../src/core/json.ts'
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 

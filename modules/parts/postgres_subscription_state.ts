@@ -1,4 +1,4 @@
-import type { Observer } from '../src/core/host.ts'
+import type { Observer } from '../../src/core/host.ts'
 import { tableIdentifier } from './postgres_sql.ts'
 
 /** How far a table's copy is: `i` begun, `d` copying, `f` copied, `s` caught up, `r` ready (A3). */

@@ -1,8 +1,8 @@
-import type { Change, Write } from '../src/core/change.ts'
-import { reveal, Secret, type Text } from '../src/core/secret.ts'
+import type { Change, Write } from '../../src/core/change.ts'
+import { reveal, Secret, type Text } from '../../src/core/secret.ts'
 import { makeDirectory } from './folders.ts'
 import { attributeChanges, type Ownership } from './ownership.ts'
-import type { ObservedFile, UnitArgs, UnitObservation } from './systemd_unit.ts'
+import type { ObservedFile, UnitArgs, UnitObservation } from '../systemd_unit.ts'
 
 const FOLDER = '/etc/systemd/system'
 

@@ -1,5 +1,5 @@
-import type { Change } from '../src/core/change.ts'
-import { identifier, literal } from '../src/core/sql.ts'
+import type { Change } from '../../src/core/change.ts'
+import { identifier, literal } from '../../src/core/sql.ts'
 import { awaitSql, sql, transaction } from './postgres_sql.ts'
 import type { State, Subscription } from './postgres_subscription_state.ts'
 

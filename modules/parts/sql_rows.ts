@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../src/core/json.ts'
+import type { Json, JsonObject } from '../../src/core/json.ts'
 
 /** Rows of a query as expressions and registers can hold them. */
 export function rowsAsJson(rows: readonly object[]): readonly JsonObject[] {

@@ -1,5 +1,5 @@
-import type { MakeDirectory } from '../src/core/change.ts'
-import type { Observer } from '../src/core/host.ts'
+import type { MakeDirectory } from '../../src/core/change.ts'
+import type { Observer } from '../../src/core/host.ts'
 import type { Ownership } from './ownership.ts'
 import { parentOf } from './paths.ts'
 

@@ -1,7 +1,7 @@
-import type { Await, Change, Sql, SqlTransaction } from '../src/core/change.ts'
-import { NotYet } from '../src/core/errors.ts'
-import type { Observer, SqlValue, Statement } from '../src/core/host.ts'
-import { identifier } from '../src/core/sql.ts'
+import type { Await, Change, Sql, SqlTransaction } from '../../src/core/change.ts'
+import { NotYet } from '../../src/core/errors.ts'
+import type { Observer, SqlValue, Statement } from '../../src/core/host.ts'
+import { identifier } from '../../src/core/sql.ts'
 
 /** The database that every cluster has: roles, settings and databases are looked at from there. */
 export const MAINTENANCE_DATABASE = 'postgres'

@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../src/core/json.ts'
+import { isObject, type Json } from '../../src/core/json.ts'
 import { MUST_MATCH } from './k3s_flags.ts'
 
 /** Values of one configuration file, by key as written: `tls-san`, or `tls-san+` to append. */

@@ -1,6 +1,6 @@
-import type { Attributes } from '../src/core/change.ts'
-import { NotYet } from '../src/core/errors.ts'
-import type { FileStat, Observer } from '../src/core/host.ts'
+import type { Attributes } from '../../src/core/change.ts'
+import { NotYet } from '../../src/core/errors.ts'
+import type { FileStat, Observer } from '../../src/core/host.ts'
 import { parentOf } from './paths.ts'
 
 /** Who owns a file, and with what permission bits. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../src/core/json.ts'
+import type { JsonObject } from '../../src/core/json.ts'
 import { NAME_FORM } from './postgres_sql.ts'
 
 /** Where a subscriber finds its publisher. Certificates only: no argument can hold a password. */
