@@ -3,7 +3,7 @@ import type { Change } from '../src/core/change.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { identifier, literal } from '../src/core/sql.ts'
-import { MAINTENANCE_DATABASE, reloadSettings, sql } from './parts/postgres_sql.ts'
+import { awaitSql, MAINTENANCE_DATABASE, reloadSettings, sql } from './parts/postgres_sql.ts'
 import { type Parameter, runsWith } from './parts/postgres_value.ts'
 
 interface Args {
@@ -176,8 +176,14 @@ function setChanges(state: Known, { value = '', checkpoint }: Args): readonly Ch
     sql(MAINTENANCE_DATABASE, 'checkpoint', { timeoutMs: CHECKPOINT_TIMEOUT_MS }),
     store(value),
     sql(MAINTENANCE_DATABASE, 'select pg_reload_conf()'),
+    // A reload that is still under way would be taken for the next change's.
+    awaitSql('PostgreSQL to take the mark off', MAINTENANCE_DATABASE, MARK_IS_OFF, {
+      values: [state.name, `${value} `],
+    }),
   ]
 }
+
+const MARK_IS_OFF = 'select current_setting($1) <> $2'
 
 const atRestartOnly = ({ context }: Known): boolean => context === 'postmaster'
 
