@@ -4,7 +4,14 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { hand, labPackages, prepare, ROOT } from './prepare.mjs'
 
-await prepare({ command: 'test', debianPackages: labPackages(), needsRoot: true })
+/** What the tests of ssh, sudo and certificates talk to on this machine itself. */
+const TEST_PACKAGES = ['git', 'openssh-server', 'openssl', 'procps', 'sudo']
+
+await prepare({
+  command: 'test',
+  debianPackages: [...labPackages(), ...TEST_PACKAGES],
+  needsRoot: true,
+})
 
 const artefacts = spawn(process.execPath, [join(ROOT, 'dist/lab.mjs'), 'artefacts'], {
   cwd: ROOT,
