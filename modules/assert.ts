@@ -1,6 +1,7 @@
 import { defineModule } from '../src/core/module.ts'
 import type { JsonObject } from '../src/core/json.ts'
 import { rowsAsJson } from './parts/sql_rows.ts'
+import { querySchema } from './parts/query_schema.ts'
 
 interface Args {
   readonly that: readonly string[]
@@ -64,16 +65,7 @@ export const assert = defineModule<Args, State>({
         description: 'Expressions that must all be true.',
       },
       message: { type: 'string', minLength: 1, description: 'What to say when one is not.' },
-      sql: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['database', 'query'],
-        description: 'A query to ask first; its rows are `rows`.',
-        properties: {
-          database: { type: 'string', minLength: 1, description: 'Database.' },
-          query: { type: 'string', minLength: 1, description: 'The query. It must only read.' },
-        },
-      },
+      sql: querySchema('A query to ask first; its rows are `rows`.'),
       command: {
         type: 'array',
         items: { type: 'string' },

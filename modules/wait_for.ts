@@ -4,6 +4,7 @@ import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { durationMs, durationSchema } from './parts/duration.ts'
 import { PATH_FORM } from './parts/paths.ts'
+import { querySchema } from './parts/query_schema.ts'
 
 interface Args {
   readonly what?: string
@@ -81,16 +82,7 @@ export const waitFor = defineModule<Args, State>({
         description: 'A command, as a list of words, that exits 0. It must only read.',
       },
       unit: { type: 'string', minLength: 1, description: 'A systemd unit that is active.' },
-      sql: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['database', 'query'],
-        description: 'A query whose first column of the first row is true.',
-        properties: {
-          database: { type: 'string', minLength: 1, description: 'Database.' },
-          query: { type: 'string', minLength: 1, description: 'The query. It must only read.' },
-        },
-      },
+      sql: querySchema('A query whose first column of the first row is true.'),
       timeout: durationSchema('How long it is waited for.', '1m'),
       interval: durationSchema('Time between two looks.', '500ms'),
     },
