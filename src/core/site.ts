@@ -18,6 +18,7 @@ export interface Site {
   readonly partition: 'availability' | 'consistency'
   readonly witness: WitnessSettings | null
   readonly liveness: LivenessSettings
+  readonly reconcile: ReconcileSettings
   readonly replication: ReplicationSettings
   readonly postgres: PostgresSettings
   readonly kine: KineSettings
@@ -52,7 +53,21 @@ export interface WitnessSettings {
 export interface LivenessSettings {
   readonly intervalMs: number
   readonly failures: number
+  /** TCP port of the agents' API, on the host's address. */
+  readonly port: number
+  /** Absolute path of a further probe, run without arguments. */
   readonly script: string | null
+  /** Time between two runs of the script. */
+  readonly scriptIntervalMs: number
+  /** After it the script and all that it started are killed. */
+  readonly scriptTimeoutMs: number
+  /** A disk with less than this is full: its host does not lead. */
+  readonly minFreeBytes: number
+}
+
+/** How often the agent converges its host though nothing has changed. */
+export interface ReconcileSettings {
+  readonly intervalMs: number
 }
 
 export interface ReplicationSettings {

@@ -20,8 +20,13 @@ export interface SiteSettings {
   readonly liveness: {
     readonly interval: string
     readonly failures: number
+    readonly port: number
     readonly script?: string
+    readonly scriptInterval: string
+    readonly scriptTimeout: string
+    readonly minFreeDisk: string
   }
+  readonly reconcile: { readonly interval: string }
   readonly replication: { readonly acceptLoss: string; readonly maxSlotWalKeepSize: string }
   readonly postgres: {
     readonly version: number
@@ -75,12 +80,40 @@ const SHORTEST_INTERVAL_MS = 250
 /** Beyond it a dead leader would go unnoticed for minutes. @unit milliseconds */
 const LONGEST_INTERVAL_MS = 60_000
 
+/** From when to when, in words and in milliseconds. */
+interface Range {
+  readonly words: string
+  readonly shortestMs: number
+  readonly longestMs: number
+}
+
+const SCRIPT_INTERVAL_RANGE: Range = {
+  words: '1s to 1h',
+  shortestMs: 1_000,
+  longestMs: 3_600_000,
+}
+
+const SCRIPT_TIMEOUT_RANGE: Range = {
+  words: '100ms to 1m',
+  shortestMs: 100,
+  longestMs: 60_000,
+}
+
+/** A converge takes seconds: more often than this the host would do nothing else. */
+const RECONCILE_RANGE: Range = { words: '30s to 1d', shortestMs: 30_000, longestMs: 86_400_000 }
+
+/** Ports that k3s takes on every address. */
+const K3S_PORTS: readonly number[] = [6443, 10_250]
+
 /** The rules of a pair that a schema can't say. */
 export function checkSiteRules(settings: SiteSettings, refuse: Refuse): void {
   checkHosts(settings, refuse)
   checkAddresses(settings, refuse)
   checkVirtualIp(settings, refuse)
   checkTiming(settings, refuse)
+  checkScript(settings, refuse)
+  checkRange(settings.reconcile.interval, RECONCILE_RANGE, ['reconcile', 'interval'], refuse)
+  checkPorts(settings, refuse)
   checkPartition(settings, refuse)
   for (const section of ['kine', 'k3s'] as const) checkBinary(settings[section], section, refuse)
   for (const key of ['clusterCidr', 'serviceCidr'] as const)
@@ -161,6 +194,34 @@ function checkTiming({ liveness }: SiteSettings, refuse: Refuse): void {
   const { fenceMs, promoteMs } = timingOf({ intervalMs, failures })
   if (fenceMs >= promoteMs)
     refuse('the old leader must be fenced before the new one promotes', ['liveness'])
+}
+
+function checkRange(text: string, range: Range, path: Path, refuse: Refuse): void {
+  const ms = parseDuration(text) ?? 0
+  if (ms < range.shortestMs || ms > range.longestMs)
+    refuse(`${text} is outside ${range.words}`, path)
+}
+
+function checkScript({ liveness }: SiteSettings, refuse: Refuse): void {
+  const { scriptInterval, scriptTimeout } = liveness
+  checkRange(scriptInterval, SCRIPT_INTERVAL_RANGE, ['liveness', 'scriptInterval'], refuse)
+  checkRange(scriptTimeout, SCRIPT_TIMEOUT_RANGE, ['liveness', 'scriptTimeout'], refuse)
+  if ((parseDuration(scriptTimeout) ?? 0) > (parseDuration(scriptInterval) ?? 0))
+    refuse(
+      `a run of the script may take longer (${scriptTimeout}) than the time to the next one (${scriptInterval})`,
+      ['liveness', 'scriptTimeout'],
+    )
+}
+
+function checkPorts({ liveness, postgres, kine }: SiteSettings, refuse: Refuse): void {
+  const owners = new Map<number, string>([
+    ...K3S_PORTS.map((port) => [port, 'k3s'] as const),
+    [postgres.port, 'PostgreSQL'],
+    [kine.port, 'kine'],
+  ])
+  const owner = owners.get(liveness.port)
+  if (owner !== undefined)
+    refuse(`port ${liveness.port} is taken by ${owner}`, ['liveness', 'port'])
 }
 
 /** When a cut-off leader stops, and when its follower takes over. @unit milliseconds */

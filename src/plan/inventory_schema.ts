@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json.ts'
 import type { Schema } from '../core/module.ts'
+import { binary, duration, network, object, port } from './inventory_forms.ts'
 
 /**
  * The inventory's shape. `docs/inventory.md` is printed from it, so every key has a description.
@@ -8,27 +9,6 @@ import type { Schema } from '../core/module.ts'
 
 const NAME = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
 const NAME_HINT = 'Lower-case letters, digits and dashes, at most 63, as in a host name.'
-
-const port = (preset: number, description: string): Schema => ({
-  type: 'integer',
-  minimum: 1,
-  maximum: 65_535,
-  default: preset,
-  description,
-})
-
-const duration = (description: string, preset?: string): Schema => ({
-  type: 'string',
-  'x-unit': 'duration',
-  description,
-  ...(preset === undefined ? {} : { default: preset }),
-})
-
-const object = (
-  description: string,
-  properties: JsonObject,
-  required: readonly string[] = [],
-): Schema => ({ type: 'object', additionalProperties: false, description, properties, required })
 
 /** Variables are free-form data. */
 const vars: Schema = {
@@ -93,34 +73,6 @@ const host = object(
   ['name', 'address'],
 )
 
-/** `path` or `url`: the binary of kine and of k3s. */
-const binary = (version: string, what: string): JsonObject => ({
-  version: {
-    type: 'string',
-    default: version,
-    description: `Version of ${what}, for people and for \`status\`.`,
-  },
-  path: { type: 'string', minLength: 1, description: 'Binary beside the inventory; sent by SSH.' },
-  url: {
-    type: 'string',
-    pattern: '^https?://.+',
-    'x-pattern-hint': 'Write an http or https URL.',
-    description: 'Fetched by the hosts themselves; needs `sha256`.',
-  },
-  sha256: {
-    type: 'string',
-    pattern: '^[0-9a-f]{64}$',
-    'x-pattern-hint': '64 lower-case hexadecimal digits, as sha256sum prints them.',
-    description: 'Checksum of the binary. For `path` it is computed when it is not given.',
-  },
-})
-
-const network = (preset: string, description: string): Schema => ({
-  type: 'string',
-  default: preset,
-  description,
-})
-
 const liveness = object('How a dead peer is told from a slow one.', {
   interval: duration('Time between two rounds of probes. 100ms to 1m.', '1s'),
   failures: {
@@ -131,7 +83,29 @@ const liveness = object('How a dead peer is told from a slow one.', {
     description:
       'Rounds failed in a row until the peer is gone: promote time = failures × interval, fence time = (failures − 1) × interval.',
   },
-  script: { type: 'string', description: 'A further probe on the host: exit 0 means alive.' },
+  port: port(8622, "TCP port of the agents' API, on the host's address."),
+  script: {
+    type: 'string',
+    pattern: '^/[^\\s]+$',
+    'x-pattern-hint': 'An absolute path on the host, without arguments.',
+    description: 'A further probe, an executable on the host: exit 0 means alive.',
+  },
+  scriptInterval: duration('Time between two runs of the script. 1s to 1h.', '10s'),
+  scriptTimeout: duration(
+    'Bound of one run; then the script and all that it started are killed. 100ms to 1m.',
+    '5s',
+  ),
+  minFreeDisk: {
+    type: 'string',
+    'x-unit': 'size',
+    default: '64MB',
+    description:
+      "Free space, of the state directory and of PostgreSQL's data, below which a disk counts as full: a leader then lets its peer lead.",
+  },
+})
+
+const reconcile = object('The full converge that each host makes by itself.', {
+  interval: duration('Time between two of them. 30s to 1d.', '5m'),
 })
 
 const replication = object('Bounds of logical replication.', {
@@ -245,6 +219,7 @@ const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
   },
   witness,
   liveness,
+  reconcile,
   replication,
   postgres,
   kine,

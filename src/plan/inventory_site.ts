@@ -35,7 +35,7 @@ export function toHost(
 
 /** A site whose rules hold, in the units that everything behind the inventory uses. */
 export function toSite(settings: SiteSettings, file: string): Site {
-  const { name, liveness, replication, postgres, kine, k3s, hosts } = settings
+  const { name, liveness, reconcile, replication, postgres, kine, k3s, hosts } = settings
   const [first, second] = hosts.map((host) => ({ name: host.name, address: host.address }))
   const gateways = [
     ...settings.gateways,
@@ -53,8 +53,13 @@ export function toSite(settings: SiteSettings, file: string): Site {
     liveness: {
       intervalMs: parseDuration(liveness.interval) ?? 0,
       failures: liveness.failures,
+      port: liveness.port,
       script: liveness.script ?? null,
+      scriptIntervalMs: parseDuration(liveness.scriptInterval) ?? 0,
+      scriptTimeoutMs: parseDuration(liveness.scriptTimeout) ?? 0,
+      minFreeBytes: parseSize(liveness.minFreeDisk) ?? 0,
     },
+    reconcile: { intervalMs: parseDuration(reconcile.interval) ?? 0 },
     replication: {
       acceptLossBytes: parseSize(replication.acceptLoss) ?? 0,
       maxSlotWalKeepMb: Math.round((parseSize(replication.maxSlotWalKeepSize) ?? 0) / 1024 ** 2),

@@ -29,7 +29,16 @@ test('the example is read, with defaults filled in', () => {
     gateways: ['192.0.2.1'],
     partition: 'availability',
     witness: null,
-    liveness: { intervalMs: 1000, failures: 4, script: null },
+    liveness: {
+      intervalMs: 1000,
+      failures: 4,
+      port: 8622,
+      script: null,
+      scriptIntervalMs: 10_000,
+      scriptTimeoutMs: 5_000,
+      minFreeBytes: 64 * 1024 ** 2,
+    },
+    reconcile: { intervalMs: 300_000 },
     replication: { acceptLossBytes: 0, maxSlotWalKeepMb: 4096 },
     postgres: {
       version: 15,

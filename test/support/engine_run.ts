@@ -52,7 +52,16 @@ export const SITE: Site = {
   gateways: [],
   partition: 'availability',
   witness: null,
-  liveness: { intervalMs: 1_000, failures: 4, script: null },
+  liveness: {
+    intervalMs: 1000,
+    failures: 4,
+    port: 8622,
+    script: null,
+    scriptIntervalMs: 10_000,
+    scriptTimeoutMs: 5_000,
+    minFreeBytes: 64 * 1024 ** 2,
+  },
+  reconcile: { intervalMs: 300_000 },
   replication: { acceptLossBytes: 0, maxSlotWalKeepMb: 4_096 },
   postgres: {
     version: 15,

@@ -1,0 +1,55 @@
+import type { JsonObject } from '../core/json.ts'
+import type { Schema } from '../core/module.ts'
+
+/** A TCP port. */
+export const port = (preset: number, description: string): Schema => ({
+  type: 'integer',
+  minimum: 1,
+  maximum: 65_535,
+  default: preset,
+  description,
+})
+
+/** Text with a unit of time. */
+export const duration = (description: string, preset?: string): Schema => ({
+  type: 'string',
+  'x-unit': 'duration',
+  description,
+  ...(preset === undefined ? {} : { default: preset }),
+})
+
+/** A map with these keys and no others. */
+export const object = (
+  description: string,
+  properties: JsonObject,
+  required: readonly string[] = [],
+): Schema => ({ type: 'object', additionalProperties: false, description, properties, required })
+
+/** `path` or `url`: the binary of kine and of k3s. */
+export const binary = (version: string, what: string): JsonObject => ({
+  version: {
+    type: 'string',
+    default: version,
+    description: `Version of ${what}, for people and for \`status\`.`,
+  },
+  path: { type: 'string', minLength: 1, description: 'Binary beside the inventory; sent by SSH.' },
+  url: {
+    type: 'string',
+    pattern: '^https?://.+',
+    'x-pattern-hint': 'Write an http or https URL.',
+    description: 'Fetched by the hosts themselves; needs `sha256`.',
+  },
+  sha256: {
+    type: 'string',
+    pattern: '^[0-9a-f]{64}$',
+    'x-pattern-hint': '64 lower-case hexadecimal digits, as sha256sum prints them.',
+    description: 'Checksum of the binary. For `path` it is computed when it is not given.',
+  },
+})
+
+/** A network, as ADDRESS/PREFIX. */
+export const network = (preset: string, description: string): Schema => ({
+  type: 'string',
+  default: preset,
+  description,
+})
