@@ -85,9 +85,19 @@ function hostStatus(
   const found = steps.flatMap(({ task, result, status: how, module }) => {
     const register = registers.get(task)
     if (register === undefined || how === 'skipped') return []
-    return [[register, how === 'failed' ? null : valueOf(module, result)] as const]
+    const value = how === 'failed' ? null : valueOf(module, result)
+    return [[register, register === VIRTUAL_IP ? addressIn(value) : value] as const]
   })
   return { reachable: true, ...known, ...Object.fromEntries(found) }
+}
+
+/** What the task of status.yaml registers that asks `ip` for the virtual address. */
+const VIRTUAL_IP = 'virtualIp'
+
+/** Of a line of `ip -br address` the address: the interface's name and state are ip's matter. */
+function addressIn(line: Json): string | null {
+  const words = typeof line === 'string' ? line.split(/\s+/) : []
+  return words.find((word) => word.includes('/'))?.replace(/\/.*/, '') ?? null
 }
 
 /** What a task of status.yaml found: the first row of its query, or what its command said. */

@@ -29,18 +29,7 @@ function cell(status: HostStatus | undefined, property: string): string {
   if (status?.['reachable'] === false) return property === 'reachable' ? 'no' : ''
   const value = status?.[property]
   if (value === undefined) return ''
-  const text = valueText(value)
-  return property === 'virtualIp' ? addressIn(text) : text
-}
-
-/** Of a line of `ip -br address` the address: the interface's name and state are ip's matter. */
-function addressIn(text: string): string {
-  return (
-    text
-      .split(/\s+/)
-      .find((word) => word.includes('/'))
-      ?.replace(/\/.*/, '') ?? text
-  )
+  return valueText(value)
 }
 
 function valueText(value: Json): string {

@@ -117,6 +117,31 @@ describe('status', () => {
     })
   })
 
+  test('--json holds the virtual address alone on the host that has it, and null on the other', async () => {
+    const { open } = idleRunners(
+      (host) => {
+        const line = host === 'h1' ? 'eth0             UP             10.0.0.10/24 \n' : ''
+        const result = { rows: [], code: 0, stdout: line, stderr: '' }
+        const asked = { task: 'virtual address', register: 'virtualIp', result }
+        return found(host, host === 'h1' ? asked : { ...asked, status: 'failed', trouble })
+      },
+      { hostMeta: META },
+    )
+    const playbook = ASSERTION.replace('kine answers', 'virtual address').replace(
+      'register: kine',
+      'register: virtualIp',
+    )
+    const files = { ...world.files, [`${PLAYBOOKS}/status.yaml`]: playbook }
+    const { out } = await runCommandLine('status -i inventory.yaml --json', {
+      ...world,
+      files,
+      open,
+    })
+    expect(JSON.parse(out)).toMatchObject({
+      hosts: { h1: { virtualIp: '10.0.0.10' }, h2: { virtualIp: null } },
+    })
+  })
+
   test('what could not be found out is a dash, and no reason for another exit code', async () => {
     const failed = { status: 'failed', trouble, result: {} } as const
     const { open } = idleRunners((host) => found(host, failed))

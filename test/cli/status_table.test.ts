@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { statusTable } from '../../src/cli/status_table.ts'
 
-test('of the address that follows the leader the address is shown, on the host that has it', () => {
+test('what a host does not have is a dash beside what the other one has', () => {
   const hosts = {
-    h1: { reachable: true, virtualIp: 'eth0             UP             10.0.0.10/24' },
+    h1: { reachable: true, virtualIp: '10.0.0.10' },
     h2: { reachable: true, virtualIp: null },
   }
   expect(statusTable({ site: 'edge', hosts })).toBe(
