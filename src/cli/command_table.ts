@@ -47,6 +47,11 @@ const CONNECTION: readonly OptionSpec[] = [
   },
 ]
 
+const LOCK_TIMEOUT: OptionSpec = {
+  flags: '--lock-timeout <duration>',
+  description: 'How long to wait for another converge of a host; default 30s.',
+}
+
 const SELECTION = [INVENTORY, SITE, LIMIT]
 
 /** All commands, in the order of `--help`. */
@@ -68,22 +73,25 @@ export const COMMANDS: readonly CommandSpec[] = [
         description:
           'Say what would change, and change nothing. Exit 10 if anything would, or is unknown.',
       },
-      { flags: '-D, --diff', description: 'Show the differences of files.' },
+      {
+        flags: '-D, --diff',
+        description: 'Show the differences of files, and statements of SQL in full.',
+      },
       TAGS,
       EXTRA_VARS,
       JSON_EVENTS,
       { flags: '--list-tasks', description: 'List the tasks and end; opens no connection.' },
       { flags: '--list-hosts', description: 'List the hosts and end; opens no connection.' },
       ...CONNECTION,
-      {
-        flags: '--lock-timeout <duration>',
-        description: 'How long to wait for another converge of a host; default 30s.',
-      },
+      LOCK_TIMEOUT,
       {
         flags: '--allow-downgrade',
         description: 'Go on although a newer twonode converged the site before.',
       },
-      { flags: '-v, --verbose', description: 'Also name the tasks that had nothing to do.' },
+      {
+        flags: '-v, --verbose',
+        description: 'Also name the tasks that had nothing to do, and show SQL in full.',
+      },
     ],
     exits: [0, 2, 3, 4, 5, 10, 75, 130],
     examples: [
@@ -126,10 +134,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ...SELECTION,
       { flags: '-C, --check', description: 'Say what would change, and change nothing.' },
-      { flags: '-D, --diff', description: 'Show the differences of files.' },
+      {
+        flags: '-D, --diff',
+        description: 'Show the differences of files, and statements of SQL in full.',
+      },
       EXTRA_VARS,
       JSON_EVENTS,
       ...CONNECTION,
+      LOCK_TIMEOUT,
     ],
     exits: [0, 2, 3, 4, 5, 10, 75, 130],
     examples: [

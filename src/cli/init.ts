@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { EXIT, TwonodeError } from '../core/errors.ts'
 import { parseInventory } from '../plan/inventory.ts'
 import { type CommandRun, type Invocation, listOption, textOption } from './command.ts'
+import { troublesOf } from './trouble_text.ts'
 import type { World } from './world.ts'
 
 /** What an inventory needs to know at least. */
@@ -30,40 +31,148 @@ export const init: CommandRun = async (invocation, world) => {
   return EXIT.done
 }
 
+/** A question, and why an answer to it can not be; undefined: it can. */
+interface Question {
+  readonly option?: string
+  readonly text: string
+  readonly preset: string
+  readonly refuse: (answer: string) => string | undefined
+}
+
+/** So often a person is asked anew; a script that answers nonsense ends. */
+const ASKED_AT_MOST = 5
+
 async function answers(invocation: Invocation, world: World): Promise<Answers> {
-  const ask = async (question: string, preset: string): Promise<string> => {
-    const answer = await world.questions.ask(`${question} [${preset}] `)
-    return answer === undefined || answer.trim() === '' ? preset : answer.trim()
-  }
   const given = listOption(invocation, 'host')
   const asks = given.length === 0
   if (asks && !world.questions.possible)
     throw new TwonodeError('E_USAGE', 'the two hosts are not given, and nobody is there to ask', {
       hint: 'Pass --host NAME=ADDRESS twice.',
     })
-  const value = async (option: string, question: string, preset: string): Promise<string> =>
-    textOption(invocation, option) ?? (asks ? await ask(question, preset) : preset)
-  const name = await value('name', 'Name of the site', 'site')
-  const pairs = asks
-    ? [await ask('First host', 'h1=10.0.0.11'), await ask('Second host', 'h2=10.0.0.12')]
-    : given
-  const user = await value('user', 'User to log in as', 'root')
-  const virtualIp = await value('virtualIp', 'Virtual IP with prefix, or none', 'none')
+  const value = async ({ option, ...question }: Question): Promise<string> => {
+    const flag = option === undefined ? undefined : textOption(invocation, option)
+    return flag ?? (asks ? await ask(question, world) : question.preset)
+  }
+  const name = await value({
+    option: 'name',
+    text: 'Name of the site',
+    preset: 'site',
+    refuse: (answer) => refusalOf({ name: answer }),
+  })
+  const pairs = asks ? await askForHosts(value) : given
+  const user = await value({
+    option: 'user',
+    text: 'User to log in as',
+    preset: 'root',
+    refuse: (answer) => refusalOf({ user: answer }),
+  })
+  const hosts = pairs.map(hostOf)
+  return { name, hosts, user, ...(await network(value, hosts)) }
+}
+
+type AskValue = (question: Question) => Promise<string>
+
+async function askForHosts(value: AskValue): Promise<readonly string[]> {
+  const first = await value({
+    text: 'First host',
+    preset: 'h1=10.0.0.11',
+    refuse: (answer) => pairRefusal(answer) ?? refusalOf({ hosts: [hostOf(answer), OTHER_HOST] }),
+  })
+  const second = await value({
+    text: 'Second host',
+    preset: 'h2=10.0.0.12',
+    refuse: (answer) =>
+      pairRefusal(answer) ?? refusalOf({ hosts: [hostOf(first), hostOf(answer)] }),
+  })
+  return [first, second]
+}
+
+async function network(
+  value: AskValue,
+  hosts: Answers['hosts'],
+): Promise<Pick<Answers, 'virtualIp' | 'interface' | 'gateway'>> {
+  const virtualIp = await value({
+    option: 'virtualIp',
+    text: 'Virtual IP with prefix, or none',
+    preset: 'none',
+    refuse: (answer) => (answer === 'none' ? undefined : refusalOf({ hosts, virtualIp: answer })),
+  })
   const networkInterface =
-    virtualIp === 'none' ? 'eth0' : await value('interface', 'Network interface', 'eth0')
-  const gateway = await value('gateway', 'Gateway, or none', 'none')
+    virtualIp === 'none'
+      ? 'eth0'
+      : await value({
+          option: 'interface',
+          text: 'Network interface',
+          preset: 'eth0',
+          refuse: (answer) => refusalOf({ hosts, virtualIp, interface: answer }),
+        })
+  const gateway = await value({
+    option: 'gateway',
+    text: 'Gateway, or none',
+    preset: 'none',
+    refuse: (answer) => (answer === 'none' ? undefined : refusalOf({ hosts, gateway: answer })),
+  })
   return {
-    name,
-    hosts: pairs.map(hostOf),
-    user,
     virtualIp: virtualIp === 'none' ? undefined : virtualIp,
     interface: networkInterface,
     gateway: gateway === 'none' ? undefined : gateway,
   }
 }
 
+/** Until the answer can be, or nobody answers any more. */
+async function ask(
+  { text, preset, refuse }: Question,
+  { questions, stderr }: World,
+): Promise<string> {
+  for (let asked = 0; asked < ASKED_AT_MOST; asked += 1) {
+    const answer = await questions.ask(`${text} [${preset}] `)
+    if (answer === undefined) return preset
+    const value = answer.trim() === '' ? preset : answer.trim()
+    const refusal = refuse(value)
+    if (refusal === undefined) return value
+    stderr.write(`${refusal}\n`)
+  }
+  throw new TwonodeError('E_USAGE', `no answer to "${text}" that can be`, {
+    hint: 'Pass the answers as options: twonode init --help.',
+  })
+}
+
+/** Stands in for a host that has not been asked for yet. */
+const OTHER_HOST = { name: 'the-other-one', address: '192.0.2.254' }
+
+const TWO_HOSTS = [
+  { name: 'one', address: '192.0.2.253' },
+  { name: 'two', address: '192.0.2.254' },
+]
+
+/** What an inventory with these answers, and nothing unusual beside them, is refused for. */
+function refusalOf(some: Partial<Answers>): string | undefined {
+  const usual: Answers = {
+    name: 'site',
+    hosts: TWO_HOSTS,
+    user: 'root',
+    virtualIp: undefined,
+    interface: 'eth0',
+    gateway: undefined,
+  }
+  try {
+    parseInventory(inventoryText({ ...usual, ...some }), 'inventory.yaml')
+    return undefined
+  } catch (error) {
+    return troublesOf(error)
+      .map(({ message }) => message)
+      .join('\n')
+  }
+}
+
+function pairRefusal(pair: string): string | undefined {
+  return PAIR.test(pair) ? undefined : `"${pair}" is no host: write NAME=ADDRESS`
+}
+
+const PAIR = /^([^=\s]+)=([^=\s]+)$/
+
 function hostOf(pair: string): { readonly name: string; readonly address: string } {
-  const found = /^([^=\s]+)=([^=\s]+)$/.exec(pair)
+  const found = PAIR.exec(pair)
   if (found?.[1] === undefined || found[2] === undefined)
     throw new TwonodeError('E_USAGE', `"${pair}" is no host`, { hint: 'Write NAME=ADDRESS.' })
   return { name: found[1], address: found[2] }

@@ -85,6 +85,10 @@ class TextReport implements Report {
     this.#world.stdout.write(`\n${this.#paint.bold('What to do next')}\n${lines.join('\n')}\n`)
   }
 
+  get #inFull(): boolean {
+    return this.#options.diff || this.#options.verbose
+  }
+
   #step(event: StepEvent): void {
     this.#status.remove(event.host)
     const quiet = event.status === 'ok' || event.status === 'skipped'
@@ -92,7 +96,7 @@ class TextReport implements Report {
     if (quiet && !this.#options.verbose && notes.length === 0) return
     const lines = [stepLine(event, this.#paint)]
     for (const change of event.changes ?? []) {
-      lines.push(`      ${printable(change.summary)}`)
+      lines.push(`      ${printable(this.#inFull ? change.summary : shortened(change.summary))}`)
       if (this.#options.diff && change.diff !== undefined)
         lines.push(...diffLines(change.diff, this.#paint))
     }
@@ -152,6 +156,15 @@ class TextReport implements Report {
   #print(text: string): void {
     this.#status.above(`${text}\n`)
   }
+}
+
+/** So much of a statement says what it does. @unit characters */
+const STATEMENT_CHARACTERS = 100
+
+/** A first converge runs pages of SQL: whole with --diff or --verbose, and in the events. */
+function shortened(summary: string): string {
+  if (!summary.startsWith('sql ') || summary.length <= STATEMENT_CHARACTERS) return summary
+  return `${summary.slice(0, STATEMENT_CHARACTERS - 2).trimEnd()} …`
 }
 
 /** A line of progress is no longer than a small terminal is wide. @unit characters */

@@ -1,8 +1,8 @@
 import type { ExitCode } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { RunOptions } from '../core/plan.ts'
-import type { ToRunner } from '../core/protocol.ts'
-import { redactor, reveal, type Secret } from '../core/secret.ts'
+import { PROTOCOL_WORDS, type ToRunner } from '../core/protocol.ts'
+import { redactor, redactTexts, reveal, type Secret } from '../core/secret.ts'
 import type { ReadySite } from './compile_sites.ts'
 import { worstExit } from './exit_code.ts'
 import { passphraseAsker, readSudoPassword } from './passwords.ts'
@@ -79,13 +79,26 @@ export function guardedWorld(world: World, sites: readonly ReadySite[]): World {
   if (secrets.length === 0) return world
   const quiet = redactor(secrets)
   const guard = (out: Output): Output => ({
-    write: (text) => out.write(quiet(text)),
+    write: (text) => out.write(jsonLine(text, quiet) ?? quiet(text)),
     isTerminal: out.isTerminal,
     get columns() {
       return out.columns
     },
   })
   return { ...world, stdout: guard(world.stdout), stderr: guard(world.stderr) }
+}
+
+/**
+ * A line of JSON with its texts redacted one by one: a secret that is part of JSON's own writing (a
+ * number, a field's name) must not make a line that no program can read. Undefined: it is none.
+ */
+function jsonLine(text: string, quiet: (text: string) => string): string | undefined {
+  if (!text.startsWith('{') || text.indexOf('\n') !== text.length - 1) return undefined
+  try {
+    return `${JSON.stringify(redactTexts(JSON.parse(text), quiet, PROTOCOL_WORDS))}\n`
+  } catch {
+    return undefined
+  }
 }
 
 function runOptions(flags: RunFlags, mode: RunMode, world: World): RunOptions {

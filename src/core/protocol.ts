@@ -79,3 +79,10 @@ export const HEARTBEAT_MS = 5_000
 
 /** A side that has heard nothing for this long gives the other up. @unit milliseconds */
 export const SILENCE_MS = 20_000
+
+/** Fields whose values are ours, or are looked up by: a secret that is such a word tells nothing there. */
+export const PROTOCOL_WORDS: ReadonlySet<string> = new Set(
+  'type event status host code hostMeta siteSecrets name sha256 level handler module register'.split(
+    ' ',
+  ),
+)

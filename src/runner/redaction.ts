@@ -1,4 +1,4 @@
-import type { FromRunner } from '../core/protocol.ts'
+import { PROTOCOL_WORDS, type FromRunner } from '../core/protocol.ts'
 import { redactor, redactTexts, type Secret } from '../core/secret.ts'
 
 /** Takes every secret known so far out of what leaves the process; more become known as they are made. */
@@ -18,10 +18,3 @@ export class Redaction {
     return JSON.stringify(redactTexts(message, this.#redact, PROTOCOL_WORDS))
   }
 }
-
-/** Fields whose values are ours, or are looked up by: a secret that is such a word tells nothing there. */
-const PROTOCOL_WORDS: ReadonlySet<string> = new Set(
-  'type event status host code hostMeta siteSecrets name sha256 level handler module register'.split(
-    ' ',
-  ),
-)

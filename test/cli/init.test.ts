@@ -30,6 +30,37 @@ test('on a terminal it asks, and what is left empty is what stands in brackets',
   expect(site?.site.virtualIp).toBeNull()
 })
 
+test('a wrong answer is said to be one, and asked for again', async () => {
+  const { exit, err, world } = await runCommandLine('init', {
+    answers: [
+      ...['Not a name!', 'shop'],
+      ...['a', 'a=10.1.0.1'],
+      ...['b=10.1.0.1', 'b=10.1.0.2'],
+      '',
+      ...['10.9.0.1/24', '10.1.0.9/24'],
+      '',
+      ...['gateway', '10.1.0.254'],
+    ],
+  })
+  expect(exit).toBe(0)
+  expect(err).toContain('"a" is no host: write NAME=ADDRESS\nFirst host [h1=10.0.0.11] ')
+  expect(err.match(/Second host/g)).toHaveLength(2)
+  expect(err.match(/Virtual IP/g)).toHaveLength(2)
+  const text = world.written.get(`${world.cwd}/inventory.yaml`) ?? ''
+  const { site } = parseInventory(text, 'inventory.yaml').sites.get('shop') ?? {}
+  expect(site?.hosts.map(({ address }) => address)).toEqual(['10.1.0.1', '10.1.0.2'])
+  expect(site?.virtualIp).toMatchObject({ address: '10.1.0.9', prefix: 24 })
+  expect(site?.gateways).toEqual(['10.1.0.254'])
+})
+
+test('who never answers right is not asked for ever', async () => {
+  const answers = Array.from({ length: 20 }, () => 'Not a name!')
+  const { exit, err, world } = await runCommandLine('init', { answers })
+  expect(exit).toBe(2)
+  expect(err.match(/Name of the site \[/g)).toHaveLength(5)
+  expect(world.written.size).toBe(0)
+})
+
 test('it never replaces a file', async () => {
   const { exit, world } = await runCommandLine(`init ${FLAGS}`, {
     files: { 'inventory.yaml': 'mine' },

@@ -252,13 +252,13 @@ describe('a run', () => {
   test('run makes a playbook of one task from its arguments', async () => {
     const { open, requests } = idleRunners()
     const { exit } = await runCommandLine(
-      'run file path=/etc/motd content=12 mode=0644 -i inventory.yaml',
+      'run file path=/etc/motd content=12 mode=0644 -i inventory.yaml --lock-timeout 2m',
       { ...world, open },
     )
     expect(exit).toBe(0)
     const [first] = requests
     const opening = first?.opening.type === 'plan' ? first.opening : undefined
-    expect(opening?.options.report).toBe(true)
+    expect(opening?.options).toMatchObject({ report: true, lockTimeoutMs: 120_000 })
     expect(opening?.plan.plays[0]?.steps[0]?.args).toMatchObject({
       path: '/etc/motd',
       content: '12',

@@ -70,6 +70,21 @@ describe('the report for people', () => {
     `)
   })
 
+  test('shows of long SQL how it begins, and all of it with --diff or --verbose', async () => {
+    const sql = `sql transaction in kine: create table public.kine ( ${'id bigint, '.repeat(60)})`
+    const command = `run apt-get ${'--option '.repeat(30)}install postgresql-15`
+    const changed = step({
+      status: 'changed',
+      changes: [{ summary: sql }, { summary: command }, { summary: 'sql in kine: checkpoint' }],
+    })
+    const [, begin = '', ...others] = (await rendered([changed])).split('\n')
+    expect(begin).toMatch(/^ {6}sql transaction in kine: create table public\.kine .* …$/)
+    expect(begin.length).toBeLessThanOrEqual(106)
+    expect(others).toEqual([`      ${command}`, '      sql in kine: checkpoint', ''])
+    expect(await rendered([changed], { diff: true })).toContain(sql)
+    expect(await rendered([changed], { verbose: true })).toContain(sql)
+  })
+
   test('shows differences when asked, coloured on a terminal only', async () => {
     const changed = step({
       status: 'would-change',
