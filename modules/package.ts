@@ -45,6 +45,9 @@ const LOCK_HOLDERS = [
   '%l is held open: %p\\n',
 ]
 
+/** Locks that apt-get itself does not wait for, whatever it is told: a first boot's apt-daily has them. */
+const OTHER_LOCKS = ['/var/lib/apt/lists/lock', '/var/cache/apt/archives/lock']
+
 /** A large package over a slow line. The step's own timeout ends it earlier. @unit milliseconds */
 const INSTALL_TIMEOUT_MS = 15 * 60_000
 
@@ -59,7 +62,7 @@ export const packageModule = defineModule<Args, State>({
     summary: 'Debian packages, installed or not.',
     notes: [
       'What an interrupted dpkg left half configured is finished first. Changed configuration files are kept, recommended packages left out.',
-      "Another apt's lock on dpkg is waited for; the error then names its holder.",
+      "Another apt's lock on dpkg, on the package lists or on the archives is waited for; the error then names its holder.",
       'The package lists are fetched only when something is to be installed.',
     ].join('\n\n'),
     source: 'https://manpages.debian.org/bookworm/apt/apt-get.8.en.html',
@@ -112,7 +115,7 @@ export const packageModule = defineModule<Args, State>({
         default: true,
         description: 'Let the services of new packages start by themselves.',
       },
-      lock_timeout: durationSchema("How long another apt's lock on dpkg is waited for.", '1m'),
+      lock_timeout: durationSchema("How long another apt's lock is waited for.", '1m'),
     },
   },
 
@@ -193,18 +196,21 @@ function removals({ versions }: State, args: Args): readonly Change[] {
 }
 
 function aptGet({ lock_timeout }: Args, ...words: readonly string[]): Exec {
-  return run(
+  const lockMs = durationMs(lock_timeout)
+  const command = run(
     'apt-get',
     '--yes',
     '--quiet=2',
     '--option',
-    `DPkg::Lock::Timeout=${Math.ceil(durationMs(lock_timeout) / 1000)}`,
+    `DPkg::Lock::Timeout=${Math.ceil(lockMs / 1000)}`,
     '--option',
     'Dpkg::Options::=--force-confold',
     '--option',
     'Dpkg::Use-Pty=0',
     ...words,
   )
+  const held = OTHER_LOCKS.map((file) => `Could not get lock ${file}`)
+  return { ...command, again: { words: held, forMs: lockMs } }
 }
 
 function run(...argv: readonly string[]): Exec {

@@ -83,8 +83,18 @@ export interface Exec {
    * failure is ignored.
    */
   readonly diagnose?: readonly string[]
+  /** Somebody is in its way for now: it is run again while it fails so, and its last failure counts. */
+  readonly again?: Again
   /** @unit milliseconds */
   readonly timeoutMs: number
+}
+
+/** When a command that failed is run again. */
+export interface Again {
+  /** Any of these on its stderr. The command must not have begun its work then. */
+  readonly words: readonly string[]
+  /** @unit milliseconds */
+  readonly forMs: number
 }
 
 /** One statement outside a transaction. */

@@ -24,6 +24,9 @@ const SQL_LOCK_TIMEOUT_MS = 5_000
 /** Bound of the command that tells why another one failed. @unit milliseconds */
 const DIAGNOSE_TIMEOUT_MS = 10_000
 
+/** Between two runs of a command that somebody is in the way of. @unit milliseconds */
+const AGAIN_AFTER_MS = 1_000
+
 /**
  * The only function in the repository that changes a host. Each call is one change, whole or not at
  * all as far as the host can make it so; all of them may be cut by a power failure and done again.
@@ -79,16 +82,30 @@ export async function apply(host: Host, change: Change, bounds: Bounds): Promise
 }
 
 async function run(host: Host, change: Exec, bounds: Bounds): Promise<ExecResult> {
-  const { argv, stdin, env, user, acceptCodes = [0], diagnose } = change
-  const result = await host.exec(argv, {
-    timeoutMs: within(bounds, change.timeoutMs),
-    ...(stdin === undefined ? {} : { stdin }),
-    ...(env === undefined ? {} : { env }),
-    ...(user === undefined ? {} : { user }),
-  })
+  const { argv, acceptCodes = [0], diagnose } = change
+  const result = await untilFree(host, change, bounds)
   if (acceptCodes === 'any' || acceptCodes.includes(result.code)) return result
   const words = diagnose === undefined ? '' : await wordsOf(host, diagnose)
   throw commandFailed(host.name, argv, { ...result, stderr: joined(result.stderr, words) })
+}
+
+/** Runs it, and again while somebody is in its way. Nothing was changed then: an interrupt ends it. */
+async function untilFree(host: Host, change: Exec, bounds: Bounds): Promise<ExecResult> {
+  const { argv, stdin, env, user, again } = change
+  const { clock, stop } = bounds
+  const end = Math.min(bounds.deadline, clock.now() + (again?.forMs ?? 0))
+  for (;;) {
+    const result = await host.exec(argv, {
+      timeoutMs: within(bounds, change.timeoutMs),
+      ...(stdin === undefined ? {} : { stdin }),
+      ...(env === undefined ? {} : { env }),
+      ...(user === undefined ? {} : { user }),
+    })
+    const inTheWay = result.code !== 0 && again?.words.some((word) => result.stderr.includes(word))
+    if (inTheWay !== true || clock.now() >= end) return result
+    await clock.sleep(AGAIN_AFTER_MS, stop)
+    stop.throwIfAborted()
+  }
 }
 
 /** The message is one line for a log; the whole stderr is the detail. */

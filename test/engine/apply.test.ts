@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Change, Write } from '../../src/core/change.ts'
 import { NotYet, TwonodeError } from '../../src/core/errors.ts'
 import type { Host } from '../../src/core/host.ts'
@@ -147,6 +147,47 @@ test('a failed command tells its first line in the message, all of it in the det
     code: 'E_COMMAND_FAILED',
     message: 'h1: systemctl start kine exited 1: Job failed.',
     detail: 'Job failed.\nSee more.\nkine: no such table',
+  })
+})
+
+describe('a command that somebody is in the way of', () => {
+  const fetchLists: Change = {
+    kind: 'exec',
+    argv: ['apt-get', 'update'],
+    timeoutMs: 1_000,
+    again: { words: ['Could not get lock /var/lib/apt/lists/lock'], forMs: 3_000 },
+  }
+  const held = {
+    code: 100,
+    stdout: '',
+    stderr: 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\n',
+  }
+
+  test('is run again until it is free', async () => {
+    const answers = [held, held, ok]
+    const host = hostWith({ exec: () => answers.shift() ?? held })
+    expect(await doIt(host, fetchLists)).toEqual(ok)
+    expect(answers).toEqual([])
+  })
+
+  test('fails with its own words when that takes too long', async () => {
+    let runs = 0
+    const host = hostWith({ exec: () => ((runs += 1), held) })
+    await expect(doIt(host, fetchLists)).rejects.toThrow('It is held by process 7')
+    expect(runs).toBe(4)
+  })
+
+  test('fails at once for any other reason', async () => {
+    let runs = 0
+    const host = hostWith({ exec: () => ((runs += 1), { ...held, stderr: 'E: no network' }) })
+    await expect(doIt(host, fetchLists)).rejects.toThrow('no network')
+    expect(runs).toBe(1)
+  })
+
+  test('is not run again after an interrupt', async () => {
+    const stop = new AbortController()
+    const host = hostWith({ exec: () => (stop.abort(new Error('interrupted')), held) })
+    await expect(doIt(host, fetchLists, stop.signal)).rejects.toThrow('interrupted')
   })
 })
 
