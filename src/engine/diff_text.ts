@@ -29,15 +29,28 @@ function isPrivate({ mode, beforeMode = mode }: Write): boolean {
 /** `before` undefined: there was no file. */
 export function unifiedDiff(path: string, before: string | undefined, after: string): string {
   if (isBinary(before ?? '') || isBinary(after)) return 'binary content differs (not shown)'
-  const from = before === undefined ? '/dev/null' : path
-  const patch = createTwoFilesPatch(from, path, before ?? '', after, undefined, undefined, {
+  const patch = before === undefined ? newFilePatch(path, after) : changedPatch(path, before, after)
+  if (patch === undefined) return 'content differs too much to be shown'
+  if (patch.length <= DIFF_LIMIT) return patch
+  return `${patch.slice(0, DIFF_LIMIT)}\n… (${patch.length - DIFF_LIMIT} characters more)\n`
+}
+
+/** There is nothing to compare: a long new file needs no time, and none of the comparison's bound. */
+function newFilePatch(path: string, after: string): string {
+  const header = `--- /dev/null\n+++ ${path}\n`
+  if (after === '') return header
+  const ended = after.endsWith('\n')
+  const lines = (ended ? after.slice(0, -1) : after).split('\n')
+  const hunk = `@@ -0,0 +1,${lines.length} @@\n${lines.map((line) => `+${line}\n`).join('')}`
+  return `${header}${hunk}${ended ? '' : '\\ No newline at end of file\n'}`
+}
+
+function changedPatch(path: string, before: string, after: string): string | undefined {
+  return createTwoFilesPatch(path, path, before, after, undefined, undefined, {
     context: 3,
     timeout: DIFF_TIMEOUT_MS,
     headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true },
   })
-  if (patch === undefined) return 'content differs too much to be shown'
-  if (patch.length <= DIFF_LIMIT) return patch
-  return `${patch.slice(0, DIFF_LIMIT)}\n… (${patch.length - DIFF_LIMIT} characters more)\n`
 }
 
 function isBinary(text: string): boolean {

@@ -1,3 +1,4 @@
+import { createTwoFilesPatch } from 'diff'
 import { expect, test } from 'vitest'
 import type { Write } from '../../src/core/change.ts'
 import { Secret } from '../../src/core/secret.ts'
@@ -18,9 +19,17 @@ test('a changed file is shown as a unified diff', () => {
   expect(diffOf(write({}))).toBe('--- /etc/x\n+++ /etc/x\n@@ -1,1 +1,2 @@\n one\n+two\n')
 })
 
-test('a new file is shown against nothing', () => {
-  expect(diffOf(write({ before: undefined }))).toContain('--- /dev/null\n+++ /etc/x\n')
-})
+test.each(['one\ntwo\n', 'one\ntwo', 'one\n', '\n', ''])(
+  'a new file is shown as a comparison with nothing would: %j',
+  (content) => {
+    const options = {
+      context: 3,
+      headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true },
+    }
+    const compared = createTwoFilesPatch('/dev/null', '/etc/x', '', content, '', '', options)
+    expect(diffOf(write({ before: undefined, content }))).toBe(compared)
+  },
+)
 
 test('a secret content shows nothing, neither new nor old', () => {
   const hidden = 'secret content differs (not shown)'

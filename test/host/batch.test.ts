@@ -163,14 +163,17 @@ test('the package manager itself is asked', async () => {
 
 test('questions of one turn, and those that come while one is answered, share an answer', async () => {
   const asked: string[][] = []
+  let answer = () => {}
+  const answered = new Promise<void>((resolve) => (answer = resolve))
   const ask = together(async (keys) => {
     asked.push([...keys])
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await answered
     return new Map(keys.map((key) => [key, key.toUpperCase()]))
   })
   const first = Promise.all(['a', 'b', 'a'].map(async (key) => await ask(key)))
-  await new Promise((resolve) => setTimeout(resolve, 10))
+  await expect.poll(() => asked.length).toBe(1)
   const late = Promise.all(['c', 'a'].map(async (key) => await ask(key)))
+  answer()
   expect(await first).toEqual(['A', 'B', 'A'])
   expect(await late).toEqual(['C', 'A'])
   expect(asked).toEqual([
