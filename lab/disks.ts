@@ -29,11 +29,12 @@ function generation(lab: string, number: number, host: HostName): string {
  */
 export function overlayMount(
   lowers: readonly string[],
-  writable: { upper: string; work: string },
+  writable: { upper: string; work: string; volatile?: boolean },
   target: string,
 ): string[] {
   const layers = `lowerdir=${lowers.join(':')},upperdir=${writable.upper},workdir=${writable.work}`
-  const options = `redirect_dir=on,index=off,metacopy=off,${layers}`
+  const syncs = writable.volatile === true ? 'volatile,' : ''
+  const options = `${syncs}redirect_dir=on,index=off,metacopy=off,${layers}`
   return ['mount', '-t', 'overlay', 'overlay', '-o', options, target]
 }
 
@@ -48,8 +49,10 @@ export async function mountHost(state: LabState, host: HostName, base: string): 
   const root = hostRoot(state.name, host)
   if ((await mountsBelow(root)).includes(root)) return root
   const own = generation(state.name, state.generation, host)
-  const writable = { upper: join(own, 'upper'), work: join(own, 'work') }
+  const writable = { upper: join(own, 'upper'), work: join(own, 'work'), volatile: state.volatile }
   for (const path of [root, writable.upper, writable.work]) await mkdir(path, { recursive: true })
+  // The kernel's mark that a machine which went down without a sync may have lost some: ours did not.
+  await rm(join(writable.work, 'work/incompat/volatile'), { recursive: true, force: true })
   await must(overlayMount(lowerLayers(state, host, base), writable, root))
   await ownWriteAheadLog(root)
   return root

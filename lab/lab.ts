@@ -28,6 +28,7 @@ import {
   lockLab,
   readState,
   writeState,
+  type LabKind,
   type LabState,
 } from './state.ts'
 import { labStatus, type LabStatus } from './status.ts'
@@ -37,6 +38,8 @@ export interface LabOptions {
   readonly name: string
   /** Hosts with Python on them, for measuring tools that need it there. Default: as it was made, or without. */
   readonly python?: boolean
+  /** Disks without fsync: see {@link LabKind}. Default: as it was made, or with. */
+  readonly volatile?: boolean
   readonly onProgress?: Progress
 }
 
@@ -54,7 +57,7 @@ const SHUTDOWN_TIMEOUT_MS = 30_000
 /** Opens a lab, and reserves its subnet if there is none of that name. Nothing is started. */
 export async function openLab(options: LabOptions): Promise<Lab> {
   const objects = labObjects(options.name)
-  const state = await ensureState(options.name, options.python)
+  const state = await ensureState(options.name, options)
   return new Lab(objects, state, options.onProgress ?? (() => undefined))
 }
 
@@ -65,7 +68,7 @@ export class Lab {
   readonly knownHostsFile: string
   readonly #objects: LabObjects
   readonly #index: number
-  readonly #python: boolean
+  readonly #kind: LabKind
   readonly #progress: Progress
 
   constructor(objects: LabObjects, state: LabState, progress: Progress) {
@@ -74,7 +77,7 @@ export class Lab {
     this.knownHostsFile = knownHostsFile(objects.name)
     this.#objects = objects
     this.#index = state.index
-    this.#python = state.python
+    this.#kind = { python: state.python, volatile: state.volatile }
     this.#progress = progress
   }
 
@@ -107,8 +110,8 @@ export class Lab {
   /** Brings both hosts up, whatever state the lab is in. What is up already is left alone. */
   async up(): Promise<void> {
     await this.#locked(async () => {
-      const state = await ensureState(this.name, this.#python)
-      const base = await timed(this.#progress, 'base image', () => baseImage(this.#python))
+      const state = await ensureState(this.name, this.#kind)
+      const base = await timed(this.#progress, 'base image', () => baseImage(this.#kind.python))
       const repository = await timed(this.#progress, 'packages for the hosts', () =>
         debianRepository(base),
       )

@@ -6,16 +6,26 @@ import { cacheRoot, withLock } from './cache.ts'
 import { LabError } from './lab_error.ts'
 import type { Cut, Delays } from './network.ts'
 
+/** What a lab is made as, once. */
+export interface LabKind {
+  /** Hosts with Python on them. */
+  readonly python: boolean
+  /**
+   * Disks that take no fsync to heart. A power cut of the lab kills processes and loses no page of the
+   * machine's memory, so that nothing can be told from it but the time; a measurement must not use it.
+   */
+  readonly volatile: boolean
+}
+
 /**
  * A lab on disk. Each boot from a reset writes into a *generation*: a directory with both hosts'
  * changes. A snapshot is the list of generations below it, so that taking or entering one copies nothing.
  */
-export interface LabState {
+export interface LabState extends LabKind {
   readonly format: 1
   readonly name: string
   /** The N of 10.77.N.0/24. */
   readonly index: number
-  readonly python: boolean
   /** The generation that the hosts write to. */
   readonly generation: number
   /** Generations below it, oldest first. */
@@ -65,27 +75,34 @@ export function lockLab<T>(name: string, work: () => Promise<T>): Promise<T> {
 
 /**
  * The lab's record; a lab that has none gets one, with a subnet that is free.
- * @param python - undefined takes a lab as it is.
+ * @param wanted - what is not named in it is taken as it is.
  */
-export async function ensureState(name: string, python: boolean | undefined): Promise<LabState> {
+export async function ensureState(name: string, wanted: Partial<LabKind>): Promise<LabState> {
   return await withLock('subnets', 30, async () => {
     const known = await readState(name)
-    if (known && (python ?? known.python) === known.python) return known
-    if (known)
-      throw new LabError(
-        `lab '${name}' was made ${known.python ? 'with' : 'without'} Python on its hosts`,
-        `End it first: npm run lab -- down --name ${name}`,
-        { exitCode: 2 },
-      )
-    const state = freshState(name, await freeIndex(name), python ?? false)
-    await writeState(state)
+    const state = known ? asWanted(known, wanted) : freshState(name, await freeIndex(name), wanted)
+    if (state !== known) await writeState(state)
     return state
   })
 }
 
-export function freshState(name: string, index: number, python: boolean): LabState {
+function asWanted(known: LabState, { python, volatile }: Partial<LabKind>): LabState {
+  if ((python ?? known.python) === known.python) {
+    // The next mount makes the disks so.
+    const asIs = volatile === undefined || volatile === known.volatile
+    return asIs ? known : { ...known, volatile }
+  }
+  throw new LabError(
+    `lab '${known.name}' was made ${known.python ? 'with' : 'without'} Python on its hosts`,
+    `End it first: npm run lab -- down --name ${known.name}`,
+    { exitCode: 2 },
+  )
+}
+
+export function freshState(name: string, index: number, kind: Partial<LabKind> = {}): LabState {
   const nothing = { below: [], snapshots: {}, cuts: [], delays: {} }
-  return { format: 1, name, index, python, generation: 1, ...nothing }
+  const { python = false, volatile = false } = kind
+  return { format: 1, name, index, python, volatile, generation: 1, ...nothing }
 }
 
 async function freeIndex(name: string): Promise<number> {

@@ -6,7 +6,9 @@ import { forgetClaims, SUITE_LABS } from './suite_labs.ts'
 export async function setup(): Promise<void> {
   forgetClaims()
   const onProgress = progressOnStderr()
-  const labs = await Promise.all(SUITE_LABS.map((name) => openLab({ name, onProgress })))
+  const labs = await Promise.all(
+    SUITE_LABS.map((name) => openLab({ name, volatile: true, onProgress })),
+  )
   for (const lab of labs) await lab.up()
   await labs[0]?.artefacts()
 }

@@ -9,7 +9,7 @@ import {
 } from '../../lab/disks.ts'
 import { freshState, type LabState } from '../../lab/state.ts'
 
-const fresh = freshState('lab', 0, false)
+const fresh = freshState('lab', 0)
 
 describe('generations of disks', () => {
   it('are sealed by a snapshot, and the hosts go on in a new one on top', () => {
@@ -72,6 +72,12 @@ describe('layers', () => {
   it('let directories of lower layers be renamed, as PostgreSQL does with a slot it drops', () => {
     const argv = overlayMount(['/l'], { upper: '/u', work: '/w' }, '/m')
     expect(argv.join(' ')).toContain('redirect_dir=on')
+    expect(argv.join(' ')).not.toContain('volatile')
+  })
+
+  it('of a lab for tests take no fsync to heart', () => {
+    const argv = overlayMount(['/l'], { upper: '/u', work: '/w', volatile: true }, '/m')
+    expect(argv[5]).toMatch(/^volatile,/)
   })
 })
 
