@@ -36,7 +36,7 @@ const KINE_VERSION = 'v0.16.4'
 const K3S_VERSION = 'v1.34.4+k3s-standin'
 
 /** Static, without paths of this machine, and small. */
-const BUILD_ENVIRONMENT = { CGO_ENABLED: '0', GOFLAGS: '-trimpath' }
+export const BUILD_ENVIRONMENT = { CGO_ENABLED: '0', GOFLAGS: '-trimpath' }
 
 const BUILD_TIMEOUT_MS = 1_800_000
 
