@@ -34,12 +34,9 @@ import {
 import { labStatus, type LabStatus } from './status.ts'
 import { until } from './wait.ts'
 
-export interface LabOptions {
+/** What is not said is as it was when the lab was made, or as {@link freshState} has it. */
+export interface LabOptions extends Partial<LabKind> {
   readonly name: string
-  /** Hosts with Python on them, for measuring tools that need it there. Default: as it was made, or without. */
-  readonly python?: boolean
-  /** Disks without fsync: see {@link LabKind}. Default: as it was made, or with. */
-  readonly volatile?: boolean
   readonly onProgress?: Progress
 }
 

@@ -32,14 +32,15 @@ test('on a terminal it asks, and what is left empty is what stands in brackets',
 
 test('a wrong answer is said to be one, and asked for again', async () => {
   const { exit, err, world } = await runCommandLine('init', {
+    // oxfmt-ignore
     answers: [
-      ...['Not a name!', 'shop'],
-      ...['a', 'a=10.1.0.1'],
-      ...['b=10.1.0.1', 'b=10.1.0.2'],
+      'Not a name!', 'shop',
+      'a', 'a=10.1.0.1',
+      'b=10.1.0.1', 'b=10.1.0.2',
       '',
-      ...['10.9.0.1/24', '10.1.0.9/24'],
+      '10.9.0.1/24', '10.1.0.9/24',
       '',
-      ...['gateway', '10.1.0.254'],
+      'gateway', '10.1.0.254',
     ],
   })
   expect(exit).toBe(0)

@@ -1,24 +1,10 @@
-import { readdirSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Change } from '../../src/core/change.ts'
 import { TwonodeError } from '../../src/core/errors.ts'
-import { converge, journalIn, planOf, scratch, step, stepsIn } from '../support/engine_run.ts'
-import { createSimulatedHost, type Disk, diskWith } from '../support/simulated_host.ts'
+import { engineMachine, TWO_PLAYS } from '../support/engine_machine.ts'
+import { converge, planOf, step, stepsIn } from '../support/engine_run.ts'
 
-let folder: ReturnType<typeof scratch>
-let disk: Disk
-
-beforeEach(() => {
-  folder = scratch()
-  disk = diskWith('/etc', '/etc/twonode')
-})
-afterEach(() => folder.remove())
-
-const shouting = { code: 0, stdout: 'loud', stderr: '' }
-const hostOn = (more: Partial<Parameters<typeof createSimulatedHost>[0]> = {}) =>
-  createSimulatedHost({ name: 'h1', disk, exec: () => shouting, ...more })
-const files = () => new Set<unknown>(readdirSync(folder.path, { recursive: true }))
-const journal = (runId = 'run-1') => journalIn(folder.path, runId)
+const { files, hostOn, journal } = engineMachine()
 
 const WRITE: Change = {
   kind: 'write',
@@ -30,30 +16,6 @@ const WRITE: Change = {
   before: undefined,
 }
 
-const FIRST = planOf(
-  [
-    {
-      steps: [
-        step('make /etc/a', 'folder', { path: '/etc/a' }),
-        step(
-          'write a',
-          'text',
-          { path: '/etc/a/x', content: 'one\n' },
-          { notify: ['restart'], register: 'a' },
-        ),
-        step(
-          'write b',
-          'text',
-          { path: '/etc/b', content: 'a is {{a.changed}}' },
-          { reads: ['a'] },
-        ),
-      ],
-    },
-    { steps: [step('write c', 'text', { path: '/etc/c', content: 'c' })] },
-  ],
-  [step('restart', 'shout', { words: 'again' })],
-)
-
 describe('check mode', () => {
   const check = { check: true, diff: true }
 
@@ -62,7 +24,13 @@ describe('check mode', () => {
     const before = files()
     const stop = AbortSignal.abort(new TwonodeError('E_INTERRUPTED', 'interrupted'))
     const control = { stop, observed: () => Promise.reject(stop.reason as Error) }
-    const run = { host: hostOn(), plan: FIRST, journal: journal('run-2'), control, options: check }
+    const run = {
+      host: hostOn(),
+      plan: TWO_PLAYS,
+      journal: journal('run-2'),
+      control,
+      options: check,
+    }
     expect((await converge(run)).exitCode).toBe(130)
     expect(files()).toEqual(before)
   })
@@ -71,7 +39,7 @@ describe('check mode', () => {
     const host = hostOn()
     const { events, lines, exitCode } = await converge({
       host,
-      plan: FIRST,
+      plan: TWO_PLAYS,
       journal: journal(),
       options: check,
     })

@@ -1,51 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { TwonodeError } from '../../src/core/errors.ts'
 import type { Clock } from '../../src/engine/clock.ts'
-import { converge, journalIn, planOf, scratch, step, stepsIn } from '../support/engine_run.ts'
-import { createSimulatedHost, type Disk, diskWith } from '../support/simulated_host.ts'
+import { engineMachine, LOUD, TWO_PLAYS } from '../support/engine_machine.ts'
+import { converge, planOf, step, stepsIn } from '../support/engine_run.ts'
 
-let folder: ReturnType<typeof scratch>
-let disk: Disk
-
-beforeEach(() => {
-  folder = scratch()
-  disk = diskWith('/etc', '/etc/twonode')
-})
-afterEach(() => folder.remove())
-
-const shouting = { code: 0, stdout: 'loud', stderr: '' }
-const hostOn = (more: Partial<Parameters<typeof createSimulatedHost>[0]> = {}) =>
-  createSimulatedHost({ name: 'h1', disk, exec: () => shouting, ...more })
-const journal = (runId = 'run-1') => journalIn(folder.path, runId)
-
-const FIRST = planOf(
-  [
-    {
-      steps: [
-        step('make /etc/a', 'folder', { path: '/etc/a' }),
-        step(
-          'write a',
-          'text',
-          { path: '/etc/a/x', content: 'one\n' },
-          { notify: ['restart'], register: 'a' },
-        ),
-        step(
-          'write b',
-          'text',
-          { path: '/etc/b', content: 'a is {{a.changed}}' },
-          { reads: ['a'] },
-        ),
-      ],
-    },
-    { steps: [step('write c', 'text', { path: '/etc/c', content: 'c' })] },
-  ],
-  [step('restart', 'shout', { words: 'again' })],
-)
+const { disk, hostOn, journal } = engineMachine()
 
 describe('a converge', () => {
   test('makes what is missing, play by play, and runs what was notified', async () => {
     const host = hostOn()
-    const { lines, exitCode } = await converge({ host, plan: FIRST, journal: journal() })
+    const { lines, exitCode } = await converge({ host, plan: TWO_PLAYS, journal: journal() })
     expect(exitCode).toBe(0)
     expect(lines).toEqual([
       'changed make /etc/a',
@@ -63,7 +27,10 @@ describe('a converge', () => {
   })
 
   test('changes nothing the second time, and writes nothing, not even its journal', async () => {
-    const plan = planOf([{ steps: FIRST.plays[0]?.steps.slice(0, 2) ?? [] }], FIRST.handlers)
+    const plan = planOf(
+      [{ steps: TWO_PLAYS.plays[0]?.steps.slice(0, 2) ?? [] }],
+      TWO_PLAYS.handlers,
+    )
     await converge({ host: hostOn(), plan, journal: journal() })
     const again = hostOn()
     const { lines, exitCode } = await converge({ host: again, plan, journal: journal('run-2') })
@@ -128,7 +95,7 @@ describe('a converge', () => {
       { words: 'x', changed_when: 'stdout == more' },
       { notify: ['restart'] },
     )
-    const plan = planOf([{ steps: [quiet] }], FIRST.handlers)
+    const plan = planOf([{ steps: [quiet] }], TWO_PLAYS.handlers)
     const { lines } = await converge({ host: hostOn(), plan, journal: journal() })
     expect(lines).toEqual(['ok ask'])
     expect(journal('run-2').leftBehind().handlers).toEqual([])
@@ -247,7 +214,7 @@ describe('a converge', () => {
     const host = hostOn({
       exec: () => {
         stop.abort(new TwonodeError('E_INTERRUPTED', 'interrupted'))
-        return shouting
+        return LOUD
       },
     })
     const plan = planOf([
@@ -282,7 +249,7 @@ describe('a converge', () => {
     const host = hostOn({
       exec: () => {
         for (time of [900, 1_000, 2_000, 3_000, 4_000, 5_100]) ticks.at(-1)?.()
-        return shouting
+        return LOUD
       },
     })
     const plan = planOf([{ steps: [step('long', 'shout', { words: 'x' })] }])

@@ -1,21 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { converge, journalIn, planOf, scratch, step } from '../support/engine_run.ts'
-import { createSimulatedHost, type Disk, diskWith } from '../support/simulated_host.ts'
+import { describe, expect, test } from 'vitest'
+import { engineMachine, LOUD } from '../support/engine_machine.ts'
+import { converge, planOf, step } from '../support/engine_run.ts'
 
-let folder: ReturnType<typeof scratch>
-let disk: Disk
-
-beforeEach(() => {
-  folder = scratch()
-  disk = diskWith('/etc', '/etc/twonode')
-})
-afterEach(() => folder.remove())
-
-const shouting = { code: 0, stdout: 'loud', stderr: '' }
-const hostOn = (more: Partial<Parameters<typeof createSimulatedHost>[0]> = {}) =>
-  createSimulatedHost({ name: 'h1', disk, exec: () => shouting, ...more })
+const { hostOn, journal } = engineMachine()
 const refusing = () => hostOn({ exec: () => ({ code: 1, stdout: '', stderr: 'no peer' }) })
-const journal = (runId = 'run-1') => journalIn(folder.path, runId)
 
 describe('handlers', () => {
   const plan = planOf(
@@ -67,7 +55,7 @@ describe('handlers', () => {
     )
     const host = hostOn({
       exec: (_, __, now) =>
-        now.has('/etc/need') ? shouting : { code: 1, stdout: '', stderr: 'not yet' },
+        now.has('/etc/need') ? LOUD : { code: 1, stdout: '', stderr: 'not yet' },
     })
     const { lines, exitCode } = await converge({ host, plan: next, journal: journal('run-2') })
     expect([lines, exitCode]).toEqual([['changed make', 'ok a', 'changed restart (notified)'], 0])
