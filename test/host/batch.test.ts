@@ -163,7 +163,7 @@ test('the package manager itself is asked', async () => {
 
 test('questions of one turn, and those that come while one is answered, share an answer', async () => {
   const asked: string[][] = []
-  let answer = () => {}
+  let answer: (() => void) | undefined
   const answered = new Promise<void>((resolve) => (answer = resolve))
   const ask = together(async (keys) => {
     asked.push([...keys])
@@ -173,7 +173,7 @@ test('questions of one turn, and those that come while one is answered, share an
   const first = Promise.all(['a', 'b', 'a'].map(async (key) => await ask(key)))
   await expect.poll(() => asked.length).toBe(1)
   const late = Promise.all(['c', 'a'].map(async (key) => await ask(key)))
-  answer()
+  answer?.()
   expect(await first).toEqual(['A', 'B', 'A'])
   expect(await late).toEqual(['C', 'A'])
   expect(asked).toEqual([
