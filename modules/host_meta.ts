@@ -1,7 +1,8 @@
 import type { Change } from '../src/core/change.ts'
 import type { Observer } from '../src/core/host.ts'
+import type { JsonObject } from '../src/core/json.ts'
 import { defineModule } from '../src/core/module.ts'
-import type { Mode } from '../src/core/site.ts'
+import type { Began, ForkPoint, Mode } from '../src/core/site.ts'
 import {
   compareHostMeta,
   HOST_META_FILE,
@@ -23,6 +24,8 @@ interface Args {
   readonly branch: number
   readonly mode: Mode
   readonly slot: string | null
+  readonly began: Began
+  readonly fork: ForkPoint | null
   readonly hosts: readonly { readonly name: string; readonly address: string }[]
   readonly control_plane_endpoint: string
 }
@@ -42,6 +45,26 @@ type OnDisk =
       readonly text: string
       readonly stat: FileStat
     }
+
+const FORK_SCHEMA: JsonObject = {
+  type: ['object', 'null'],
+  default: null,
+  additionalProperties: false,
+  required: ['from', 'lsn', 'count', 'sum', 'max', 'compactRevision'],
+  description:
+    'Where the branch left the one that it continues (A1); null until its leader has written its marker.',
+  properties: {
+    from: { type: 'integer', minimum: 1, description: 'The branch that it continues.' },
+    lsn: {
+      type: ['string', 'null'],
+      description: "How far the old leader's history was applied; null: nothing was streamed yet.",
+    },
+    count: { type: 'integer', minimum: 0, description: "Rows of kine's table." },
+    sum: { type: 'string', description: 'Sum of their ids, as text.' },
+    max: { type: 'integer', minimum: 0, description: 'The highest id.' },
+    compactRevision: { type: 'integer', minimum: 0, description: "kine's compact revision." },
+  },
+}
 
 const OWNERSHIP = { mode: 0o600, owner: 'root', group: 'root' } as const
 
@@ -65,6 +88,7 @@ export const hostMeta = defineModule<Args, State>({
           branch: 1,
           mode: 'alone',
           slot: null,
+          began: 'first',
           hosts: [
             { name: 'h1', address: '10.77.0.11' },
             { name: 'h2', address: '10.77.0.12' },
@@ -77,7 +101,16 @@ export const hostMeta = defineModule<Args, State>({
   schema: {
     type: 'object',
     additionalProperties: false,
-    required: ['site', 'leader', 'term', 'branch', 'mode', 'hosts', 'control_plane_endpoint'],
+    required: [
+      'site',
+      'leader',
+      'term',
+      'branch',
+      'mode',
+      'began',
+      'hosts',
+      'control_plane_endpoint',
+    ],
     properties: {
       directory: {
         ...PATH_FORM,
@@ -102,6 +135,12 @@ export const hostMeta = defineModule<Args, State>({
         default: null,
         description: "The follower's replication slot on the leader.",
       },
+      began: {
+        type: 'string',
+        enum: ['first', 'promotion', 'handover'],
+        description: 'How the branch began.',
+      },
+      fork: FORK_SCHEMA,
       hosts: {
         type: 'array',
         minItems: 2,
@@ -192,11 +231,15 @@ function backward(known: HostMeta, args: Args): string | undefined {
     return `${args.leader} can not lead in ${here}, in which ${known.leader} does: a new leader needs a new term`
   if (sameTerm && known.mode !== args.mode)
     return `the mode can not become ${args.mode} in ${here}: a new mode needs a new term`
+  if (args.branch === known.branch && known.began !== args.began)
+    return `branch ${known.branch} began as '${known.began}' and not as '${args.began}'`
+  if (args.branch === known.branch && known.fork !== null && args.fork === null)
+    return `this host knows where branch ${known.branch} began, which what is asked does not`
   return undefined
 }
 
 function wantedMeta(args: Args, lastModified: string): HostMeta {
-  const { site, leader, term, branch, mode, slot } = args
+  const { site, leader, term, branch, mode, slot, began, fork } = args
   return {
     format: HOST_META_FORMAT,
     site,
@@ -205,6 +248,8 @@ function wantedMeta(args: Args, lastModified: string): HostMeta {
     mode,
     leader,
     slot,
+    began,
+    fork,
     hosts: args.hosts.map(({ name, address }) => ({
       name,
       address,

@@ -1,12 +1,19 @@
-import type { Plan, PlanPlay, PlanStep } from '../core/plan.ts'
+import {
+  isChosenBy,
+  runsOnlyWhenAsked,
+  type Plan,
+  type PlanPlay,
+  type PlanStep,
+} from '../core/plan.ts'
 
 /**
- * What `--tags` leaves of a plan, for people: tasks with one of the tags, the gates of their plays,
+ * What `--tags` leaves of a plan, for people: tasks that they choose, the gates of their plays,
  * and the handlers that they may notify. The plan that hosts get is whole, for tasks that read each
  * other; they choose by the same rule. Pure.
  */
 export function chosenPlan(plan: Plan, tags: readonly string[]): Plan {
-  if (tags.length === 0) return plan
+  if (tags.length === 0 && !plan.plays.some(({ steps }) => steps.some(runsOnlyWhenAsked)))
+    return plan
   const plays = plan.plays
     .map((play) => withChosenSteps(play, tags))
     .filter(({ steps }) => steps.length > 0)
@@ -17,7 +24,7 @@ export function chosenPlan(plan: Plan, tags: readonly string[]): Plan {
 function withChosenSteps(play: PlanPlay, tags: readonly string[]): PlanPlay {
   return {
     ...play,
-    steps: play.steps.filter((step) => step.tags.some((tag) => tags.includes(tag))),
+    steps: play.steps.filter((step) => isChosenBy(tags, step)),
   }
 }
 

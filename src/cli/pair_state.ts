@@ -48,7 +48,7 @@ export function decidePair(
 function firstPair({ hosts, initialLeader: leader }: Site): PairState {
   const follower = hosts.find(({ name }) => name !== leader)?.name ?? ''
   const slot = `${follower.replaceAll('-', '_').slice(0, LONGEST_IN_SLOT)}_1_1`
-  return { leader, term: 1, branch: 1, mode: 'alone', slot }
+  return { leader, term: 1, branch: 1, mode: 'alone', slot, began: 'first', fork: null }
 }
 
 /** PostgreSQL's names end at 63 characters, and branch and number need some. */

@@ -18,4 +18,4 @@ export function usesRoles({ plays, handlers, vars }: Plan): boolean {
   return NAMES_ROLES.test(JSON.stringify([words, vars]))
 }
 
-const NAMES_ROLES = /\b(?:role|leader)\b|\bsite\b\W{1,4}(?:term|branch|mode|slot)\b/
+const NAMES_ROLES = /\b(?:role|leader)\b|\bsite\b\W{1,4}(?:term|branch|mode|slot|began|fork)\b/

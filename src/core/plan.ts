@@ -64,6 +64,19 @@ export interface PlanStep {
   readonly place: Place
 }
 
+/** A task with this tag runs only when `--tags` names another of its tags (or this one). */
+const NEVER = 'never'
+
+/** True if these `--tags` choose a task with those tags; none chooses all but what never runs unasked. */
+export function isChosenBy(asked: readonly string[], { tags }: Pick<PlanStep, 'tags'>): boolean {
+  return asked.length === 0 ? !runsOnlyWhenAsked({ tags }) : tags.some((tag) => asked.includes(tag))
+}
+
+/** True for a task that runs only when it is asked for by a tag. */
+export function runsOnlyWhenAsked({ tags }: Pick<PlanStep, 'tags'>): boolean {
+  return tags.includes(NEVER)
+}
+
 /** Stands in a plan for a secret's value. */
 export interface SecretRef {
   readonly $secret: string
@@ -90,7 +103,7 @@ export interface CustomModule {
 export interface RunOptions {
   readonly check: boolean
   readonly diff: boolean
-  /** Steps with one of these tags, or all when empty. */
+  /** Steps with one of these tags, or, when empty, all that are not tagged `never`. */
   readonly tags: readonly string[]
   /** Only these hosts take part; a step that needs the other is *unknown* and named. */
   readonly limit: readonly string[]

@@ -107,6 +107,24 @@ export interface ArtifactSetting {
   readonly sha256?: string
 }
 
+/** How a branch began. A promotion moves the revision on by a jump, the others by one (A7). */
+export type Began = 'first' | 'promotion' | 'handover'
+
+/** Where a branch left the history that it continues (A1); its leader writes it down with its marker. */
+export interface ForkPoint {
+  /** The branch that it continues. */
+  readonly from: number
+  /** The origin's LSN, a position in the old leader's WAL; null: nothing had been streamed yet. */
+  readonly lsn: string | null
+  /** Rows of the table. */
+  readonly count: number
+  /** Sum of their ids, as text: it outgrows a number. */
+  readonly sum: string
+  /** The highest id. */
+  readonly max: number
+  readonly compactRevision: number
+}
+
 /** What hostMeta decides, and nothing else does. */
 export interface PairState {
   readonly leader: string
@@ -115,4 +133,7 @@ export interface PairState {
   readonly mode: Mode
   /** The follower's slot on the leader; null while there is none. */
   readonly slot: string | null
+  readonly began: Began
+  /** null: the first branch, or one whose leader has not written its marker yet. */
+  readonly fork: ForkPoint | null
 }

@@ -21,12 +21,11 @@ export function namesOf({ plan, host, pair, facts }: NameSources): Names {
   }
   const peer = site.hosts.find((candidate) => candidate.name !== host)
   const own = describe(host)
-  const { leader, term, branch, mode, slot } = pair
   return {
     vars: own.vars,
     host: own,
     peer: peer === undefined ? undefined : describe(peer.name),
-    site: { ...site, leader, term, branch, mode, slot },
+    site: { ...site, ...pair },
     facts,
   }
 }

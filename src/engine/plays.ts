@@ -1,4 +1,4 @@
-import type { PlanPlay, PlanStep } from '../core/plan.ts'
+import { isChosenBy, type PlanPlay, type PlanStep } from '../core/plan.ts'
 import type { Run } from './ports.ts'
 
 /** True if this host has a part in the play. */
@@ -6,13 +6,13 @@ export function takesPart({ host, role }: Run, { hosts }: PlanPlay): boolean {
   return hosts === 'all' || hosts === role || hosts === host.name
 }
 
-/** The steps that this run is about: all, or those with one of the tags asked for. */
+/** The steps that this run is about: those with one of the tags asked for, or all but `never`. */
 export function stepsOf(run: Run, { steps }: PlanPlay): readonly PlanStep[] {
   return steps.filter((step) => isChosen(run, step))
 }
 
-function isChosen({ options }: Run, { tags }: PlanStep): boolean {
-  return options.tags.length === 0 || tags.some((tag) => options.tags.includes(tag))
+function isChosen({ options }: Run, step: PlanStep): boolean {
+  return isChosenBy(options.tags, step)
 }
 
 /** Registers of steps that this run leaves out, each with the step's name. */

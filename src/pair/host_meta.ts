@@ -1,7 +1,7 @@
 import { parse } from 'yaml'
 import { TwonodeError } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
-import type { Mode, PairState, Role } from '../core/site.ts'
+import type { Began, ForkPoint, Mode, PairState, Role } from '../core/site.ts'
 
 /**
  * hostMeta: the small file on each host that decides roles, term, branch and mode, and nothing else.
@@ -19,6 +19,10 @@ export interface HostMeta {
   readonly leader: string
   /** The follower's slot on the leader; null while there is none. */
   readonly slot: string | null
+  /** How the branch began. */
+  readonly began: Began
+  /** Where it left the branch that it continues; null until its leader has written its marker. */
+  readonly fork: ForkPoint | null
   readonly hosts: readonly HostEntry[]
   /** address:port under which the Kubernetes API is reached. */
   readonly controlPlaneEndpoint: string
@@ -52,8 +56,9 @@ export function parseHostMeta(text: string): HostMeta {
 }
 
 /** The pair's state that a hostMeta records. */
-export function pairStateOf({ leader, term, branch, mode, slot }: HostMeta): PairState {
-  return { leader, term, branch, mode, slot }
+export function pairStateOf(meta: HostMeta): PairState {
+  const { leader, term, branch, mode, slot, began, fork } = meta
+  return { leader, term, branch, mode, slot, began, fork }
 }
 
 /**
@@ -70,10 +75,14 @@ export function compareHostMeta(
   return a.leader > b.leader ? 1 : -1
 }
 
-/** The hostMeta that both hosts should have; of two that are equally high the text decides. */
+/**
+ * The hostMeta that both hosts should have. Of two that are equally high the one that knows the fork
+ * point wins: its leader has written the branch's marker since. Else the text decides.
+ */
 export function winner(a: HostMeta, b: HostMeta): HostMeta {
   const order = compareHostMeta(a, b)
   if (order !== 0) return order > 0 ? a : b
+  if ((a.fork === null) !== (b.fork === null)) return a.fork === null ? b : a
   return serialiseHostMeta(a) >= serialiseHostMeta(b) ? a : b
 }
 
@@ -100,12 +109,27 @@ export function serialiseHostMeta(meta: HostMeta): string {
     `mode: ${meta.mode}`,
     `leader: ${quote(meta.leader)}`,
     `slot: ${meta.slot === null ? 'null' : quote(meta.slot)}`,
+    `began: ${meta.began}`,
+    ...forkLines(meta.fork),
     'hosts:',
     ...hosts,
     `controlPlaneEndpoint: ${quote(meta.controlPlaneEndpoint)}`,
     `lastModified: ${quote(meta.lastModified)}`,
   ]
   return `${lines.join('\n')}\n`
+}
+
+function forkLines(fork: ForkPoint | null): readonly string[] {
+  if (fork === null) return ['fork: null']
+  return [
+    'fork:',
+    `  from: ${fork.from}`,
+    `  lsn: ${fork.lsn === null ? 'null' : quote(fork.lsn)}`,
+    `  count: ${fork.count}`,
+    `  sum: ${quote(fork.sum)}`,
+    `  max: ${fork.max}`,
+    `  compactRevision: ${fork.compactRevision}`,
+  ]
 }
 
 const KEYS = [
@@ -116,6 +140,8 @@ const KEYS = [
   'mode',
   'leader',
   'slot',
+  'began',
+  'fork',
   'hosts',
   'controlPlaneEndpoint',
   'lastModified',
@@ -139,7 +165,7 @@ function problemOf(parsed: unknown): string | undefined {
   if (missing !== undefined) return `'${missing}' is missing: it was torn, or is someone else's`
   const unknown = Object.keys(parsed).find((key) => !(KEYS as readonly string[]).includes(key))
   if (unknown !== undefined) return `'${unknown}' is no key of it`
-  return scalarProblem(parsed) ?? hostsProblem(parsed)
+  return scalarProblem(parsed) ?? beginningProblem(parsed) ?? hostsProblem(parsed)
 }
 
 function scalarProblem(parsed: Record<string, unknown>): string | undefined {
@@ -152,6 +178,33 @@ function scalarProblem(parsed: Record<string, unknown>): string | undefined {
   if (mode !== 'paired' && mode !== 'alone') return "'mode' is neither paired nor alone"
   if (slot !== null && typeof slot !== 'string') return "'slot' is neither text nor null"
   return undefined
+}
+
+function beginningProblem({ began, fork, branch }: Record<string, unknown>): string | undefined {
+  if (began !== 'first' && began !== 'promotion' && began !== 'handover')
+    return "'began' is none of first, promotion and handover"
+  if ((began === 'first') !== (branch === 1))
+    return `branch ${String(branch)} did not begin as '${began}'`
+  if (fork === null) return undefined
+  if (began === 'first') return "the first branch continues none: 'fork' is not null"
+  return isForkPoint(fork, Number(branch)) ? undefined : "'fork' is no fork point"
+}
+
+/** @source https://www.postgresql.org/docs/15/datatype-pg-lsn.html */
+const LSN = /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/i
+
+function isForkPoint(fork: unknown, branch: number): fork is ForkPoint {
+  if (!isObject(fork)) return false
+  const { from, lsn, count, sum, max, compactRevision, ...rest } = fork
+  return (
+    isCount(from) &&
+    from < branch &&
+    (lsn === null || (typeof lsn === 'string' && LSN.test(lsn))) &&
+    [count, max, compactRevision].every(isFromZero) &&
+    typeof sum === 'string' &&
+    /^[0-9]+$/.test(sum) &&
+    Object.keys(rest).length === 0
+  )
 }
 
 function hostsProblem({ hosts, leader }: Record<string, unknown>): string | undefined {
@@ -178,7 +231,11 @@ function isEntry(entry: unknown): entry is HostEntry {
 }
 
 function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1
+  return isFromZero(value) && value >= 1
+}
+
+function isFromZero(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
 /** JSON's quoting is YAML's double quoting. */

@@ -56,6 +56,8 @@ const UNKNOWN_PAIR: Readonly<Record<keyof PairState, unknown>> = {
   branch: UNKNOWN,
   mode: UNKNOWN,
   slot: UNKNOWN,
+  began: UNKNOWN,
+  fork: UNKNOWN,
 }
 
 function otherRole(role: Role): Role {

@@ -28,7 +28,9 @@ export const TASK_PROPERTIES: Readonly<Record<string, Schema>> = {
     description: 'Name under which later tasks see the result.',
   },
   notify: words('Handlers to run at the end of the play if the task changes something.'),
-  tags: words('Words by which `--tags` chooses tasks.'),
+  tags: words(
+    'Words by which `--tags` chooses tasks. One that is tagged `never` runs only when `--tags` names a tag of it.',
+  ),
   until: expression('CEL over the registered result: tried again until it is true.'),
   retries: {
     type: 'integer',

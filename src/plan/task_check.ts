@@ -1,6 +1,7 @@
 import type { AnyModule } from '../core/module.ts'
 import type { Json } from '../core/json.ts'
 import type { Place } from '../core/place.ts'
+import { runsOnlyWhenAsked } from '../core/plan.ts'
 import { parseExpression, checkExpression, evaluateEarly } from './expression.ts'
 import { Fault } from './fault.ts'
 import type { TaskContext, View } from './compile_task.ts'
@@ -170,8 +171,8 @@ export class TaskCheck {
 
   #claim(args: unknown, { host, role }: View): void {
     const { owns, ownership } = this.#context
-    const { name = this.#module.name, whens, place } = this.#task
-    if (!owns || whens.length > 0) return
+    const { name = this.#module.name, whens, place, tags } = this.#task
+    if (!owns || whens.length > 0 || runsOnlyWhenAsked({ tags })) return
     for (const key of this.#keys(args))
       if (!key.includes(PLACEHOLDER)) ownership.claim({ key, host, role, task: name, place })
   }

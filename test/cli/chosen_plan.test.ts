@@ -23,6 +23,19 @@ test.each(['plan site.yaml', 'converge site.yaml --list-tasks', 'plan site.yaml 
   },
 )
 
+test.each([
+  ['plan site.yaml', false],
+  ['plan site.yaml -t seldom', true],
+])('%s names a task that is tagged never: %s', async (line, isNamed) => {
+  const site = `${PLAYBOOK}    - { name: Seldom, directory: { path: /s }, tags: [never, seldom] }\n`
+  const { exit, out } = await runCommandLine(`${line} -i inventory.yaml`, {
+    env: SECRETS,
+    files: { ...FILES, 'site.yaml': site },
+  })
+  expect(exit).toBe(0)
+  expect(out.includes('Seldom')).toBe(isNamed)
+})
+
 test('--tags hides no warning about the rest of the playbook, and invents none', async () => {
   const { err } = await runCommandLine('plan site.yaml -i inventory.yaml -t motd', {
     env: SECRETS,

@@ -37,6 +37,8 @@ function hostMetaText(leader: string, term: number): string {
     mode: 'alone',
     leader,
     slot: null,
+    began: term === 1 ? 'first' : 'promotion',
+    fork: null,
     hosts: SITE.hosts.map((host) => ({
       ...host,
       role: host.name === leader ? 'leader' : 'follower',
@@ -87,6 +89,8 @@ describe('before the first play', () => {
       branch: 1,
       mode: 'alone',
       slot: 'h2_1_1',
+      began: 'first',
+      fork: null,
     })
   })
 

@@ -30,6 +30,8 @@ const META = serialiseHostMeta({
   mode: 'paired',
   leader: 'h1',
   slot: 'h2_1_1',
+  began: 'first',
+  fork: null,
   hosts: SITE.hosts.map((host, i) => ({ ...host, role: i === 0 ? 'leader' : 'follower' })),
   controlPlaneEndpoint: '10.0.0.11:6443',
   lastModified: '2026-11-21T00:00:00Z',

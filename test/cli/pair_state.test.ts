@@ -14,12 +14,16 @@ function meta(more: Partial<HostMeta> = {}): string {
     mode: 'paired',
     leader,
     slot: 'h2_1_1',
+    began: more.branch === undefined || more.branch === 1 ? 'first' : 'promotion',
+    fork: null,
     hosts: SITE.hosts.map((host) => ({ ...host, role: role(host.name) })),
     controlPlaneEndpoint: '10.0.0.10:6443',
     lastModified: '2026-11-21T00:00:00Z',
     ...more,
   })
 }
+
+const FIRST = { leader: 'h1', branch: 1, slot: 'h2_1_1', began: 'first', fork: null }
 
 function decide(h1: string | null, h2: string | null) {
   return decidePair(SITE, [
@@ -31,7 +35,7 @@ function decide(h1: string | null, h2: string | null) {
 describe('who leads', () => {
   test('a pair that never was begins with initialLeader, alone, in term and branch 1', () => {
     expect(decide(null, null)).toEqual({
-      pair: { leader: 'h1', term: 1, branch: 1, mode: 'alone', slot: 'h2_1_1' },
+      pair: { ...FIRST, term: 1, mode: 'alone' },
       notes: [],
       disagreement: undefined,
     })
@@ -49,7 +53,7 @@ describe('who leads', () => {
     [meta(), meta()],
   ])('hostMeta decides if either host has one', (h1, h2) => {
     const { pair, disagreement } = decide(h1, h2)
-    expect(pair).toEqual({ leader: 'h1', term: 2, branch: 1, mode: 'paired', slot: 'h2_1_1' })
+    expect(pair).toEqual({ ...FIRST, term: 2, mode: 'paired' })
     expect(disagreement).toBeUndefined()
   })
 

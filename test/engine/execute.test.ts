@@ -191,6 +191,37 @@ describe('a converge', () => {
     )
   })
 
+  test.each([
+    [[], ['changed a']],
+    [['pair'], ['changed b', 'changed c']],
+    [['role'], ['changed a']],
+  ])(
+    'with --tags %j a task that is tagged never runs only if asked for',
+    async (tags, expected) => {
+      const plan = planOf([
+        {
+          steps: [
+            step('a', 'folder', { path: '/etc/a' }, { tags: ['role'], register: 'r' }),
+            step('b', 'folder', { path: '/etc/b' }, { tags: ['never', 'pair'], register: 'r' }),
+            step(
+              'c',
+              'folder',
+              { path: '/etc/c' },
+              { tags: ['never', 'pair'], reads: ['r'], when: 'r.changed' },
+            ),
+          ],
+        },
+      ])
+      const { lines } = await converge({
+        host: hostOn(),
+        plan,
+        journal: journal(),
+        options: { tags },
+      })
+      expect(lines).toEqual(expected)
+    },
+  )
+
   test('without the peer, a step about the peer is unknown and the rest is done', async () => {
     const plan = planOf([
       {

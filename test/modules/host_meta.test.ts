@@ -15,6 +15,7 @@ moduleLaws(hostMeta, localWorld, [
       term: 1,
       branch: 1,
       mode: 'alone',
+      began: 'first',
       hosts: [
         { name: 'h1', address: '10.77.0.11' },
         { name: 'h2', address: '10.77.0.12' },

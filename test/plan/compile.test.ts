@@ -265,6 +265,12 @@ test('a variable may hold a template that names others, and is rendered where it
   expect(withVars(both)).toThrow(/note:\/srv\/site\/blue is managed/)
 })
 
+test('a task that runs only when it is asked for owns nothing', () => {
+  const both = '- note: { path: /a }\n- { note: { path: /a }, tags: TAGS }'
+  expect(() => compileTasks(both.replace('TAGS', '[other]'))).toThrow(/note:\/a is managed/)
+  expect(() => compileTasks(both.replace('TAGS', '[never, other]'))).not.toThrow()
+})
+
 const twoHandlers = (second: string) => () =>
   compileTexts({
     'playbook.yaml': `- hosts: all

@@ -113,7 +113,15 @@ test('a blob arrives whole, between whole lines', async () => {
   expect(await session.ended).toEqual({ kind: 'closed' })
 })
 
-const pairState = { leader: 'h1', term: 1, branch: 1, mode: 'alone', slot: null } as const
+const pairState = {
+  leader: 'h1',
+  term: 1,
+  branch: 1,
+  mode: 'alone',
+  slot: null,
+  began: 'first',
+  fork: null,
+} as const
 
 test('a blob that became shorter ends the session: what follows could not be told apart', async () => {
   const path = join(directory, 'short')

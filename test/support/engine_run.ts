@@ -81,7 +81,15 @@ export const SITE: Site = {
   stateDirectory: '/var/lib/twonode',
 }
 
-export const PAIR: PairState = { leader: 'h1', term: 1, branch: 1, mode: 'alone', slot: null }
+export const PAIR: PairState = {
+  leader: 'h1',
+  term: 1,
+  branch: 1,
+  mode: 'alone',
+  slot: null,
+  began: 'first',
+  fork: null,
+}
 
 /** A step, with everything that a test does not care about filled in. */
 export function step(
