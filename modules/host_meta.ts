@@ -50,11 +50,12 @@ const FORK_SCHEMA: JsonObject = {
   type: ['object', 'null'],
   default: null,
   additionalProperties: false,
-  required: ['from', 'lsn', 'count', 'sum', 'max', 'compactRevision'],
+  required: ['from', 'slot', 'lsn', 'count', 'sum', 'max', 'compactRevision'],
   description:
     'Where the branch left the one that it continues (A1); null until its leader has written its marker.',
   properties: {
     from: { type: 'integer', minimum: 1, description: 'The branch that it continues.' },
+    slot: { type: ['string', 'null'], description: 'The slot by which its history came.' },
     lsn: {
       type: ['string', 'null'],
       description: "How far the old leader's history was applied; null: nothing was streamed yet.",

@@ -114,6 +114,8 @@ export type Began = 'first' | 'promotion' | 'handover'
 export interface ForkPoint {
   /** The branch that it continues. */
   readonly from: number
+  /** The slot by which that history came: what was beyond it is seen through this one. */
+  readonly slot: string | null
   /** The origin's LSN, a position in the old leader's WAL; null: nothing had been streamed yet. */
   readonly lsn: string | null
   /** Rows of the table. */

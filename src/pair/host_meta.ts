@@ -124,6 +124,7 @@ function forkLines(fork: ForkPoint | null): readonly string[] {
   return [
     'fork:',
     `  from: ${fork.from}`,
+    `  slot: ${fork.slot === null ? 'null' : quote(fork.slot)}`,
     `  lsn: ${fork.lsn === null ? 'null' : quote(fork.lsn)}`,
     `  count: ${fork.count}`,
     `  sum: ${quote(fork.sum)}`,
@@ -195,10 +196,11 @@ const LSN = /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/i
 
 function isForkPoint(fork: unknown, branch: number): fork is ForkPoint {
   if (!isObject(fork)) return false
-  const { from, lsn, count, sum, max, compactRevision, ...rest } = fork
+  const { from, slot, lsn, count, sum, max, compactRevision, ...rest } = fork
   return (
     isCount(from) &&
     from < branch &&
+    (slot === null || typeof slot === 'string') &&
     (lsn === null || (typeof lsn === 'string' && LSN.test(lsn))) &&
     [count, max, compactRevision].every(isFromZero) &&
     typeof sum === 'string' &&

@@ -173,7 +173,6 @@ const metaOf = (leader: HostName, on: HostName | 'all'): string => `
         term: 1
         branch: 1
         mode: alone
-        slot: of_one_that_follows
         began: first
         hosts: '{{ site.hosts }}'
         control_plane_endpoint: 192.0.2.1:6443

@@ -13,6 +13,7 @@ import {
 
 const name = fc.constantFrom('h1', 'h2')
 const fork = fc.record({
+  slot: fc.option(fc.constant('h2_1_1')),
   lsn: fc.option(fc.constantFrom('0/1A2B3C8', 'FF/0')),
   count: fc.nat(),
   sum: fc.bigInt({ min: 0n, max: 2n ** 80n }).map(String),
@@ -127,6 +128,7 @@ const good = serialiseHostMeta({
 
 const FORK = `fork:
   from: 1
+  slot: "h2_1_1"
   lsn: "0/1A2B3C8"
   count: 4
   sum: "10"
