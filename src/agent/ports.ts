@@ -1,4 +1,4 @@
-import type { Asked, PeerSays } from '../pair/facts.ts'
+import type { PeerSays } from '../pair/facts.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 
 /**
@@ -28,13 +28,22 @@ export interface Sight {
   look(about: { readonly meta: HostMeta | null }): Promise<Sighting>
 }
 
-/** One round's raw answers. Null: not known (not configured, or still under way). */
+/**
+ * An answer to a probe, in the time of {@link Clock.now}. The leader counts its silence from `sentAt` and
+ * the follower from `arrivedAt`: see src/pair/timing.ts. Null: no answer since the look before.
+ */
+export interface Heard {
+  readonly sentAt: number
+  readonly arrivedAt: number
+}
+
+/** One round's raw answers. Null: no answer, or not known (not configured, or still under way). */
 export interface Sighting {
-  /** Any of the gateways answered. */
-  readonly gateway: boolean | null
+  /** Of the gateways that answered, the one whose probe was sent last; 'none': none is configured. */
+  readonly gateway: Heard | 'none' | null
   readonly peerAgent: PeerAnswer | null
-  readonly peerApi: boolean
-  readonly peerPing: boolean
+  readonly peerApi: Heard | null
+  readonly peerPing: Heard | null
   /** The control-plane endpoint takes connections. Reported, decides nothing. */
   readonly endpoint: boolean | null
   readonly script: boolean | null
@@ -45,16 +54,15 @@ export interface Sighting {
   readonly memoryPressure: number | null
 }
 
-export interface PeerAnswer extends PeerSays {
+export interface PeerAnswer extends PeerSays, Heard {
   readonly host: string
   /** Changes with each boot of the peer. */
   readonly bootId: string
-  /** @unit milliseconds */
-  readonly roundTripMs: number
 }
 
 export type PostgresSighting =
-  | { readonly up: false; readonly why: string }
+  /** `starting`: it says so itself, as in crash recovery. */
+  | { readonly up: false; readonly starting: boolean; readonly why: string }
   | {
       readonly up: true
       readonly leader: LeaderSighting
@@ -70,8 +78,10 @@ export interface LeaderSighting {
   readonly streaming: boolean
   /** synchronous_standby_names is set, here and now. */
   readonly synchronous: boolean
-  /** What the reader has not flushed yet of what is written here; null without a reader. @unit bytes */
-  readonly behindBytes: number | null
+  /** Position of the WAL that is flushed here, as a count of bytes (pg_wal_lsn_diff(…, '0/0')). */
+  readonly writtenBytes: number
+  /** What the reader has flushed of it; null without a reader. */
+  readonly flushedBytes: number | null
 }
 
 /** Of the subscription. */
@@ -83,8 +93,6 @@ export interface FollowerSighting {
   readonly workerAlive: boolean
   /** Grows while its worker fails again and again. */
   readonly errors: number
-  /** Bytes received and not yet applied; null: not known. @unit bytes */
-  readonly lagBytes: number | null
 }
 
 /** What survives a power cut. Every write is atomic, and on the disk when it resolves. */
@@ -96,8 +104,12 @@ export interface Store {
   writeProof(proof: Proof): Promise<void>
   isInitialised(): Promise<boolean>
   isPaused(): Promise<boolean>
-  /** Adopts a host's past faults and freezes over a restart: what the flap guard counts. */
+  /**
+   * When the pair last changed, in milliseconds of the wall clock: what the flap guard counts goes on over
+   * a restart. A small file; torn or missing is none.
+   */
   readChanges(): Promise<readonly number[]>
+  writeChanges(changes: readonly number[]): Promise<void>
 }
 
 /** promotable.json. A voided term is never proven again. */
@@ -117,12 +129,14 @@ export interface Peer {
 }
 
 export type HandOverRequest =
-  /** Stop your kine, and say whether you could lead. */
-  | { readonly phase: 'prepare'; readonly term: number }
+  /** Stop your kine, and say whether you could lead. `byOperator`: whatever a pause or a gateway says. */
+  | { readonly phase: 'prepare'; readonly term: number; readonly byOperator: boolean }
   /** Say the digest of your table. */
   | { readonly phase: 'digest'; readonly term: number }
   /** It is not to be: your kine may run again. */
   | { readonly phase: 'cancel'; readonly term: number }
+  /** My hostMeta of this (new) term says that you lead: look now. */
+  | { readonly phase: 'take'; readonly term: number }
   /** I stand still: promote if you can. */
   | { readonly phase: 'yield'; readonly term: number }
 
@@ -135,11 +149,14 @@ export interface Engine {
   /**
    * Converges the tasks with one of these tags in role.yaml as this hostMeta wants it. `urgent`: ends
    * whoever holds the host's lock (SIGTERM, after 3 s SIGKILL); otherwise a held lock is an outcome.
+   * Rounds go on meanwhile. `stop` aborted: it ends after its current change, within 3 s; what is more
+   * pressing waits for that.
    */
   converge(wanted: {
     readonly meta: HostMeta
     readonly tags: readonly string[]
     readonly urgent: boolean
+    readonly stop: AbortSignal
   }): Promise<ConvergeOutcome>
 }
 
@@ -153,9 +170,8 @@ export type ConvergeOutcome =
   /** `task` and `message` of the first trouble. */
   | { readonly kind: 'failed'; readonly task: string | null; readonly message: string }
   | { readonly kind: 'locked'; readonly by: string }
-
-/** What the agent is asked over its local socket or its API is queued here until the next round. */
-export type Request = Asked
+  /** Ended by `stop`. */
+  | { readonly kind: 'stopped' }
 
 export type Note =
   | {

@@ -12,30 +12,36 @@ export interface Facts {
   readonly initialised: boolean
   /** A pause stops promotion, demotion by choice and hand-over; going alone, fencing and pairing go on. */
   readonly paused: boolean
-  /** Too many changes in an hour: nothing is chosen any more until an operator looks. */
+  /** Too many changes in an hour: nothing is begun any more until an operator looks, or an hour of calm. */
   readonly frozen: boolean
   /** Null: there is no hostMeta that can be believed. */
   readonly meta: HostMeta | null
+  /** meta is an older version, for the newest can't be read: what it says of the mode may be past. */
+  readonly metaDoubtful: boolean
   /** Our own round was late by more than the limit: whatever we led may be led by another by now (A8). */
   readonly late: boolean
-  /** We led, were cut off, and stopped taking writes. */
+  /** We led, and stopped taking writes: cut off, unproven, late, or yielding. */
   readonly impaired: boolean
-  /** Leading is proven since this boot: mode alone is recorded, or the peer has answered with nothing higher (A5). */
+  /** Leading is proven: mode alone is recorded, or the peer has answered with nothing higher since we could last have been replaced (A5). */
   readonly proven: boolean
-  /** role.yaml has been converged, without an error, for this hostMeta. */
-  readonly settled: boolean
+  readonly settled: Settled
   readonly gateway: Gateway
   readonly peer: PeerFacts
+  /** failed: for longer than a restart takes. */
   readonly postgres: 'up' | 'starting' | 'failed'
   readonly disk: 'ok' | 'full'
   /** What a leader's PostgreSQL says of its follower; 'lost' also on a follower. */
   readonly stream: Stream
-  /** True if our stored proof holds for our term and nothing since has put it in doubt. */
+  /** hostMeta's slot on a leader; 'ok' on a follower. */
+  readonly slot: 'ok' | 'missing' | 'lost'
+  /** A follower: our stored proof holds for our term, and nothing since has put it in doubt. */
   readonly promotable: boolean
   /** Bytes that a promotion without a proof would lose at most; null: nobody knows. */
   readonly lagBytes: number | null
-  /** What this host lacks to follow; a leader's is null. */
-  readonly lacksSlot: boolean
+  /** A hand-over or yield was tried and refused a short while ago, or is being answered. */
+  readonly handOverHeld: boolean
+  /** The peer answers, and has not acknowledged a void proof for the fence time. */
+  readonly voidRefused: boolean
   /** What an operator or the peer has asked of us; taken once. */
   readonly asked: Asked | null
 }
@@ -46,18 +52,25 @@ export interface Policy {
   readonly acceptLossBytes: number
 }
 
+/**
+ * Whether role.yaml has been converged, without an error, for this hostMeta. yes · due: not, or its
+ * time has come again · later: it failed, and the next attempt is not due yet.
+ */
+export type Settled = 'yes' | 'due' | 'later'
+
 /** up: answered in the last round · silent: not, for less than the fence time · down: for longer. */
 export type Gateway = 'up' | 'silent' | 'down'
 
 /**
- * answers: its agent spoke in the last round · silent: its agent does not, but something of it does,
- * or not for long yet · cut: nothing of it for the fence time · gone: nothing for the promote time.
+ * answers: its agent spoke in the last round · missed: it did in the one before · silent: it does not,
+ * but something of the peer does, or not for long yet · cut: nothing of it for the fence time · gone:
+ * nothing for the promote time.
  */
 export type PeerFacts =
   | { readonly contact: 'answers'; readonly says: PeerSays }
-  | { readonly contact: 'silent' | 'cut' | 'gone' }
+  | { readonly contact: 'missed' | 'silent' | 'cut' | 'gone' }
 
-/** What the peer's agent said in this round. */
+/** What a host's agent says of itself: the peer's in this round, our own to whoever asks. */
 export interface PeerSays {
   readonly meta: HostMeta | null
   readonly gateway: 'up' | 'down'
@@ -67,31 +80,35 @@ export interface PeerSays {
   readonly settled: boolean
   /** Its stored proof's term; null: it has none that counts. */
   readonly proofTerm: number | null
+  /** The highest term whose proof it has voided; 0: none. */
+  readonly voided: number
   /** As a follower it needs a slot of a new name, and a copy (B3). */
   readonly lacksSlot: boolean
+  /** As a leader: what its follower has not flushed yet; null: not known. @unit bytes */
+  readonly followerBehindBytes: number | null
 }
 
 /**
- * whole: commits are acknowledged by the follower, none waits too long · caught-up: it streams by
- * hostMeta's slot and has all that was written a round ago · behind: it streams, and is behind or
- * copies · lost: a commit waits for longer than 1.5 s, or nobody has read the slot for as long (B7).
+ * caught-up: the follower streams by hostMeta's slot, has all that was written a round ago, and no
+ * commit waits too long · behind: it streams, and is behind or copies · lost: a commit waits for longer
+ * than 1.5 s, or nobody has read the slot for as long (B7).
  */
-export type Stream = 'whole' | 'caught-up' | 'behind' | 'lost'
+export type Stream = 'caught-up' | 'behind' | 'lost'
 
 /** A request: of an operator, over the local socket, or of the peer, over its API. */
 export type Asked =
-  /** `twonode promote --force`: lead whatever the peer may have. */
+  /** `twonode promote`; with force: lead whatever the peer may have. */
   | { readonly kind: 'promote'; readonly force: boolean }
   /** The leader can't serve and stands still: kine dead, virtual IP gone. `term` is the leader's. */
   | { readonly kind: 'yielded'; readonly term: number }
   | { readonly kind: 'switchover' }
+  /** An operator has looked: the flap guard forgets what it counted. */
+  | { readonly kind: 'thaw' }
   | { readonly kind: 'replacement'; readonly name: string; readonly address: string }
 
 /** What is to be done now. Each goal has its tags in role.yaml, or none (`src/pair/goals.ts`). */
 export type Goal =
   | 'stay'
-  /** kine is killed before anything else, and the round begins anew (A8). */
-  | 'stop-kine'
   /** Converge role.yaml: what hostMeta says is not true on this host yet. */
   | 'settle'
   /** Take the peer's hostMeta, and what follows from it: usually to follow. */
@@ -99,6 +116,7 @@ export type Goal =
   | 'promote'
   | 'go-alone'
   | 'pair'
+  /** Take no more writes: kine is killed before anything else (A8). */
   | 'impair'
   | 'recover'
   /** By agreement, while both are well (A7). */
@@ -108,6 +126,7 @@ export type Goal =
   /** A new name for the follower's slot; it copies (B3). */
   | 'new-slot'
   | 'accept-replacement'
+  | 'thaw'
   /** Unproven: fenced, and waiting for the peer or an operator (A5). */
   | 'wait'
 

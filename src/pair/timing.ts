@@ -1,0 +1,92 @@
+import type { LivenessSettings } from '../core/site.ts'
+
+/**
+ * Every duration of the agent that follows from the inventory. All of them are measured on
+ * CLOCK_BOOTTIME.
+ *
+ * The timer law: a leader that is cut off from everything has stopped before its follower leads.
+ *
+ *     fence   = (failures − 1) × interval, counted by the leader from the *sending* of the last probe
+ *               that was answered
+ *     promote = failures × interval, counted by the follower from the *arrival* of the last answer,
+ *               and not before (failures − 1) × interval + probeTimeout after the sending of the first
+ *               probe that was not
+ *
+ * Proof. Let the link be cut at c, for both at once (what holds if they are cut one by one is said in
+ * docs/fsm.md). The leader's last answered probe was sent at s ≤ c; it stops at s + fence ≤ c + fence,
+ * whatever the phase of its rounds, because it wakes for that deadline and does not wait for the look
+ * that is under way. The follower's first unanswered probe was sent at r, and its answer would have
+ * arrived by r + rtt, so c < r + rtt. It promotes at r + fence + probeTimeout or later, which is later
+ * than c − rtt + fence + probeTimeout. An answer that takes longer than probeTimeout is none, so
+ * rtt ≤ probeTimeout, and the promotion comes at c + fence or later. What is left between the two is
+ * probeTimeout − rtt, about half an interval on a local network, and the promotion's own first 100 ms;
+ * the leader's is the time to kill kine. Two clocks differ in rate by less than 0.1 %: 4 ms in 4 s.
+ */
+export interface Timing {
+  /** Between the starts of two rounds. */
+  readonly intervalMs: number
+  /** Rounds without an answer until the peer is gone. @range 2 to 20 */
+  readonly failures: number
+  /** Bound of each probe of peer and gateway: half an interval, so that looks never pile up. */
+  readonly probeTimeoutMs: number
+  readonly fenceMs: number
+  readonly promoteMs: number
+  /**
+   * A round that starts this much after its time kills kine first (A8): the fence time, but at least
+   * 3 s, for a busy machine must not look like a frozen one.
+   */
+  readonly lateMs: number
+  /** A full converge, as often as this. */
+  readonly reconcileMs: number
+}
+
+/** Oldest wait of a commit, and time without a reader, that count as a lost follower (B7). Lower degrades at every hiccup; the sum with one round and the release must stay below the 5 s that end kine (C3). */
+export const COMMIT_LOST_MS = 1500
+
+/** PostgreSQL that is down for this long, in spite of systemd's and our converges, is failed: k3s gives up at 10 s, and a hand-over takes one. */
+export const POSTGRES_FAILED_MS = 6000
+
+/** Crash recovery may take this long until the leader would rather yield: bounded by max_wal_size (C3). */
+export const POSTGRES_RECOVERY_MS = 30_000
+
+/** A subscription whose worker fails or is missing for this long needs a new slot. Found within 30 s. */
+export const SUBSCRIPTION_STUCK_MS = 20_000
+
+/** Less free than this is a full disk; it is well again at twice as much. @unit bytes */
+export const DISK_FULL_BYTES = 32 * 1024 * 1024
+
+/** Changes of leader, or to alone, in an hour at which the flap guard freezes. */
+export const FLAP_LIMIT = 6
+
+/** The flap guard's window, and the calm that thaws it. */
+export const FLAP_WINDOW_MS = 3_600_000
+
+/** After a failed settling: the first retry, and the longest pause between two. */
+export const SETTLE_RETRY_MS = 1000
+export const SETTLE_RETRY_MAX_MS = 30_000
+
+/** After a refused hand-over or yield, before the next is tried. */
+export const HAND_OVER_PAUSE_MS = 10_000
+
+/** A prepared follower starts its kine again when it hears nothing for this long. */
+export const PREPARED_MS = 10_000
+
+const MIN_LATE_MS = 3000
+
+/** What follows from a site's liveness settings. */
+export function timingOf(
+  liveness: Pick<LivenessSettings, 'intervalMs' | 'failures'>,
+  reconcileMs = 300_000,
+): Timing {
+  const { intervalMs, failures } = liveness
+  const fenceMs = (failures - 1) * intervalMs
+  return {
+    intervalMs,
+    failures,
+    probeTimeoutMs: Math.floor(intervalMs / 2),
+    fenceMs,
+    promoteMs: failures * intervalMs,
+    lateMs: Math.max(fenceMs, MIN_LATE_MS),
+    reconcileMs,
+  }
+}
