@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { must, run } from './command.ts'
 import { LabError } from './lab_error.ts'
 import { HOST_NAMES, type HostName } from './names.ts'
+import { emptySmallDisk, fillSmallDisk, mountSmallDisk } from './small_disks.ts'
 import { labDirectory, type LabState } from './state.ts'
 
 /** The kernel takes one page of mount options: so many layers fit with room to spare. */
@@ -16,6 +17,11 @@ export function hostRoot(lab: string, host: HostName): string {
 /** What makes a host itself (name, keys, users): a layer between the base and all generations. */
 export function identityLayer(lab: string, host: HostName): string {
   return join(labDirectory(lab), 'identity', host)
+}
+
+/** What a host writes to, until the next reset or snapshot. */
+export function ownDisk(state: LabState, host: HostName): string {
+  return generation(state.name, state.generation, host)
 }
 
 function generation(lab: string, number: number, host: HostName): string {
@@ -48,7 +54,7 @@ export function lowerLayers(state: LabState, host: HostName, base: string): stri
 export async function mountHost(state: LabState, host: HostName, base: string): Promise<string> {
   const root = hostRoot(state.name, host)
   if ((await mountsBelow(root)).includes(root)) return root
-  const own = generation(state.name, state.generation, host)
+  const own = ownDisk(state, host)
   const writable = { upper: join(own, 'upper'), work: join(own, 'work'), volatile: state.volatile }
   for (const path of [root, writable.upper, writable.work]) await mkdir(path, { recursive: true })
   // The kernel's mark that a machine which went down without a sync may have lost some: ours did not.
@@ -143,13 +149,37 @@ export async function pruneGenerations(state: LabState): Promise<void> {
   const directory = join(labDirectory(state.name), 'disks')
   if (!existsSync(directory)) return
   const present = (await readdir(directory)).map(Number)
-  for (const number of unusedGenerations(state, present))
+  for (const number of unusedGenerations(state, present)) {
+    await unmountBelow(join(directory, String(number)))
     await rm(join(directory, String(number)), { recursive: true, force: true })
+  }
 }
 
 /** Fresh, empty layers for the state's current generation. */
-export async function makeGeneration(state: LabState): Promise<void> {
-  for (const host of HOST_NAMES)
+export async function makeGeneration(state: LabState, small = false): Promise<void> {
+  for (const host of HOST_NAMES) {
+    await mkdir(ownDisk(state, host), { recursive: true })
+    if (small) await mountSmallDisk(ownDisk(state, host))
     for (const part of ['upper', 'work'])
-      await mkdir(join(generation(state.name, state.generation, host), part), { recursive: true })
+      await mkdir(join(ownDisk(state, host), part), { recursive: true })
+  }
+}
+
+/** Leaves a host that has a small disk no room on it. */
+export async function fillDisk(state: LabState, host: HostName): Promise<void> {
+  const disk = ownDisk(state, host)
+  if ((await mountsBelow(disk)).includes(disk)) return await fillSmallDisk(disk)
+  throw new LabError(
+    `${host}'s disk is the machine's own, which is never filled`,
+    'Give the hosts small ones first: npm run lab -- reset --to SNAPSHOT --small-disks',
+    { exitCode: 2 },
+  )
+}
+
+/** Gives small disks their room back. */
+export async function emptyDisks(state: LabState): Promise<void> {
+  for (const host of HOST_NAMES) {
+    const disk = ownDisk(state, host)
+    if ((await mountsBelow(disk)).includes(disk)) await emptySmallDisk(disk)
+  }
 }

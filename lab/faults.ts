@@ -4,32 +4,40 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { delayProgram } from './artefacts.ts'
 import { must } from './command.ts'
-import { HOST_NAMES, type HostObjects, type LabObjects } from './names.ts'
+import { HOST_NAMES, type HostName, type HostObjects, type LabObjects } from './names.ts'
 import { cutRules, type Command } from './network.ts'
 import { killUntilGone, processesWith } from './processes.ts'
-import { labDirectory, type LabState } from './state.ts'
+import { labDirectory, type NetworkFaults } from './state.ts'
 import { until } from './wait.ts'
 
 /** Each host's namespace has queues of its own: one number does for all. */
 const QUEUE = 77
 
-/** Makes the machine's packet rules, and the programs that delay packets, what the state says. */
-export async function applyFaults(
-  objects: LabObjects,
-  { cuts, delays }: Pick<LabState, 'cuts' | 'delays'>,
-): Promise<void> {
-  await must(['nft', '-f', '-'], { stdin: cutRules(objects, cuts) })
+/** What the queue's program is told: how late a packet is, and how many are lost. */
+type Fate = readonly [milliseconds: string, lossPercent: string, seed: string]
+
+/** Makes the machine's packet rules, and the programs that hold packets back, what the state says. */
+export async function applyFaults(objects: LabObjects, faults: NetworkFaults): Promise<void> {
+  await must(['nft', '-f', '-'], { stdin: cutRules(objects, faults.cuts) })
   for (const host of HOST_NAMES) {
     const { machine } = objects.hosts[host]
-    const milliseconds = delays[host]
+    const fate = fateOf(faults, host)
     const before = processesWith(delayMark(objects.hosts[host]))
-    if (before.length === 0 && milliseconds === undefined) continue
+    if (before.length === 0 && fate === undefined) continue
     await must(delayRule(machine, 'flush'))
     await killUntilGone(`the delay of ${host}`, () => processesWith(delayMark(objects.hosts[host])))
-    if (milliseconds === undefined) continue
-    await startDelay(objects, objects.hosts[host], milliseconds)
+    if (fate === undefined) continue
+    await startDelay(objects, objects.hosts[host], fate)
     await must(delayRule(machine, 'queue'))
   }
+}
+
+/** What becomes of the packets that are sent to a host; undefined if nothing is done to them. */
+export function fateOf({ delays, losses }: NetworkFaults, host: HostName): Fate | undefined {
+  const milliseconds = delays[host] ?? 0
+  const { percent, seed } = losses[host] ?? { percent: 0, seed: 1 }
+  if (milliseconds === 0 && percent === 0) return undefined
+  return [String(milliseconds), String(percent), String(seed)]
 }
 
 /**
@@ -51,15 +59,11 @@ export function delayMark(host: HostObjects): string {
   return `${host.machine}-delay`
 }
 
-async function startDelay(
-  objects: LabObjects,
-  host: HostObjects,
-  milliseconds: number,
-): Promise<void> {
+async function startDelay(objects: LabObjects, host: HostObjects, fate: Fate): Promise<void> {
   const program = await delayProgram()
   const log = openSync(join(labDirectory(objects.name), 'delay.log'), 'a')
   const inside = ['netns', 'exec', host.machine, program]
-  const args = [...inside, delayMark(host), String(QUEUE), String(milliseconds)]
+  const args = [...inside, delayMark(host), String(QUEUE), ...fate]
   const child = spawn('ip', args, { detached: true, stdio: ['ignore', log, log], cwd: '/' })
   child.unref()
   closeSync(log)

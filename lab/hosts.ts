@@ -46,6 +46,21 @@ export async function startHost(lab: string, host: HostObjects): Promise<void> {
   )
 }
 
+/** `systemctl reboot`, and waits until the new boot's sshd answers. */
+export async function reboot(host: HostObjects, address: string, timeoutMs: number): Promise<void> {
+  const before = findInit(host)
+  await execInHost(host, ['systemctl', 'reboot'])
+  await until(
+    `${host.host} to go down`,
+    () => {
+      const now = findInit(host)
+      return now !== undefined && now !== before ? true : undefined
+    },
+    { timeoutMs },
+  )
+  await hostReady(host, address)
+}
+
 /** Waits until sshd answers and lets everybody in. */
 export async function hostReady(host: HostObjects, address: string): Promise<void> {
   await until(`sshd of ${host.host} (${address})`, async () => await letsIn(host, address), {

@@ -5,7 +5,14 @@ import { dirname, join } from 'node:path'
 import type { BaseImage } from './base.ts'
 import { must } from './command.ts'
 import { hostRoot, identityLayer, overlayMount, unmountBelow } from './disks.ts'
-import { HOST_NAMES, labAddresses, peerOf, type HostName, type LabAddresses } from './names.ts'
+import {
+  HOST_NAMES,
+  labAddresses,
+  peerOf,
+  type HostName,
+  type LabAddresses,
+  type LabObjects,
+} from './names.ts'
 import { sourcesList } from './repository.ts'
 import { labDirectory, type LabState } from './state.ts'
 
@@ -24,6 +31,28 @@ export function keyFile(lab: string): string {
 
 export function knownHostsFile(lab: string): string {
   return join(labDirectory(lab), 'known_hosts')
+}
+
+/** How to reach a host of the lab. */
+export interface LabHost {
+  readonly address: string
+  readonly user: string
+  readonly keyFile: string
+  readonly netns: string
+}
+
+/** How to reach both hosts of a lab. */
+export function labHosts(
+  objects: LabObjects,
+  addresses: LabAddresses,
+): Readonly<Record<HostName, LabHost>> {
+  const host = (name: HostName): LabHost => ({
+    address: addresses.hosts[name],
+    user: LOGIN_USERS[name],
+    keyFile: keyFile(objects.name),
+    netns: objects.hosts[name].machine,
+  })
+  return { h1: host('h1'), h2: host('h2') }
 }
 
 /**

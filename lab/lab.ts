@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { artefacts, type Artefacts } from './artefacts.ts'
 import { baseImage } from './base.ts'
 import type { Ended } from './command.ts'
-import { makeGeneration, mountHost, pruneGenerations, withReset, withSnapshot } from './disks.ts'
+import * as disks from './disks.ts'
 import { applyFaults } from './faults.ts'
+import * as faults from './host_faults.ts'
 import { removeLab } from './down.ts'
 import * as hosts from './hosts.ts'
-import { keyFile, knownHostsFile, LOGIN_USERS, makeIdentities } from './identity.ts'
+import { knownHostsFile, labHosts, makeIdentities, type LabHost } from './identity.ts'
 import { inventoryYaml } from './inventory.ts'
 import { LabError } from './lab_error.ts'
 import {
@@ -19,33 +20,25 @@ import {
   type LabObjects,
 } from './names.ts'
 import { networkFacts, networkUp, runAll, type Cut } from './network.ts'
-import { findInit } from './processes.ts'
 import { timed, type Progress } from './progress.ts'
 import { debianRepository, serveRepository } from './repository.ts'
 import {
   ensureState,
   labDirectory,
   lockLab,
+  NO_FAULTS,
   readState,
   writeState,
   type LabKind,
   type LabState,
+  type NetworkFaults,
 } from './state.ts'
 import { labStatus, type LabStatus } from './status.ts'
-import { until } from './wait.ts'
 
 /** What is not said is as it was when the lab was made, or as {@link freshState} has it. */
 export interface LabOptions extends Partial<LabKind> {
   readonly name: string
   readonly onProgress?: Progress
-}
-
-/** How to reach a host of the lab. */
-export interface LabHost {
-  readonly address: string
-  readonly user: string
-  readonly keyFile: string
-  readonly netns: string
 }
 
 /** A clean shutdown stops PostgreSQL and Kubernetes; what takes longer is killed. */
@@ -82,10 +75,6 @@ export class Lab {
     return labAddresses(this.#index)
   }
 
-  get subnet(): string {
-    return this.addresses.subnet
-  }
-
   get gateway(): string {
     return this.addresses.gateway
   }
@@ -95,13 +84,7 @@ export class Lab {
   }
 
   get hosts(): Readonly<Record<HostName, LabHost>> {
-    const host = (name: HostName): LabHost => ({
-      address: this.addresses.hosts[name],
-      user: LOGIN_USERS[name],
-      keyFile: keyFile(this.name),
-      netns: this.#objects.hosts[name].machine,
-    })
-    return { h1: host('h1'), h2: host('h2') }
+    return labHosts(this.#objects, this.addresses)
   }
 
   /** Brings both hosts up, whatever state the lab is in. What is up already is left alone. */
@@ -118,7 +101,7 @@ export class Lab {
         await serveRepository(this.#objects, this.addresses, { repository, log })
       })
       await this.#step('identities', () => makeIdentities(state, base))
-      await pruneGenerations(state)
+      await disks.pruneGenerations(state)
       await this.#boot(state)
     })
   }
@@ -128,15 +111,18 @@ export class Lab {
     await this.#locked(() => timed(this.#progress, 'down', () => removeLab(this.#objects)))
   }
 
-  /** Both hosts anew: bare, or as they were in a snapshot. Faults are healed. */
-  async reset(to?: string): Promise<void> {
+  /**
+   * Both hosts anew: bare, or as they were in a snapshot. Faults are healed.
+   * @param options.smallDisks - what they write goes to disks that {@link fillDisk} can fill.
+   */
+  async reset(to?: string, { smallDisks = false } = {}): Promise<void> {
     await this.#locked(() =>
       timed(this.#progress, `reset to ${to ?? 'bare hosts'}`, async () => {
-        const state = { ...withReset(await this.#state(), to), cuts: [], delays: {} }
+        const state = { ...disks.withReset(await this.#state(), to), ...NO_FAULTS }
         await Promise.all(this.#each((host) => hosts.cutPower(host)))
-        await this.#swapDisks(state)
+        await this.#swapDisks(state, smallDisks)
         await this.#boot(state)
-        await pruneGenerations(state)
+        await disks.pruneGenerations(state)
       }),
     )
   }
@@ -145,11 +131,11 @@ export class Lab {
   async snapshot(name: string): Promise<void> {
     await this.#locked(() =>
       timed(this.#progress, `snapshot ${name}`, async () => {
-        const state = withSnapshot(await this.#state(), name)
+        const state = disks.withSnapshot(await this.#state(), name)
         await Promise.all(this.#each((host) => hosts.shutDown(host, SHUTDOWN_TIMEOUT_MS)))
         await this.#swapDisks(state)
         await this.#boot(state)
-        await pruneGenerations(state)
+        await disks.pruneGenerations(state)
       }),
     )
   }
@@ -186,18 +172,8 @@ export class Lab {
 
   /** `systemctl reboot`, and waits until the new boot's sshd answers. */
   async reboot(host: HostName): Promise<void> {
-    const mine = this.#objects.hosts[host]
-    const before = findInit(mine)
-    await this.exec(host, ['systemctl', 'reboot'])
-    await until(
-      `${host} to go down`,
-      () => {
-        const now = findInit(mine)
-        return now !== undefined && now !== before ? true : undefined
-      },
-      { timeoutMs: SHUTDOWN_TIMEOUT_MS * 4 },
-    )
-    await hosts.hostReady(mine, this.addresses.hosts[host])
+    const bound = SHUTDOWN_TIMEOUT_MS * 4
+    await hosts.reboot(this.#objects.hosts[host], this.addresses.hosts[host], bound)
   }
 
   /** Breaks the path between a host and its peer, the gateway (and the laptop), or both. */
@@ -220,18 +196,43 @@ export class Lab {
     await hosts.setFrozen(this.#objects.hosts[host], false)
   }
 
-  /** Ends all cuts, delays and freezes. */
+  /** Ends all faults but a power cut. */
   async heal(): Promise<void> {
     await Promise.all(HOST_NAMES.map((host) => this.thaw(host)))
-    await this.#setFaults({ cuts: [], delays: {} })
+    await this.#setFaults(NO_FAULTS)
+    await disks.emptyDisks(await this.#state())
+    await faults.mendHosts(this.#objects)
   }
 
   /** What is sent to the host arrives this much later: a round trip to it grows by that. 0 ends it. */
   async delay(host: HostName, milliseconds: number): Promise<void> {
-    const { [host]: _, ...others } = (await this.#state()).delays
-    await this.#setFaults({
-      delays: milliseconds === 0 ? others : { ...others, [host]: milliseconds },
-    })
+    await this.#setFaults({ delays: { ...(await this.#state()).delays, [host]: milliseconds } })
+  }
+
+  /** So many of the packets that are sent to the host never arrive. 0 ends it. */
+  async loss(host: HostName, percent: number, seed = 1): Promise<void> {
+    const { losses } = await this.#state()
+    await this.#setFaults({ losses: { ...losses, [host]: { percent, seed } } })
+  }
+
+  /** The host can't write another byte, until {@link heal}. Needs disks made small by {@link reset}. */
+  async fillDisk(host: HostName): Promise<void> {
+    await disks.fillDisk(await this.#state(), host)
+  }
+
+  /** PostgreSQL dies on the host and can't start, until {@link heal}. */
+  async breakPostgres(host: HostName): Promise<void> {
+    await faults.breakPostgres(this.#objects, host)
+  }
+
+  /** Moves the wall clock of a unit's processes: see {@link faults.fakeClock} for which it can. */
+  async fakeClock(host: HostName, unit: string, seconds: number): Promise<void> {
+    await faults.fakeClock(this.#objects, host, unit, seconds)
+  }
+
+  /** Signals the processes of a unit of the host by their ids; gives how many there were. */
+  signalUnit(host: HostName, unit: string, how: faults.UnitSignal = {}): number {
+    return faults.signalUnit(this.#objects, host, unit, how).length
   }
 
   /** kine and the k3s stand-in, built if need be: about 6 minutes the first time. */
@@ -244,7 +245,7 @@ export class Lab {
     return inventoryYaml(this, artefacts)
   }
 
-  async #setFaults(faults: Partial<Pick<LabState, 'cuts' | 'delays'>>): Promise<void> {
+  async #setFaults(faults: Partial<NetworkFaults>): Promise<void> {
     const state = { ...(await this.#state()), ...faults }
     await writeState(state)
     await applyFaults(this.#objects, state)
@@ -262,15 +263,15 @@ export class Lab {
 
   async #start(state: LabState, host: HostName): Promise<void> {
     const base = await baseImage(state.python)
-    await mountHost(state, host, base.root)
+    await disks.mountHost(state, host, base.root)
     await hosts.plugIn(this.#objects.hosts[host])
     await hosts.startHost(this.name, this.#objects.hosts[host])
   }
 
   /** Puts the state's layers under two hosts that are off. The state file is what counts after a crash. */
-  async #swapDisks(state: LabState): Promise<void> {
+  async #swapDisks(state: LabState, small = false): Promise<void> {
     for (const host of HOST_NAMES) await hosts.unmountHost(this.name, this.#objects.hosts[host])
-    await makeGeneration(state)
+    await disks.makeGeneration(state, small)
     await writeState(state)
   }
 

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { endCommands } from './command.ts'
 import { removeByName } from './down.ts'
@@ -39,6 +40,31 @@ function parseMilliseconds(text: string): number {
   return value
 }
 
+function parsePercent(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= 100))
+    throw new InvalidArgumentError('a number from 0 to 100.')
+  return value
+}
+
+function parseSeconds(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('whole seconds, + or -.')
+  return value
+}
+
+function parseSeed(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0 || value > 2 ** 31)
+    throw new InvalidArgumentError('a whole number from 0.')
+  return value
+}
+
+function parseSignal(text: string): NodeJS.Signals {
+  if (text in constants.signals) return text as NodeJS.Signals
+  throw new InvalidArgumentError('a name such as SIGKILL, SIGSTOP or SIGCONT.')
+}
+
 async function existing({ name }: { name: string }): Promise<Lab> {
   const state = await readState(name)
   if (state === undefined)
@@ -77,8 +103,9 @@ command('snapshot <snapshot>', 'keep both hosts as they are now, under this name
 
 command('reset', 'both hosts anew: bare, or as in a snapshot')
   .option('--to <snapshot>', 'the snapshot')
-  .action(async (options: { name: string; to?: string }) =>
-    (await existing(options)).reset(options.to),
+  .option('--small-disks', 'with disks that fill-disk can fill')
+  .action(async (options: { name: string; to?: string; smallDisks?: boolean }) =>
+    (await existing(options)).reset(options.to, { smallDisks: options.smallDisks ?? false }),
   )
 
 command('status', 'what is up')
@@ -92,7 +119,10 @@ command('status', 'what is up')
     print(`snapshots: ${status.snapshots.join(', ') || 'none'}`)
     for (const cut of status.cuts)
       print(`cut: ${cut.host} from ${cut.from}${cut.oneWay ? ', what it sends' : ''}`)
-    for (const [host, ms] of Object.entries(status.delays)) print(`delay: ${host} ${ms} ms`)
+    for (const [host, ms] of Object.entries(status.delays))
+      if (ms > 0) print(`delay: ${host} ${ms} ms`)
+    for (const [host, { percent, seed }] of Object.entries(status.losses))
+      if (percent > 0) print(`loss: ${host} ${percent} %, seed ${seed}`)
   })
 
 command('inventory', "this lab's inventory, as YAML, with kine and the k3s stand-in").action(
@@ -146,7 +176,7 @@ command('thaw <host>', 'let them go on').action(async (host: string, options) =>
   (await existing(options)).thaw(parseHost(host)),
 )
 
-command('heal', 'end all cuts, delays and freezes').action(async (options) =>
+command('heal', 'end all faults but a power cut').action(async (options) =>
   (await existing(options)).heal(),
 )
 
@@ -154,6 +184,47 @@ command('delay <host> <ms>', 'a round trip to the host takes that much longer; 0
   async (host: string, ms: string, options) =>
     (await existing(options)).delay(parseHost(host), parseMilliseconds(ms)),
 )
+
+command('loss <host> <percent>', 'so many packets to the host are lost; 0 ends it')
+  .option('--seed <n>', 'which ones', parseSeed, 1)
+  .action(async (host: string, percent: string, options: { name: string; seed: number }) =>
+    (await existing(options)).loss(parseHost(host), parsePercent(percent), options.seed),
+  )
+
+command('fill-disk <host>', 'leave a host no room on its disk; see reset --small-disks').action(
+  async (host: string, options) => (await existing(options)).fillDisk(parseHost(host)),
+)
+
+command('break-postgres <host>', 'PostgreSQL dies and can not start again').action(
+  async (host: string, options) => (await existing(options)).breakPostgres(parseHost(host)),
+)
+
+command('clock <host> <seconds>', "move a unit's wall clock; the first time restarts it")
+  .option('--unit <unit>', 'the agent, or PostgreSQL', 'twonode-agent.service')
+  .allowUnknownOption() // A clock that goes back: -3600 is no option.
+  .action(async (host: string, seconds: string, options: { name: string; unit: string }) =>
+    (await existing(options)).fakeClock(parseHost(host), options.unit, parseSeconds(seconds)),
+  )
+
+command('kill <host> <unit>', "signal a unit's processes by their ids, behind systemd's back")
+  .option(
+    '--signal <signal>',
+    'SIGSTOP hangs them, SIGCONT lets them go on',
+    parseSignal,
+    'SIGKILL',
+  )
+  .option('--main', 'only the process that systemd started')
+  .action(
+    async (
+      host: string,
+      unit: string,
+      options: { name: string; signal: NodeJS.Signals; main?: boolean },
+    ) => {
+      const how = { signal: options.signal, mainOnly: options.main ?? false }
+      const count = (await existing(options)).signalUnit(parseHost(host), unit, how)
+      print(`${options.signal} to ${count} processes of ${unit} on ${host}`)
+    },
+  )
 
 // A reader that has seen enough, as `head` does, is no failure.
 process.stdout.on('error', () => process.exit(0))

@@ -14,6 +14,14 @@ export interface Cut {
 /** Milliseconds that what is sent to a host arrives later: a round trip to it grows by that. */
 export type Delays = Readonly<Partial<Record<HostName, number>>>
 
+/** Packets that are sent to a host and never arrive. The same seed loses the same places in their order. */
+export interface Loss {
+  readonly percent: number
+  readonly seed: number
+}
+
+export type Losses = Readonly<Partial<Record<HostName, Loss>>>
+
 /** What the machine has at the moment. */
 export interface NetworkFacts {
   readonly links: ReadonlySet<string>

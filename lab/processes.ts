@@ -22,7 +22,7 @@ const OUR_PROGRAMS = ['supervise.mjs', 'serve.mjs', 'lab-delay']
 /** Processes whose arguments hold `mark`, as one whole argument or as `--machine=mark`. */
 export function processesWith(mark: string): number[] {
   return allPids().filter((pid) => {
-    const args = readProc(pid, 'cmdline').split('\0')
+    const args = readProcess(pid, 'cmdline').split('\0')
     const ours = args.some((arg) => OUR_PROGRAMS.includes(basename(arg)))
     return args.includes(`--machine=${mark}`) || (ours && args.includes(mark))
   })
@@ -55,6 +55,29 @@ export function cgroupsOf(host: HostObjects): string[] {
     const top = join('/sys/fs/cgroup', hierarchy, host.machine)
     return existsSync(join(top, 'cgroup.procs')) ? [...below(top), top] : []
   })
+}
+
+/**
+ * The processes of a unit of the host, as this machine numbers them.
+ * @param mainOnly - only those whose parent is not of the unit: what systemd itself started.
+ */
+export function unitProcesses(host: HostObjects, unit: string, mainOnly: boolean): number[] {
+  const groups = cgroupsOf(host).filter((path) => path.split('/').includes(unit))
+  const pids = new Set(groups.flatMap((group) => readPids(join(group, 'cgroup.procs'))))
+  return [...pids].filter((pid) => !mainOnly || !pids.has(parentOf(pid)))
+}
+
+function readPids(file: string): number[] {
+  try {
+    return readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number)
+  } catch {
+    // The unit ended in the meantime.
+    return []
+  }
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readProcess(pid, 'status'))?.[1])
 }
 
 /** Removes the host's cgroups; its processes must be gone. */
@@ -99,7 +122,7 @@ function inNamespace(host: HostObjects): number[] {
 
 /** Process 1 of a pid namespace one level below ours. */
 function isInit(pid: number): boolean {
-  const ids = /^NSpid:\s+(.*)$/m.exec(readProc(pid, 'status'))?.[1]?.split(/\s+/) ?? []
+  const ids = /^NSpid:\s+(.*)$/m.exec(readProcess(pid, 'status'))?.[1]?.split(/\s+/) ?? []
   return ids.length > 1 && ids.at(-1) === '1'
 }
 
@@ -109,7 +132,8 @@ function allPids(): number[] {
     .map(Number)
 }
 
-function readProc(pid: number, file: string): string {
+/** A file of /proc/PID; empty when the process is gone. */
+function readProcess(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')
   } catch {

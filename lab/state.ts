@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { cacheRoot, withLock } from './cache.ts'
 import { LabError } from './lab_error.ts'
-import type { Cut, Delays } from './network.ts'
+import type { Cut, Delays, Losses } from './network.ts'
 
 /** What a lab is made as, once. */
 export interface LabKind {
@@ -33,7 +33,13 @@ export interface LabState extends LabKind {
   readonly snapshots: Readonly<Record<string, readonly number[]>>
   readonly cuts: readonly Cut[]
   readonly delays: Delays
+  readonly losses: Losses
 }
+
+/** What is broken between the hosts. */
+export type NetworkFaults = Pick<LabState, 'cuts' | 'delays' | 'losses'>
+
+export const NO_FAULTS: NetworkFaults = { cuts: [], delays: {}, losses: {} }
 
 export function labsDirectory(): string {
   return join(cacheRoot(), 'labs')
@@ -48,7 +54,9 @@ export async function readState(name: string): Promise<LabState | undefined> {
   const file = join(labDirectory(name), 'state.json')
   if (!existsSync(file)) return undefined
   // Only writeState makes this file, whole or not at all; a lab's cache is not an input of users.
-  return JSON.parse(await readFile(file, 'utf8')) as LabState
+  const state = JSON.parse(await readFile(file, 'utf8')) as LabState
+  // A lab that was made before there were losses has none.
+  return { ...NO_FAULTS, ...state }
 }
 
 export async function writeState(state: LabState): Promise<void> {
@@ -100,7 +108,7 @@ function asWanted(known: LabState, { python, volatile }: Partial<LabKind>): LabS
 }
 
 export function freshState(name: string, index: number, kind: Partial<LabKind> = {}): LabState {
-  const nothing = { below: [], snapshots: {}, cuts: [], delays: {} }
+  const nothing = { below: [], snapshots: {}, ...NO_FAULTS }
   const { python = false, volatile = false } = kind
   return { format: 1, name, index, python, volatile, generation: 1, ...nothing }
 }

@@ -20,9 +20,10 @@ export interface LabStatus {
   readonly snapshots: readonly string[]
   readonly cuts: readonly Cut[]
   readonly delays: LabState['delays']
+  readonly losses: LabState['losses']
 }
 
-/** What is up of a lab, asked of the machine; cuts and delays as they were last ordered. */
+/** What is up of a lab, asked of the machine; cuts, delays and losses as they were last ordered. */
 export async function labStatus(objects: LabObjects, state: LabState): Promise<LabStatus> {
   const addresses = labAddresses(state.index)
   const status = async (name: HostName): Promise<HostStatus> => {
@@ -40,5 +41,6 @@ export async function labStatus(objects: LabObjects, state: LabState): Promise<L
     snapshots: Object.keys(state.snapshots),
     cuts: state.cuts,
     delays: state.delays,
+    losses: state.losses,
   }
 }

@@ -1,10 +1,13 @@
-// Lets each packet of one netfilter queue go on after a fixed time: `lab-delay MARK QUEUE MILLISECONDS`.
-// What tc's netem does, for kernels that lack it. MARK is what `lab down` finds this process by.
+// Lets each packet of one netfilter queue go on after a fixed time, or drops it:
+// `lab-delay MARK QUEUE MILLISECONDS LOSS_PERCENT SEED`. What tc's netem does, for kernels that lack it.
+// The same seed drops the same places in the order of packets. MARK is what `lab down` finds this
+// process by.
 package main
 
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"syscall"
@@ -31,6 +34,7 @@ const (
 	flagGSO        = 1 << 2
 	attrPacket     = 1
 	attrVerdict    = 2
+	verdictDrop    = 0
 	verdictAccept  = 1
 	headersLength  = 16 + 4
 	longestQueue   = 100_000
@@ -39,13 +43,28 @@ const (
 )
 
 type waiting struct {
-	id  uint32
-	due time.Time
+	id      uint32
+	due     time.Time
+	verdict uint32
+}
+
+// fate says what becomes of the next packet.
+type fate struct {
+	delay  time.Duration
+	loss   float64
+	random *rand.Rand
+}
+
+func (f fate) verdict() uint32 {
+	if f.loss > 0 && f.random.Float64() < f.loss {
+		return verdictDrop
+	}
+	return verdictAccept
 }
 
 func main() {
-	if len(os.Args) != 4 {
-		fail(fmt.Errorf("usage: lab-delay MARK QUEUE MILLISECONDS"))
+	if len(os.Args) != 6 {
+		fail(fmt.Errorf("usage: lab-delay MARK QUEUE MILLISECONDS LOSS_PERCENT SEED"))
 	}
 	queue, err := strconv.ParseUint(os.Args[2], 10, 16)
 	if err != nil {
@@ -55,7 +74,19 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	fail(run(uint16(queue), time.Duration(milliseconds)*time.Millisecond))
+	percent, err := strconv.ParseFloat(os.Args[4], 64)
+	if err != nil {
+		fail(err)
+	}
+	seed, err := strconv.ParseUint(os.Args[5], 10, 64)
+	if err != nil {
+		fail(err)
+	}
+	fail(run(uint16(queue), fate{
+		delay:  time.Duration(milliseconds) * time.Millisecond,
+		loss:   percent / 100,
+		random: rand.New(rand.NewPCG(seed, 0)),
+	}))
 }
 
 func fail(err error) {
@@ -64,7 +95,7 @@ func fail(err error) {
 }
 
 // run never returns without an error.
-func run(queue uint16, delay time.Duration) error {
+func run(queue uint16, fate fate) error {
 	socket, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, netlinkNetfilter)
 	if err != nil {
 		return err
@@ -93,13 +124,13 @@ func run(queue uint16, delay time.Duration) error {
 		if err != nil {
 			return err
 		}
-		due := time.Now().Add(delay)
+		due := time.Now().Add(fate.delay)
 		for _, message := range messages {
 			if message.Header.Type != msgPacket {
 				continue
 			}
 			if id, ok := packetID(message.Data); ok {
-				packets <- waiting{id, due}
+				packets <- waiting{id, due, fate.verdict()}
 			}
 		}
 	}
@@ -110,7 +141,7 @@ func release(socket int, queue uint16, packets <-chan waiting) {
 	kernel := &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}
 	for packet := range packets {
 		time.Sleep(time.Until(packet.due))
-		body := binary.BigEndian.AppendUint32(nil, verdictAccept)
+		body := binary.BigEndian.AppendUint32(nil, packet.verdict)
 		body = binary.BigEndian.AppendUint32(body, packet.id)
 		if err := syscall.Sendto(socket, request(msgVerdict, queue, attribute(attrVerdict, body)), 0, kernel); err != nil {
 			fail(err)

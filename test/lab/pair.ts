@@ -108,17 +108,24 @@ export async function bareHosts(): Promise<Lab> {
   return lab
 }
 
-/** A healthy pair. Converged once a suite, restored from a snapshot afterwards. */
-export async function convergedPair(): Promise<{ lab: Lab; from: Laptop }> {
+/**
+ * A healthy pair. Converged once a suite, restored from a snapshot afterwards.
+ * @param options.smallDisks - hosts whose disks can be filled.
+ */
+export async function convergedPair({ smallDisks = false } = {}): Promise<{
+  lab: Lab
+  from: Laptop
+}> {
   const lab = await theLab()
   const from = await laptop('first')
   const { snapshots } = await lab.status()
   if (snapshots.includes(`converged-${bundle()}`)) {
-    await lab.reset(`converged-${bundle()}`)
+    await lab.reset(`converged-${bundle()}`, { smallDisks })
   } else {
     await lab.reset()
     await mustConverge(from)
     await lab.snapshot(`converged-${bundle()}`)
+    if (smallDisks) await lab.reset(`converged-${bundle()}`, { smallDisks })
   }
   await healthy(from)
   return { lab, from }
