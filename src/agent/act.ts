@@ -1,0 +1,225 @@
+import { decide } from '../pair/fsm.ts'
+import type { Facts, Goal } from '../pair/facts.ts'
+import {
+  alone,
+  forkOf,
+  lacksFork,
+  paired,
+  promoted,
+  withFork,
+  withNewSlot,
+  withReplacement,
+} from '../pair/goals.ts'
+import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
+import { unvouched } from '../pair/liveness.ts'
+import { HAND_OVER_PAUSE_MS } from '../pair/timing.ts'
+import { type Act, change, converge, decidedAgain, unchanged } from './acting.ts'
+import { handOver } from './hand_over.ts'
+import type { ConvergeOutcome } from './ports.ts'
+
+/** True: it came to its end. */
+type Procedure = (act: Act) => Promise<boolean>
+
+/**
+ * How each goal is carried out: hostMeta before, converge, hostMeta after. Each can be cut between any
+ * two writes: the next agent finds hostMeta on the disk and settles it.
+ */
+const PROCEDURES: Readonly<Record<ActiveGoal, Procedure>> = {
+  settle,
+  impair: async (act) => (await impair(act)).kind === 'done',
+  recover,
+  adopt,
+  promote,
+  'go-alone': goAlone,
+  pair,
+  'hand-over': handOver,
+  yield: yieldLead,
+  'new-slot': newSlot,
+  'accept-replacement': acceptReplacement,
+}
+
+/** Goals for which something is done. */
+export type ActiveGoal = Exclude<Goal, 'stay' | 'wait' | 'thaw'>
+
+/** Whatever goes wrong is a fault in the journal: the host stays as it is, and the next round goes on. */
+export async function carryOut(goal: ActiveGoal, act: Act): Promise<boolean> {
+  try {
+    return await PROCEDURES[goal](act)
+  } catch (error) {
+    act.state.fault(goal, error)
+    return false
+  }
+}
+
+/** What is owed, or else all of the role; a leader of a new branch then writes down its fork point. */
+async function settle(act: Act): Promise<boolean> {
+  const { state } = act
+  const { meta } = state
+  if (meta === null) return false
+  // A promotion that was cut is no routine.
+  const unfinished = state.leads && lacksFork(meta)
+  if (state.owed === null && unfinished) state.owed = { tags: ['role'], urgent: true }
+  const { owed } = state
+  const outcome = await converge(act, owed ?? { tags: ['role'], urgent: false })
+  if (outcome.kind === 'stopped') return false
+  if (outcome.kind !== 'done') {
+    state.settleFailed(outcome.kind)
+    return false
+  }
+  if (state.owed === owed) state.owed = null
+  if (owed !== null && !owed.tags.includes('role')) return true
+  state.settledFor(meta)
+  await keepFork(act, meta, outcome.registered)
+  return true
+}
+
+async function keepFork(
+  { state, ports }: Act,
+  meta: HostMeta,
+  registered: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const fork = forkOf(registered)
+  if (fork === null || !lacksFork(meta) || !state.leads) return
+  await state.gate.run(async () => {
+    if (state.meta === null || !sameHostMeta(state.meta, meta)) return
+    await state.writeMeta(withFork(meta, fork, ports.clock.wallTime()))
+    state.settledFor(state.meta)
+  })
+}
+
+async function impair(act: Act): Promise<ConvergeOutcome> {
+  const { state } = act
+  state.unsettled()
+  const outcome = await converge(act, { tags: ['impair'], urgent: true })
+  if (outcome.kind !== 'done') return outcome
+  state.impaired = true
+  state.memory = unvouched(state.memory)
+  return outcome
+}
+
+/** From here on the leader counts as serving: it may be cut off again half-way. */
+async function recover(act: Act): Promise<boolean> {
+  const { state } = act
+  state.impaired = false
+  state.owed = { tags: ['role'], urgent: true }
+  return await settle(act)
+}
+
+async function adopt(act: Act): Promise<boolean> {
+  const { state } = act
+  const led = state.leads
+  const written = await change(act, decidedAgain(act), (meta, { peer }) =>
+    peer.contact === 'answers' && peer.says.meta !== null ? peer.says.meta : meta,
+  ).catch(async (error: unknown) => {
+    state.fault('hostMeta', error)
+    // A disk that takes no hostMeta must not keep a leader that was replaced.
+    if (led && !state.impaired) await impair(act)
+    return false
+  })
+  if (!written) return false
+  state.preparedUntil = 0
+  if (!led && !state.leads) return await settle(act)
+  state.impaired = false
+  state.owed = { tags: ['role'], urgent: true }
+  return await settle(act)
+}
+
+async function promote(act: Act): Promise<boolean> {
+  const { state } = act
+  const written = await change(act, decidedAgain(act), (meta) => promoted(meta, state.stamp()))
+  if (!written) return false
+  state.impaired = false
+  state.preparedUntil = 0
+  state.owed = { tags: ['role'], urgent: true }
+  return await settle(act)
+}
+
+/** Void, record, release: in this order, or an acknowledged write can be lost (B7). */
+async function goAlone(act: Act): Promise<boolean> {
+  const { state, decision } = act
+  const before = state.facts(act.asked)
+  const { meta } = before
+  if (meta === null) return false
+  const voided = await voidPeersProof(act, before)
+  if (voided === false && decision.rule !== 'forced-lead' && !before.voidRefused) return false
+  const wasSettled = state.isSettled
+  // With the void acknowledged it no longer matters who answers whom.
+  const still = (facts: Facts) =>
+    voided === true
+      ? unchanged(facts, meta) && !facts.impaired && (facts.stream === 'lost' || facts.metaDoubtful)
+      : decide(facts).goal === 'go-alone'
+  if (!(await change(act, still, (now) => alone(now, state.stamp())))) return false
+  state.owed = { tags: ['alone'], urgent: true }
+  const outcome = await converge(act)
+  if (outcome.kind !== 'done') {
+    state.settleFailed(outcome.kind)
+    return false
+  }
+  state.owed = null
+  if (wasSettled && state.meta !== null && !state.impaired) state.settledFor(state.meta)
+  return true
+}
+
+/** Null: the peer does not answer, and nobody can be asked. */
+async function voidPeersProof(
+  { state, ports }: Act,
+  { meta, peer }: Facts,
+): Promise<boolean | null> {
+  if (meta === null || peer.contact !== 'answers') return null
+  const voided = await ports.peer.voidProof(Math.max(meta.term, peer.says.proofTerm ?? 0))
+  state.voidFailedSince = voided ? null : (state.voidFailedSince ?? ports.clock.now())
+  return voided
+}
+
+/** A3's order is role.yaml's; "paired" is written last. Until then what was set may have to be undone. */
+async function pair(act: Act): Promise<boolean> {
+  const { state } = act
+  const { meta } = state
+  if (meta === null) return false
+  if (meta.mode === 'alone') state.owed = { tags: ['alone'], urgent: true }
+  const outcome = await converge(act)
+  const written =
+    outcome.kind === 'done' &&
+    (await change(
+      act,
+      (facts) => unchanged(facts, meta) && !facts.impaired && facts.proven,
+      (now) => paired(now, state.stamp()),
+    ))
+  if (written) {
+    state.owed = null
+    if (state.meta !== null) state.settledFor(state.meta)
+    return true
+  }
+  if (outcome.kind !== 'stopped') await settle(act)
+  return false
+}
+
+async function newSlot(act: Act): Promise<boolean> {
+  const { state } = act
+  const next = (meta: HostMeta) => withNewSlot(meta, state.stamp())
+  return (await change(act, decidedAgain(act), next)) && (await settle(act))
+}
+
+async function acceptReplacement(act: Act): Promise<boolean> {
+  const { state, asked } = act
+  if (asked?.kind !== 'replacement') return false
+  const { name, address } = asked
+  const next = (meta: HostMeta) => withReplacement(meta, state.stamp(), { name, address })
+  return (await change(act, decidedAgain(act), next)) && (await settle(act))
+}
+
+/** Stands still first, then lets the peer lead: it promotes by its own proof. */
+async function yieldLead(act: Act): Promise<boolean> {
+  const { state, ports } = act
+  const { meta } = state
+  if (meta === null) return false
+  if (!state.impaired) {
+    const outcome = await impair(act)
+    // Without PostgreSQL nothing is served, whatever else could not be done.
+    if (outcome.kind !== 'done' && state.facts(null).postgres === 'up') return false
+  }
+  state.handOverHeldUntil = ports.clock.now() + HAND_OVER_PAUSE_MS
+  const answer = await ports.peer.handOver({ phase: 'yield', term: meta.term })
+  if (!answer.ok) state.fault('yield', `the peer does not take the lead: ${answer.why}`)
+  return answer.ok
+}

@@ -1,0 +1,273 @@
+import { decide, takesUp } from '../pair/fsm.ts'
+import type { Asked, Decision, Facts, PeerSays } from '../pair/facts.ts'
+import { deadline, lookAgainAt } from '../pair/judge.ts'
+import { afterStall, heardFrom, remember } from '../pair/liveness.ts'
+import { carryOut } from './act.ts'
+import { type Act, converge } from './acting.ts'
+import { answerHandOver } from './hand_over.ts'
+import { Jobs, STOP_MS } from './jobs.ts'
+import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports, Sighting } from './ports.ts'
+import { AgentState, type Settings } from './state.ts'
+
+/** What became of a request: a row of the table took it up, or why not. */
+export interface AskAnswer {
+  readonly ok: boolean
+  readonly rule: string
+  readonly why: string
+}
+
+/**
+ * The agent, over {@link Ports} and nothing else: rounds of look, judge, decide, act. What is acted on
+ * runs beside the rounds, one thing at a time, for a leader that waits for k3s must still see that it
+ * was cut off; what is more pressing ends what is less.
+ */
+export class AgentCore {
+  readonly #state: AgentState
+  readonly #ports: Ports
+  readonly #settings: Settings
+  readonly #jobs: Jobs
+  #asked: Waiting | null = null
+  #wake = new AbortController()
+  #lookAt = 0
+  /** When what is waited for should have come, at the latest. */
+  #expectedBy = 0
+  #lastRule = ''
+
+  constructor(settings: Settings, ports: Ports) {
+    this.#settings = settings
+    this.#ports = ports
+    this.#state = new AgentState(settings, ports)
+    this.#jobs = new Jobs(ports.clock, settings.timing.intervalMs, () => this.#wake.abort())
+  }
+
+  /** Reads what survived. The first round follows: until it has ended nothing is proven. */
+  async start(): Promise<void> {
+    await this.#state.load()
+    this.#expect(0)
+  }
+
+  /** Rounds until `stop`; what is under way then is ended and waited for. */
+  async run(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      await this.round()
+      await this.#rest(stop)
+    }
+    await this.#jobs.end()
+  }
+
+  /** One look, and what follows from it. What it begins may outlast it: see {@link idle}. */
+  async round(): Promise<void> {
+    const { clock } = this.#ports
+    if (this.#stalled()) await this.#decideAndAct()
+    const at = clock.now()
+    this.#lookAt = at + this.#settings.timing.intervalMs
+    await this.#lookAtSentinels()
+    const { meta } = this.#state
+    const looking = this.#ports.sight.look({ meta })
+    this.#expect(this.#settings.timing.intervalMs)
+    const sighting = await this.#untilSeen(looking, at)
+    // What was seen before a stall says nothing of the time after it.
+    if (!this.#stalled()) {
+      const viewer = { self: this.#settings.self, meta, at }
+      this.#state.memory = remember(this.#state.memory, sighting, viewer)
+      this.#state.releaseWaiting()
+      await this.#renewProof()
+    }
+    await this.#decideAndAct()
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await this.#jobs.idle()
+  }
+
+  /** What this host says of itself; the peer API serves it, also while something is under way. */
+  status(): PeerSays & { readonly initialised: boolean; readonly frozen: boolean } {
+    const { initialised, flaps } = this.#state
+    return { ...this.#state.says(), initialised, frozen: flaps.frozen }
+  }
+
+  /** What the next round would be decided from. */
+  facts(): Facts {
+    return this.#state.facts(null)
+  }
+
+  /**
+   * The leader asks us to void our proof of this term. True only when that is on our disk; never true
+   * once we lead, or know of a later term: in the gate, so that no promotion comes between.
+   */
+  async onVoidProof(term: number): Promise<boolean> {
+    const state = this.#state
+    return await state.gate.run(async () => {
+      const { meta, proof } = state
+      if (!state.initialised || meta === null || state.leads || meta.term > term) return false
+      state.memory = heardFrom(state.memory, this.#ports.clock.now())
+      const voided = Math.max(proof.voided, term)
+      try {
+        await state.writeProof({ term: proof.term <= voided ? 0 : proof.term, voided })
+        return true
+      } catch (error) {
+        state.fault('proof', error)
+        return false
+      }
+    })
+  }
+
+  /** A phase of the peer's hand-over (A7). */
+  async onHandOver(request: HandOverRequest): Promise<HandOverAnswer> {
+    const answer = await answerHandOver(request, {
+      state: this.#state,
+      ports: this.#ports,
+      converge: (tags) => this.#convergeAside(tags),
+      wake: () => this.#wake.abort(),
+    })
+    if (request.phase !== 'yield' || !answer.ok) return answer
+    if (this.#asked !== null) return { ok: false, why: 'it is asked something else' }
+    this.#asked = { asked: { kind: 'yielded', term: request.term }, resolve: () => undefined }
+    this.#wake.abort()
+    return answer
+  }
+
+  /** An operator's request: taken up, or refused in words, by the next decision. */
+  async ask(asked: Asked): Promise<AskAnswer> {
+    if (this.#asked !== null)
+      return { ok: false, rule: 'busy', why: 'the agent is asked something else already' }
+    return await new Promise((resolve) => {
+      this.#asked = { asked, resolve }
+      this.#wake.abort()
+    })
+  }
+
+  /** The deadline of a fence is the clock's: it does not wait for a look that is under way. */
+  async #untilSeen(looking: Promise<Sighting>, at: number): Promise<Sighting> {
+    const { clock } = this.#ports
+    const due = deadline(this.#state.memory, this.#state.judgeAt(at))
+    if (due === null || due - at > this.#settings.timing.intervalMs) return await looking
+    const seen = new AbortController()
+    const timer = clock.sleep(due - at, seen.signal).then(
+      () => 'due' as const,
+      () => 'seen' as const,
+    )
+    const first = await Promise.race([looking.then(() => 'seen' as const), timer])
+    seen.abort()
+    if (first === 'due' && !this.#stalled()) await this.#decideAndAct()
+    return await looking
+  }
+
+  async #rest(stop: AbortSignal): Promise<void> {
+    const { clock } = this.#ports
+    while (!stop.aborted && !this.#wake.signal.aborted) {
+      const now = clock.now()
+      const again = lookAgainAt(this.#state.memory, now)
+      const next = Math.min(this.#lookAt, again ?? Infinity)
+      const due = deadline(this.#state.memory, this.#state.judgeAt(now)) ?? Infinity
+      const until = Math.min(next, due)
+      if (until > now) {
+        this.#expect(until - now)
+        await clock.sleep(until - now, AbortSignal.any([stop, this.#wake.signal])).catch(() => {})
+        if (this.#stalled()) {
+          await this.#decideAndAct()
+          break
+        }
+      }
+      if (until === next) break
+      await this.#decideAndAct()
+    }
+    this.#wake = new AbortController()
+  }
+
+  #expect(ms: number): void {
+    this.#expectedBy = this.#ports.clock.now() + ms
+  }
+
+  /** Late by more than the limit: what we knew is worth nothing, and a leader stops first (A8). */
+  #stalled(): boolean {
+    const now = this.#ports.clock.now()
+    const late = now - this.#expectedBy
+    this.#expectedBy = now
+    if (late <= this.#settings.timing.lateMs) return false
+    this.#state.late = true
+    this.#state.memory = afterStall(this.#state.memory, now)
+    this.#state.fault('late', `this agent stood still for ${late} ms`)
+    return true
+  }
+
+  async #lookAtSentinels(): Promise<void> {
+    await this.#state
+      .lookAtSentinels()
+      .catch((error: unknown) => this.#state.fault('sentinels', error))
+  }
+
+  /** The leader has just said "paired" for our term: the proof is stored before it counts (A3). */
+  async #renewProof(): Promise<void> {
+    const state = this.#state
+    await state.gate
+      .run(async () => {
+        const { meta, proof, memory } = state
+        if (meta === null || meta.mode !== 'paired' || state.leads || !state.initialised) return
+        if (memory.renewedTerm !== meta.term || memory.agent.missed > 0) return
+        if (proof.term === meta.term || meta.term <= proof.voided) return
+        await state.writeProof({ term: meta.term, voided: proof.voided })
+      })
+      .catch((error: unknown) => state.fault('proof', error))
+  }
+
+  async #decideAndAct(): Promise<void> {
+    const waiting = this.#asked
+    this.#asked = null
+    const asked = waiting?.asked ?? null
+    const facts = this.#state.facts(asked)
+    this.#state.late = false
+    const decision = decide(facts)
+    const taken = takesUp(decision)
+    if (decision.rule !== this.#lastRule || taken) this.#noteDecision(decision, facts)
+    this.#expect(STOP_MS)
+    const begun = await this.#begin(decision, asked)
+    const why = begun ? decision.why : 'something more pressing is under way'
+    waiting?.resolve({ ok: taken && begun, rule: decision.rule, why })
+  }
+
+  #noteDecision(decision: Decision, facts: Facts): void {
+    this.#lastRule = decision.rule
+    const { meta, peer, asked, ...rest } = facts
+    this.#ports.note({
+      kind: 'decision',
+      ...decision,
+      term: meta?.term ?? null,
+      facts: { ...rest, peer: peer.contact, asked: asked?.kind ?? null, mode: meta?.mode ?? null },
+    })
+  }
+
+  async #begin(decision: Decision, asked: Asked | null): Promise<boolean> {
+    const { goal } = decision
+    if (goal === 'stay' || goal === 'wait') return true
+    if (goal === 'thaw') {
+      this.#state.thaw()
+      return true
+    }
+    const work = (stop: AbortSignal) => carryOut(goal, this.#act(decision, asked, stop))
+    return await this.#jobs.begin(goal, work, { atOnce: takesUp(decision) })
+  }
+
+  #act(decision: Decision, asked: Asked | null, stop: AbortSignal): Act {
+    return { state: this.#state, ports: this.#ports, decision, asked, stop }
+  }
+
+  /** For the leader's hand-over: as pressing as our own would be. */
+  async #convergeAside(tags: readonly string[]): Promise<ConvergeOutcome> {
+    const decision: Decision = { rule: 'asked', goal: 'hand-over', why: 'the leader hands over' }
+    let outcome: ConvergeOutcome = { kind: 'locked', by: 'this agent' }
+    const begun = await this.#jobs.begin('hand-over', async (stop) => {
+      outcome = await converge(this.#act(decision, null, stop), { tags, urgent: true })
+      return outcome.kind === 'done'
+    })
+    if (begun) await this.#jobs.idle()
+    return outcome
+  }
+}
+
+/** A request that waits for the next decision. */
+interface Waiting {
+  readonly asked: Asked
+  readonly resolve: (answer: AskAnswer) => void
+}

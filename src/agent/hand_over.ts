@@ -1,0 +1,124 @@
+import { DIGEST_TAGS, digestOf, GOALS, handedOver } from '../pair/goals.ts'
+import { sameHostMeta } from '../pair/host_meta.ts'
+import { HAND_OVER_PAUSE_MS, PREPARED_MS } from '../pair/timing.ts'
+import { type Act, change, converge } from './acting.ts'
+import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports } from './ports.ts'
+import type { AgentState } from './state.ts'
+
+/**
+ * The leader's side of a hand-over, in A7's order: both kines dead, fence on, backends gone, the
+ * follower has flushed everything, both digests equal, and only then hostMeta with the other leader.
+ * Whatever fails before that, this host leads on.
+ */
+export async function handOver(act: Act): Promise<boolean> {
+  const { state, ports } = act
+  const { meta } = state
+  if (meta === null) return false
+  state.handOverHeldUntil = ports.clock.now() + HAND_OVER_PAUSE_MS
+  const failure = await standStill(act, meta.term)
+  const written =
+    failure === null &&
+    (await change(
+      act,
+      (facts) => facts.meta !== null && sameHostMeta(facts.meta, meta) && !facts.impaired,
+      (now) => handedOver(now, state.stamp()),
+    ))
+  if (!written) {
+    if (failure !== null) state.fault('hand-over', failure)
+    await ports.peer.handOver({ phase: 'cancel', term: meta.term })
+    return false
+  }
+  state.owed = { tags: ['role'], urgent: true }
+  if (state.meta !== null) await ports.peer.handOver({ phase: 'take', term: state.meta.term })
+  return true
+}
+
+/** Null: both hosts have the same, and nothing can change it any more. Else why not. */
+async function standStill(act: Act, term: number): Promise<string | null> {
+  const { state, ports, asked } = act
+  const byOperator = asked?.kind === 'switchover'
+  const prepared = await ports.peer.handOver({ phase: 'prepare', term, byOperator })
+  if (!prepared.ok) return `the peer can not lead: ${prepared.why}`
+  // kine is dead from here on: whatever comes, the role has to be converged again.
+  state.owed = { tags: ['role'], urgent: true }
+  const stopped = await converge(act)
+  if (stopped.kind !== 'done') return `this host does not stand still: ${stopped.kind}`
+  const theirs = await ports.peer.handOver({ phase: 'digest', term })
+  if (!theirs.ok) return `the peer has no digest: ${theirs.why}`
+  const ours = await converge(act, { tags: DIGEST_TAGS, urgent: true })
+  const digest = ours.kind === 'done' ? digestOf(ours.registered) : null
+  if (digest === null) return 'this host has no digest'
+  return digest === theirs.digest ? null : 'the digests of the two tables differ'
+}
+
+/** The follower's side: each phase is answered for the term that both are in, and no other. */
+export async function answerHandOver(
+  request: HandOverRequest,
+  answering: Answering,
+): Promise<HandOverAnswer> {
+  const { state, ports, wake } = answering
+  const { meta } = state
+  if (request.phase === 'take') {
+    wake()
+    return { ok: true }
+  }
+  if (meta === null || meta.term !== request.term || state.leads)
+    return { ok: false, why: `this host is not a follower of term ${request.term}` }
+  switch (request.phase) {
+    case 'prepare':
+      return await prepare(request.byOperator, answering)
+    case 'digest': {
+      const outcome = await answering.converge(DIGEST_TAGS)
+      const digest = outcome.kind === 'done' ? digestOf(outcome.registered) : null
+      if (digest === null) return { ok: false, why: `the digest can not be made: ${outcome.kind}` }
+      state.preparedUntil = ports.clock.now() + PREPARED_MS
+      return { ok: true, digest }
+    }
+    case 'cancel':
+      state.preparedUntil = 0
+      state.unsettled()
+      wake()
+      return { ok: true }
+    case 'yield': {
+      const why = whyNotLead(state, false)
+      return why === null ? { ok: true } : { ok: false, why }
+    }
+    default:
+      throw new Error(`unhandled phase: ${String(request satisfies never)}`)
+  }
+}
+
+export interface Answering {
+  readonly state: AgentState
+  readonly ports: Ports
+  /** Beside the goals, as pressing as a hand-over; 'locked' while something more pressing is done. */
+  readonly converge: (tags: readonly string[]) => Promise<ConvergeOutcome>
+  /** The next round comes at once. */
+  readonly wake: () => void
+}
+
+async function prepare(byOperator: boolean, answering: Answering): Promise<HandOverAnswer> {
+  const { state, ports } = answering
+  const why = whyNotLead(state, byOperator)
+  if (why !== null) return { ok: false, why }
+  state.preparedUntil = ports.clock.now() + PREPARED_MS
+  // However it ends, the role is converged afterwards: as the leader's, or because the time is over.
+  state.unsettled()
+  const outcome = await answering.converge(GOALS['hand-over'].tags ?? [])
+  if (outcome.kind === 'done') return { ok: true }
+  state.preparedUntil = 0
+  return { ok: false, why: `kine can not be stopped: ${outcome.kind}` }
+}
+
+/** Null: this host could lead now. */
+function whyNotLead(state: AgentState, byOperator: boolean): string | null {
+  const facts = state.facts(null)
+  if (!facts.promotable) return 'it has no proof that it has everything'
+  if (facts.postgres !== 'up') return 'its PostgreSQL is not up'
+  if (facts.disk !== 'ok') return 'its disk is full'
+  if (!state.isSettled && facts.settled !== 'later') return 'it has not settled'
+  if (byOperator) return null
+  if (facts.paused) return 'it is paused'
+  if (facts.frozen) return 'it is frozen'
+  return facts.gateway === 'up' ? null : 'it does not see the gateway'
+}

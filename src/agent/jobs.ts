@@ -1,0 +1,88 @@
+import type { Goal } from '../pair/facts.ts'
+import { GOALS } from '../pair/goals.ts'
+import { SETTLE_RETRY_MAX_MS, SETTLE_RETRY_MS } from '../pair/timing.ts'
+import type { Clock } from './ports.ts'
+
+interface Job {
+  readonly goal: Goal
+  readonly rank: number
+  readonly stop: AbortController
+  readonly done: Promise<void>
+}
+
+/** True: it came to its end. False: it did not, and may be tried again. */
+export type Work = (stop: AbortSignal) => Promise<boolean>
+
+/** Time that a converge is given to end after its current change; the engine promises 3 s. */
+export const STOP_MS = 4000
+
+/** Ranks above it are never put off: they are retried each round. */
+const ROUTINE_RANK = 2
+
+/** What the agent is doing: one thing at a time, and the more pressing ends the less pressing. */
+export class Jobs {
+  readonly #clock: Clock
+  readonly #intervalMs: number
+  readonly #ended: () => void
+  #job: Job | null = null
+  #last: { readonly goal: Goal; readonly at: number } | null = null
+  readonly #failures = new Map<Goal, { readonly count: number; readonly until: number }>()
+
+  /** `ended` is called when the next round should come at once. */
+  constructor(clock: Clock, intervalMs: number, ended: () => void) {
+    this.#clock = clock
+    this.#intervalMs = intervalMs
+    this.#ended = ended
+  }
+
+  /** False: something at least as pressing is under way, or it failed just now; it is not begun. */
+  async begin(goal: Goal, work: Work, { atOnce = false } = {}): Promise<boolean> {
+    const held = this.#failures.get(goal)?.until ?? 0
+    if (!atOnce && held > this.#clock.now()) return false
+    if (!(await this.#makeRoom(GOALS[goal].rank))) return false
+    const stop = new AbortController()
+    const startedAt = this.#clock.now()
+    const done = work(stop.signal).then((ok) => {
+      if (this.#job?.stop === stop) this.#job = null
+      this.#count(goal, ok || stop.signal.aborted)
+      // The same thing again and again waits for its round: else what fails at once would spin.
+      const again = this.#last?.goal === goal && startedAt - this.#last.at < this.#intervalMs
+      this.#last = { goal, at: startedAt }
+      if (!again) this.#ended()
+    })
+    this.#job = { goal, rank: GOALS[goal].rank, stop, done }
+    return true
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#job !== null) await this.#job.done
+  }
+
+  /** Ends what is under way. */
+  async end(): Promise<void> {
+    this.#job?.stop.abort()
+    await this.idle()
+  }
+
+  async #makeRoom(rank: number): Promise<boolean> {
+    const running = this.#job
+    if (running === null) return true
+    if (rank <= running.rank) return false
+    running.stop.abort()
+    const over = new AbortController()
+    await Promise.race([running.done, this.#clock.sleep(STOP_MS, over.signal).catch(() => {})])
+    over.abort()
+    // Another may have come first; and what does not end is ended by the urgent converge's own lock.
+    return this.#job === null || this.#job === running
+  }
+
+  #count(goal: Goal, ok: boolean): void {
+    if (ok) this.#failures.delete(goal)
+    else if (GOALS[goal].rank === ROUTINE_RANK) {
+      const count = Math.min((this.#failures.get(goal)?.count ?? 0) + 1, 10)
+      const pause = Math.min(SETTLE_RETRY_MS * 2 ** count, SETTLE_RETRY_MAX_MS)
+      this.#failures.set(goal, { count, until: this.#clock.now() + pause })
+    }
+  }
+}

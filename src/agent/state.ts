@@ -1,0 +1,254 @@
+import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
+import { atTime, CALM, type FlapGuard, isChange, restored, withChange } from '../pair/flap_guard.ts'
+import type { Stamp } from '../pair/goals.ts'
+import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
+import { judge, type Judge } from '../pair/judge.ts'
+import { firstMemory, type Memory } from '../pair/liveness.ts'
+import { needsNewSlot } from '../pair/subscription_trouble.ts'
+import {
+  COMMIT_LOST_MS,
+  SETTLE_RETRY_MAX_MS,
+  SETTLE_RETRY_MS,
+  type Timing,
+} from '../pair/timing.ts'
+import { Gate } from './gate.ts'
+import type { Ports, Proof } from './ports.ts'
+
+export interface Settings {
+  readonly self: string
+  readonly timing: Timing
+  readonly policy: Policy
+}
+
+/** A converge that was begun and must be finished before anything else is called settled. */
+export interface Owed {
+  readonly tags: readonly string[]
+  readonly urgent: boolean
+}
+
+/** What the agent knows, and the two files that it owns: hostMeta and the proof. */
+export class AgentState {
+  readonly gate = new Gate()
+  meta: HostMeta | null = null
+  metaDoubtful = false
+  proof: Proof = { term: 0, voided: 0 }
+  initialised = false
+  paused = false
+  impaired = false
+  late = false
+  memory: Memory
+  flaps: FlapGuard = CALM
+  owed: Owed | null = null
+  /** Follower: its kine is stopped for a hand-over, until then. */
+  preparedUntil = 0
+  handOverHeldUntil = 0
+  voidFailedSince: number | null = null
+  readonly settings: Settings
+  readonly #ports: Ports
+  #settledFor: HostMeta | null = null
+  #failures = 0
+  #retryAt = 0
+  #reconcileAt = Infinity
+
+  constructor(settings: Settings, ports: Ports) {
+    this.settings = settings
+    this.#ports = ports
+    this.memory = firstMemory(ports.clock.now())
+  }
+
+  /** What survived: nothing of it is believed further than it can prove (A5). */
+  async load(): Promise<void> {
+    const { store, clock } = this.#ports
+    const { meta, fault } = await store.readMeta()
+    if (fault !== null) this.fault('hostMeta', fault)
+    this.meta = meta
+    this.metaDoubtful = fault !== null && meta !== null
+    this.proof = await store.readProof()
+    await this.lookAtSentinels()
+    const wall = Date.parse(clock.wallTime())
+    const ages = (await store.readChanges()).map((at) => Math.max(0, wall - at))
+    this.flaps = restored(ages, clock.now())
+    this.memory = firstMemory(clock.now())
+  }
+
+  async lookAtSentinels(): Promise<void> {
+    this.initialised = await this.#ports.store.isInitialised()
+    this.paused = await this.#ports.store.isPaused()
+  }
+
+  get leads(): boolean {
+    return this.meta?.leader === this.settings.self
+  }
+
+  facts(asked: Asked | null): Facts {
+    const now = this.#ports.clock.now()
+    this.flaps = atTime(this.flaps, now)
+    const { self, policy, timing } = this.settings
+    return {
+      self,
+      policy,
+      initialised: this.initialised,
+      paused: this.paused,
+      frozen: this.flaps.frozen,
+      meta: this.meta,
+      metaDoubtful: this.metaDoubtful,
+      late: this.late,
+      impaired: this.impaired,
+      settled: this.#settled(now),
+      promotable: this.promotable,
+      handOverHeld: now < this.handOverHeldUntil,
+      voidRefused: this.voidFailedSince !== null && now - this.voidFailedSince >= timing.fenceMs,
+      asked,
+      ...judge(this.memory, this.judgeAt(now)),
+    }
+  }
+
+  judgeAt(now: number): Judge {
+    const { timing, policy } = this.settings
+    const { meta, metaDoubtful } = this
+    return { now, timing, meta, metaDoubtful, acceptLossBytes: policy.acceptLossBytes }
+  }
+
+  /** Our proof of this term, and nothing that puts it in doubt (A3). */
+  get promotable(): boolean {
+    const { meta, memory, proof } = this
+    return (
+      meta?.mode === 'paired' &&
+      meta.leader !== this.settings.self &&
+      proof.term === meta.term &&
+      memory.renewedTerm === meta.term &&
+      !memory.inDoubt &&
+      memory.subscription.ready &&
+      memory.subscription.readySlot === meta.slot
+    )
+  }
+
+  /** What this host's agent says of itself to the peer's. */
+  says(): PeerSays {
+    const { gateway } = judge(this.memory, this.judgeAt(this.#ports.clock.now()))
+    const { stream, subscription } = this.memory
+    const flushed = stream?.seen.flushedBytes ?? null
+    return {
+      meta: this.meta,
+      gateway: gateway === 'up' ? 'up' : 'down',
+      paused: this.paused,
+      impaired: this.impaired,
+      settled: this.isSettled && this.owed === null,
+      proofTerm: this.promotable ? this.proof.term : null,
+      voided: this.proof.voided,
+      lacksSlot: !this.leads && needsNewSlot(subscription),
+      followerBehindBytes:
+        this.leads && stream !== null && flushed !== null
+          ? Math.max(0, stream.seen.writtenBytes - flushed)
+          : null,
+    }
+  }
+
+  /** In the gate. On the disk before it is believed. */
+  async writeMeta(next: HostMeta): Promise<void> {
+    const before = this.meta
+    await this.#ports.store.writeMeta(next)
+    this.meta = next
+    this.metaDoubtful = false
+    this.voidFailedSince = null
+    this.#failures = 0
+    this.#retryAt = 0
+    const { term, branch, mode, leader } = next
+    this.#ports.note({ kind: 'meta', term, branch, mode, leader })
+    if (isChange(before, next)) this.#countChange()
+  }
+
+  /** In the gate. */
+  async writeProof(proof: Proof): Promise<void> {
+    await this.#ports.store.writeProof(proof)
+    this.proof = proof
+    this.#ports.note({ kind: 'proof', ...proof })
+  }
+
+  stamp(): Stamp {
+    const highestTerm = Math.max(this.memory.highestTerm, this.proof.voided)
+    return { self: this.settings.self, wallTime: this.#ports.clock.wallTime(), highestTerm }
+  }
+
+  get isSettled(): boolean {
+    return (
+      this.meta !== null && this.#settledFor !== null && sameHostMeta(this.#settledFor, this.meta)
+    )
+  }
+
+  /** role.yaml is true on this host, for this hostMeta. */
+  settledFor(meta: HostMeta): void {
+    this.#settledFor = meta
+    this.#failures = 0
+    this.#reconcileLater(this.settings.timing.reconcileMs)
+  }
+
+  unsettled(): void {
+    this.#settledFor = null
+  }
+
+  /**
+   * What is owed is retried at once, then each round; a routine with growing pauses. A lock that is held
+   * by another makes nothing untrue.
+   */
+  settleFailed(how: 'failed' | 'locked' | 'stopped'): void {
+    const { intervalMs } = this.settings.timing
+    if (how === 'locked' && this.isSettled) return this.#reconcileLater(intervalMs)
+    const growing = Math.min(SETTLE_RETRY_MS * 2 ** this.#failures, SETTLE_RETRY_MAX_MS)
+    const pause = this.owed?.urgent !== true ? growing : this.#failures === 0 ? 0 : intervalMs
+    this.#failures = Math.min(this.#failures + 1, 10)
+    this.#retryAt = this.#ports.clock.now() + pause
+    this.#settledFor = null
+  }
+
+  /** A leader that is alone waits for nobody: names left behind by whatever was cut are taken away. */
+  releaseWaiting(): void {
+    const { stream } = this.memory
+    if (!this.leads || this.meta?.mode !== 'alone' || this.owed !== null) return
+    if (
+      stream !== null &&
+      stream.term === this.meta.term &&
+      stream.seen.oldestWaitMs > COMMIT_LOST_MS
+    )
+      this.owed = { tags: ['alone'], urgent: true }
+  }
+
+  fault(what: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    this.#ports.note({ kind: 'fault', what, message })
+  }
+
+  thaw(): void {
+    this.flaps = CALM
+    this.#keepChanges()
+  }
+
+  #reconcileLater(ms: number): void {
+    this.#reconcileAt = this.#ports.clock.now() + ms
+  }
+
+  #settled(now: number): Settled {
+    if (now < this.preparedUntil) return 'later'
+    if (this.isSettled && this.owed === null) return now >= this.#reconcileAt ? 'due' : 'yes'
+    return now >= this.#retryAt ? 'due' : 'later'
+  }
+
+  #countChange(): void {
+    const frozen = this.flaps.frozen
+    this.flaps = withChange(this.flaps, this.#ports.clock.now())
+    if (this.flaps.frozen && !frozen)
+      this.fault(
+        'flap guard',
+        `${this.flaps.changes.length} changes in an hour: frozen until an operator thaws it, or an hour was calm`,
+      )
+    this.#keepChanges()
+  }
+
+  /** For the next agent only: a disk that can't take it stops nothing. */
+  #keepChanges(): void {
+    const { clock, store } = this.#ports
+    const wall = Date.parse(clock.wallTime())
+    const changes = this.flaps.changes.map((at) => wall - (clock.now() - at))
+    store.writeChanges(changes).catch((error: unknown) => this.fault('changes', error))
+  }
+}

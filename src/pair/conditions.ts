@@ -1,0 +1,128 @@
+import type { Facts, PeerSays } from './facts.ts'
+import { compareHostMeta, sameHostMeta, winner } from './host_meta.ts'
+
+/** A predicate of the rule table: its name stands in the rows, its words in docs/fsm.md. */
+interface Condition {
+  readonly words: string
+  readonly holds: (facts: Facts) => boolean
+}
+
+/** What the rows of the rule table are made of. */
+export const CONDITIONS = {
+  uninitialised: c('never belonged to a pair', (f) => !f.initialised),
+  noMeta: c('has no hostMeta', (f) => f.meta === null),
+  metaDoubtful: c("the newest hostMeta can't be read", (f) => f.metaDoubtful),
+  notPaused: c('not paused', (f) => !f.paused),
+  paused: c('paused', (f) => f.paused),
+  notFrozen: c('not frozen', (f) => !f.frozen),
+  frozen: c('frozen by the flap guard', (f) => f.frozen),
+  late: c('its own round was late', (f) => f.late),
+  impaired: c('impaired', (f) => f.impaired),
+  notImpaired: c('not impaired', (f) => !f.impaired),
+  proven: c('leading is proven', (f) => f.proven),
+  notProven: c('leading is not proven', (f) => !f.proven),
+  impairedOrUnproven: c('impaired, or leading is not proven', (f) => f.impaired || !f.proven),
+  paired: c('mode paired', (f) => f.meta?.mode === 'paired'),
+  alone: c('mode alone', (f) => f.meta?.mode === 'alone'),
+  mayBeSupplanted: c(
+    'mode paired, or loss is accepted',
+    (f) => f.meta?.mode === 'paired' || f.policy.acceptLossBytes > 0,
+  ),
+  settled: c('settled', (f) => f.settled === 'yes'),
+  settleDue: c('settling is due', (f) => f.settled === 'due'),
+
+  availability: c('partition: availability', (f) => f.policy.partition === 'availability'),
+  consistency: c('partition: consistency', (f) => f.policy.partition === 'consistency'),
+  gatewayUp: c('gateway answers', (f) => f.gateway === 'up'),
+  gatewayNotUp: c('gateway does not answer', (f) => f.gateway !== 'up'),
+  gatewayDown: c('gateway lost for the fence time', (f) => f.gateway === 'down'),
+
+  peerHigher: c("the peer's hostMeta is higher", higher),
+  peerAnswers: c('peer answers', (f) => says(f) !== null),
+  peerSilent: c('peer silent', (f) => ['silent', 'cut', 'gone'].includes(f.peer.contact)),
+  peerCut: c('peer lost for the fence time', (f) => ['cut', 'gone'].includes(f.peer.contact)),
+  peerGone: c('peer gone', (f) => f.peer.contact === 'gone'),
+  noVoid: c(
+    'peer silent, or it can not void its proof',
+    (f) => ['silent', 'cut', 'gone'].includes(f.peer.contact) || f.voidRefused,
+  ),
+  mayVoid: c('void proof not refused', (f) => !f.voidRefused),
+  peerSeesGateway: c('peer sees the gateway', (f) => says(f)?.gateway === 'up'),
+  peerNotPaused: c('peer not paused', (f) => says(f)?.paused === false),
+  peerAgrees: c('peer has the same hostMeta', agrees),
+  peerSettled: c('peer settled', (f) => says(f)?.settled === true),
+  peerProven: c('peer has the proof', (f) => f.meta !== null && says(f)?.proofTerm === f.meta.term),
+  peerVoided: c(
+    "peer's proof of this term is void",
+    (f) => f.meta !== null && (says(f)?.voided ?? 0) >= f.meta.term,
+  ),
+
+  postgresUp: c('PostgreSQL up', (f) => f.postgres === 'up'),
+  canServe: c('PostgreSQL up, disk not full', (f) => f.postgres === 'up' && f.disk === 'ok'),
+  cannotServe: c(
+    'PostgreSQL failed, or disk full',
+    (f) => f.postgres === 'failed' || f.disk === 'full',
+  ),
+  unableToServe: c(
+    'PostgreSQL not up, or disk full',
+    (f) => f.postgres !== 'up' || f.disk === 'full',
+  ),
+  streamLost: c('commits or their reader lost', (f) => f.stream === 'lost'),
+  streamNotLost: c('commits acknowledged', (f) => f.stream !== 'lost'),
+  caughtUp: c('follower caught up', (f) => f.stream === 'caught-up'),
+  slotThere: c('slot there', (f) => f.slot === 'ok' && f.meta?.slot !== null),
+  slotMissing: c('slot missing', (f) => f.slot === 'missing' && f.meta?.slot !== null),
+  slotUseless: c(
+    'slot lost or none, or the follower stuck at it',
+    (f) => f.slot === 'lost' || f.meta?.slot === null || stuck(f),
+  ),
+  peerHasSlot: c('follower is not stuck', (f) => says(f)?.lacksSlot === false),
+
+  promotable: c('the proof holds', (f) => f.promotable),
+  lagAccepted: c(
+    'acceptLoss allows the known lag',
+    ({ lagBytes, policy }) =>
+      policy.acceptLossBytes > 0 && lagBytes !== null && lagBytes <= policy.acceptLossBytes,
+  ),
+  notHeld: c('no hand-over was refused just now', (f) => !f.handOverHeld),
+
+  askedToThaw: c('asked to thaw', (f) => f.asked?.kind === 'thaw'),
+  askedToPromote: c('asked to promote', (f) => f.asked?.kind === 'promote'),
+  askedByForce: c('asked to promote by force', (f) => f.asked?.kind === 'promote' && f.asked.force),
+  askedToSwitch: c('asked to switch over', (f) => f.asked?.kind === 'switchover'),
+  askedToReplace: c('asked to replace the peer', (f) => f.asked?.kind === 'replacement'),
+  leaderYields: c(
+    'the leader yields',
+    (f) => f.asked?.kind === 'yielded' && f.asked.term === f.meta?.term,
+  ),
+} as const satisfies Record<string, Condition>
+
+export type ConditionName = keyof typeof CONDITIONS
+
+function c(words: string, holds: Condition['holds']): Condition {
+  return { words, holds }
+}
+
+function says({ peer }: Facts): PeerSays | null {
+  return peer.contact === 'answers' ? peer.says : null
+}
+
+/** True if the pair should go by the peer's hostMeta from now on. */
+function higher(facts: Facts): boolean {
+  const theirs = says(facts)?.meta ?? null
+  if (theirs === null) return false
+  const { meta } = facts
+  if (meta === null) return true
+  if (compareHostMeta(theirs, meta) !== 0) return compareHostMeta(theirs, meta) > 0
+  return !sameHostMeta(theirs, meta) && winner(theirs, meta) === theirs
+}
+
+function agrees(facts: Facts): boolean {
+  const theirs = says(facts)?.meta ?? null
+  return theirs !== null && facts.meta !== null && sameHostMeta(theirs, facts.meta)
+}
+
+/** Streaming, it needs nothing: its trouble is over. */
+function stuck(facts: Facts): boolean {
+  return facts.stream === 'lost' && says(facts)?.lacksSlot === true
+}

@@ -1,0 +1,106 @@
+import type { Facts, Gateway, PeerFacts, Stream } from './facts.ts'
+import type { HostMeta } from './host_meta.ts'
+import type { Contact, Memory } from './liveness.ts'
+import { COMMIT_LOST_MS, POSTGRES_FAILED_MS, POSTGRES_RECOVERY_MS, type Timing } from './timing.ts'
+
+/** The parts of the facts that are told from memory and clock alone. */
+export type Judged = Pick<
+  Facts,
+  'gateway' | 'peer' | 'postgres' | 'disk' | 'stream' | 'slot' | 'lagBytes' | 'proven'
+>
+
+export interface Judge {
+  readonly now: number
+  readonly timing: Timing
+  readonly meta: HostMeta | null
+  readonly metaDoubtful: boolean
+  readonly acceptLossBytes: number
+}
+
+export function judge(memory: Memory, by: Judge): Judged {
+  const { meta, acceptLossBytes } = by
+  const recorded = meta?.mode === 'alone' && !by.metaDoubtful
+  return {
+    gateway: judgeGateway(memory, by),
+    peer: judgePeer(memory, by),
+    postgres: judgePostgres(memory, by.now),
+    disk: memory.diskFull ? 'full' : 'ok',
+    stream: judgeStream(memory, by),
+    slot: judgeSlot(memory, meta),
+    lagBytes: memory.inDoubt ? null : memory.lagBytes,
+    // Accepted loss lets a follower without a proof promote: then the record alone proves nothing.
+    proven: memory.vouched || (recorded && (acceptLossBytes === 0 || memory.gatewaySeen)),
+  }
+}
+
+function judgeGateway({ gateway }: Memory, { now, timing }: Judge): Gateway {
+  if (gateway.missed === 0) return 'up'
+  return lostForFence(gateway, now, timing) ? 'down' : 'silent'
+}
+
+function judgePeer({ peer, agent }: Memory, { now, timing }: Judge): PeerFacts {
+  if (agent.says !== null && agent.missed === 0) return { contact: 'answers', says: agent.says }
+  if (peer.missed >= timing.failures && now >= promoteAt(peer, timing)) return { contact: 'gone' }
+  if (lostForFence(peer, now, timing)) return { contact: 'cut' }
+  const brief = agent.says !== null && agent.missed <= 1
+  return { contact: brief ? 'missed' : 'silent' }
+}
+
+/**
+ * From the sending of the last answered probe. The last of the looks need not have ended: the deadline
+ * is the clock's. It need not be late by one either: a stall alone is no cut.
+ */
+function lostForFence(contact: Contact, now: number, timing: Timing): boolean {
+  return contact.missed >= timing.failures - 2 && now >= contact.sentAt + timing.fenceMs
+}
+
+/** See timing.ts: later than any leader's fence. */
+function promoteAt({ arrivedAt, missedSince }: Contact, timing: Timing): number {
+  const { promoteMs, fenceMs, probeTimeoutMs } = timing
+  return Math.max(arrivedAt + promoteMs, (missedSince ?? arrivedAt) + fenceMs + probeTimeoutMs)
+}
+
+/** The next moment at which the clock alone changes what is judged: a round must not be later. */
+export function deadline(memory: Memory, { now, timing }: Judge): number | null {
+  const { peer, gateway } = memory
+  const enough = timing.failures - 2
+  const fence =
+    peer.missed >= enough && gateway.missed >= enough
+      ? Math.max(peer.sentAt, gateway.sentAt) + timing.fenceMs
+      : Infinity
+  const promote = peer.missed >= timing.failures ? promoteAt(peer, timing) : Infinity
+  const next = Math.min(...[fence, promote].filter((at) => at > now))
+  return next === Infinity ? null : next
+}
+
+/** A commit that waits is looked at again when it will have waited too long, and not a round later (B7). */
+export function lookAgainAt({ stream }: Memory, now: number): number | null {
+  if (stream === null || stream.seen.oldestWaitMs < NOTABLE_WAIT_MS) return null
+  const at = stream.at + COMMIT_LOST_MS - stream.seen.oldestWaitMs + 20
+  return at > now ? at : null
+}
+
+const NOTABLE_WAIT_MS = 200
+
+function judgePostgres({ postgres }: Memory, now: number): Facts['postgres'] {
+  if (postgres.downSince === null) return 'up'
+  const bound = postgres.starting ? POSTGRES_RECOVERY_MS : POSTGRES_FAILED_MS
+  return now - postgres.downSince >= bound ? 'failed' : 'starting'
+}
+
+/** A sighting of another term says nothing of this one: its names and its slot were others. */
+function judgeStream({ stream }: Memory, { meta }: Judge): Stream {
+  if (stream === null) return 'lost'
+  if (stream.term !== meta?.term) return 'behind'
+  const { seen, readerGoneSince, at, caughtUp } = stream
+  const readerLost = readerGoneSince !== null && at - readerGoneSince >= COMMIT_LOST_MS
+  // "Paired" whose commits wait for nobody is a lie, whoever took the names away.
+  const waitsForNobody = meta.mode === 'paired' && !seen.synchronous
+  if (seen.oldestWaitMs > COMMIT_LOST_MS || readerLost || waitsForNobody) return 'lost'
+  return caughtUp ? 'caught-up' : 'behind'
+}
+
+function judgeSlot({ stream }: Memory, meta: HostMeta | null): Facts['slot'] {
+  const state = stream?.term === meta?.term ? stream?.seen.slot : undefined
+  return state === 'missing' || state === 'lost' ? state : 'ok'
+}

@@ -1,0 +1,196 @@
+import type { PeerSays } from './facts.ts'
+import { compareHostMeta, type HostMeta } from './host_meta.ts'
+import { NO_TROUBLE, seeSubscription, type SubscriptionMemory } from './subscription_trouble.ts'
+import type { Heard, LeaderSighting, PeerAnswer, Sighting } from './sighting.ts'
+import { DISK_FULL_BYTES } from './timing.ts'
+
+/** What is remembered of earlier rounds: all that a judgement needs beside the clock. */
+export interface Memory {
+  /** Of anything of the peer: its agent, its API server, its ICMP. */
+  readonly peer: Contact
+  readonly agent: AgentContact
+  readonly gateway: Contact
+  /** The gateway answered since the last time that we may have been replaced. */
+  readonly gatewaySeen: boolean
+  /** The peer answered since then, and had nothing higher (A5). */
+  readonly vouched: boolean
+  /** The term for which the leader has said "paired" since this agent started (A3); 0: none. */
+  readonly renewedTerm: number
+  /** The leader may have gone alone unseen since it last said "paired". */
+  readonly inDoubt: boolean
+  /** The leader's last word on what its follower lacks. @unit bytes */
+  readonly lagBytes: number | null
+  readonly postgres: { readonly downSince: number | null; readonly starting: boolean }
+  readonly diskFull: boolean
+  readonly stream: StreamMemory | null
+  readonly subscription: SubscriptionMemory
+  /** The highest term that either host has spoken of. */
+  readonly highestTerm: number
+}
+
+export interface Contact {
+  readonly sentAt: number
+  readonly arrivedAt: number
+  /** Looks in a row without an answer, and when the first of them began. */
+  readonly missed: number
+  readonly missedSince: number | null
+}
+
+interface AgentContact {
+  readonly heardAt: number
+  readonly missed: number
+  readonly says: PeerSays | null
+}
+
+/** What the leader's PostgreSQL said, for the term in which it was asked. */
+interface StreamMemory {
+  readonly term: number
+  readonly seen: LeaderSighting
+  readonly readerGoneSince: number | null
+  readonly caughtUp: boolean
+  /** When it was asked. */
+  readonly at: number
+}
+
+/** Whose sighting it is. */
+export interface Viewer {
+  readonly self: string
+  /** hostMeta as it was when the look began. */
+  readonly meta: HostMeta | null
+  /** When the look began. */
+  readonly at: number
+}
+
+/** An agent that starts has seen nothing, and counts from now. */
+export function firstMemory(now: number): Memory {
+  return {
+    ...unseen(now),
+    renewedTerm: 0,
+    postgres: { downSince: null, starting: false },
+    diskFull: false,
+    stream: null,
+    subscription: NO_TROUBLE,
+    highestTerm: 0,
+  }
+}
+
+/** After a stall nothing that was seen before counts: the world went on without us (A8). */
+export function afterStall(memory: Memory, now: number): Memory {
+  return { ...memory, ...unseen(now), inDoubt: true, stream: null }
+}
+
+/** A leader that was stopped has to be vouched for anew: another may have been promoted since. */
+export function unvouched(memory: Memory): Memory {
+  return { ...memory, vouched: false, gatewaySeen: false }
+}
+
+/** The peer spoke to us: whatever our own probes say, it is not gone. */
+export function heardFrom(memory: Memory, now: number): Memory {
+  return { ...memory, peer: { ...memory.peer, arrivedAt: now, missed: 0, missedSince: null } }
+}
+
+function unseen(now: number) {
+  const contact = { sentAt: now, arrivedAt: now, missed: 0, missedSince: null }
+  return {
+    peer: contact,
+    agent: { heardAt: now, missed: 0, says: null },
+    gateway: contact,
+    gatewaySeen: false,
+    vouched: false,
+    inDoubt: false,
+    lagBytes: null,
+  }
+}
+
+/** Takes in one round's answers. */
+export function remember(memory: Memory, sighting: Sighting, viewer: Viewer): Memory {
+  const { at, meta, self } = viewer
+  const { peerAgent, postgres } = sighting
+  const gateway = sighting.gateway === 'none' ? { sentAt: at, arrivedAt: at } : sighting.gateway
+  const seen: Memory = {
+    ...memory,
+    peer: contact(memory.peer, [peerAgent, sighting.peerApi, sighting.peerPing], at),
+    agent:
+      peerAgent === null
+        ? { ...memory.agent, missed: memory.agent.missed + 1 }
+        : { heardAt: peerAgent.arrivedAt, missed: 0, says: peerAgent },
+    gateway: contact(memory.gateway, [gateway], at),
+    gatewaySeen: memory.gatewaySeen || gateway !== null,
+    postgres: postgres.up
+      ? { downSince: null, starting: false }
+      : { downSince: memory.postgres.downSince ?? at, starting: postgres.starting },
+    diskFull: isFull(memory.diskFull, sighting.disk),
+    stream:
+      postgres.up && meta !== null
+        ? stream(memory.stream, postgres.leader, { ...viewer, meta })
+        : null,
+    subscription:
+      postgres.up && meta !== null && meta.leader !== self
+        ? seeSubscription(memory.subscription, postgres.follower, {
+            slot: meta.slot,
+            at,
+            leaderAnswers: peerAgent !== null,
+          })
+        : memory.subscription,
+  }
+  return peerAgent === null ? doubted(seen) : told(seen, peerAgent, viewer)
+}
+
+function contact(before: Contact, answers: readonly (Heard | null)[], at: number): Contact {
+  const heard = answers.filter((answer) => answer !== null)
+  if (heard.length === 0)
+    return { ...before, missed: before.missed + 1, missedSince: before.missedSince ?? at }
+  return {
+    sentAt: Math.max(before.sentAt, ...heard.map(({ sentAt }) => sentAt)),
+    arrivedAt: Math.max(before.arrivedAt, ...heard.map(({ arrivedAt }) => arrivedAt)),
+    missed: 0,
+    missedSince: null,
+  }
+}
+
+/** What the peer's agent says vouches for a leader, and renews a follower's proof (A3, A5). */
+function told(memory: Memory, says: PeerAnswer, { self, meta }: Viewer): Memory {
+  const theirs = says.meta
+  const highestTerm = Math.max(memory.highestTerm, theirs?.term ?? 0)
+  if (meta === null || theirs === null) return { ...memory, highestTerm }
+  if (meta.leader === self) {
+    const vouched = memory.vouched || compareHostMeta(theirs, meta) <= 0
+    return { ...memory, highestTerm, vouched }
+  }
+  if (theirs.leader === self) return { ...memory, highestTerm }
+  const paired = theirs.mode === 'paired'
+  return {
+    ...memory,
+    highestTerm,
+    renewedTerm: paired ? theirs.term : memory.renewedTerm,
+    inDoubt: memory.inDoubt && !paired,
+    lagBytes: says.followerBehindBytes ?? memory.lagBytes,
+  }
+}
+
+/**
+ * A follower that sees neither leader nor gateway for two looks could not have seen the leader go alone,
+ * for which the leader needs the gateway: its proof counts again when the leader has answered.
+ */
+function doubted(memory: Memory): Memory {
+  return memory.gateway.missed >= 2 ? { ...memory, inDoubt: true, lagBytes: null } : memory
+}
+
+/** Full below the bound, and well again at twice as much: a disk at the edge does not flutter. */
+function isFull(before: boolean, { writable, freeBytes }: Sighting['disk']): boolean {
+  return !writable || freeBytes < (before ? 2 : 1) * DISK_FULL_BYTES
+}
+
+function stream(
+  before: StreamMemory | null,
+  seen: LeaderSighting,
+  { meta, at }: Viewer & { readonly meta: HostMeta },
+): StreamMemory {
+  const reads = seen.slot === 'active' && seen.streaming
+  const last = before?.term === meta.term ? before : null
+  const { flushedBytes } = seen
+  const caughtUp =
+    reads && last !== null && flushedBytes !== null && flushedBytes >= last.seen.writtenBytes
+  const readerGoneSince = reads ? null : (last?.readerGoneSince ?? at)
+  return { term: meta.term, seen, readerGoneSince, caughtUp, at }
+}

@@ -1,0 +1,214 @@
+import { AgentCore } from '../../src/agent/core.ts'
+import type {
+  ConvergeOutcome,
+  HandOverAnswer,
+  HandOverRequest,
+  Note,
+  Ports,
+  Proof,
+  Sighting,
+} from '../../src/agent/ports.ts'
+import type { Policy } from '../../src/pair/facts.ts'
+import type { HostMeta } from '../../src/pair/host_meta.ts'
+import { timingOf } from '../../src/pair/timing.ts'
+import { NOTHING_SEEN } from './agent_sightings.ts'
+
+/** A clock that stands still until it is moved. */
+export class ManualClock {
+  time = 1_000_000
+  #sleepers: { readonly at: number; readonly wake: () => void }[] = []
+
+  now(): number {
+    return this.time
+  }
+
+  wallTime(): string {
+    return new Date(Date.UTC(2026, 0, 1) + this.time).toISOString()
+  }
+
+  sleep(ms: number, stop: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (stop.aborted) return reject(new Error('stopped'))
+      this.#sleepers.push({ at: this.time + ms, wake: resolve })
+      stop.addEventListener('abort', () => reject(new Error('stopped')), { once: true })
+    })
+  }
+
+  /** When the next sleeper wakes. */
+  next(): number | null {
+    return this.#sleepers.length === 0 ? null : Math.min(...this.#sleepers.map(({ at }) => at))
+  }
+
+  move(ms: number): void {
+    this.time += ms
+    const due = this.#sleepers.filter(({ at }) => at <= this.time)
+    this.#sleepers = this.#sleepers.filter(({ at }) => at > this.time)
+    for (const { wake } of due) wake()
+  }
+}
+
+/** What survives when an agent is cut: its disk. */
+export interface Disk {
+  meta: HostMeta | null
+  fault: string | null
+  proof: Proof
+  initialised: boolean
+  paused: boolean
+  changes: readonly number[]
+}
+
+/** What is said, in order: every write, request and converge as a line. */
+export type Log = string[]
+
+/**
+ * One host's ports. They refuse what they were not told: a request to a peer without an answer, a
+ * converge without an outcome.
+ */
+export class ScriptedHost {
+  readonly clock = new ManualClock()
+  readonly log: Log = []
+  readonly notes: Note[] = []
+  readonly self: string
+  disk: Disk
+  sighting: Sighting
+  /** Ends of converges by their first tag; a promise holds the converge. */
+  converges: Record<
+    string,
+    (meta: HostMeta, stop: AbortSignal) => ConvergeOutcome | Promise<ConvergeOutcome>
+  > = {}
+  voids: ((term: number) => boolean | Promise<boolean>) | null = null
+  handOvers: ((request: HandOverRequest) => HandOverAnswer | Promise<HandOverAnswer>) | null = null
+  /** Writes left until the power is cut. */
+  writesLeft = Infinity
+  core: AgentCore
+  readonly #policy: Policy
+
+  constructor(
+    self: string,
+    disk: Partial<Disk>,
+    policy: Policy = { partition: 'availability', acceptLossBytes: 0 },
+  ) {
+    this.self = self
+    this.disk = {
+      meta: null,
+      fault: null,
+      proof: { term: 0, voided: 0 },
+      initialised: true,
+      paused: false,
+      changes: [],
+      ...disk,
+    }
+    this.#policy = policy
+    this.sighting = { ...NOTHING_SEEN }
+    this.core = this.#boot()
+  }
+
+  /** The power was cut: another agent on the same disk. */
+  async reboot(): Promise<void> {
+    this.writesLeft = Infinity
+    this.core = this.#boot()
+    await this.core.start()
+  }
+
+  /** `rounds` rounds, each with what it begins. */
+  async rounds(count = 1, sighting?: Partial<Sighting>): Promise<void> {
+    if (sighting !== undefined) this.sighting = { ...this.sighting, ...sighting }
+    for (let i = 0; i < count; i++) {
+      this.clock.move(1000)
+      await this.core.round()
+      await this.core.idle()
+    }
+  }
+
+  get rule(): string {
+    const last = this.notes.findLast((note) => note.kind === 'decision')
+    return last?.kind === 'decision' ? last.rule : ''
+  }
+
+  #boot(): AgentCore {
+    const settings = {
+      self: this.self,
+      timing: timingOf({ intervalMs: 1000, failures: 4 }),
+      policy: this.#policy,
+    }
+    return new AgentCore(settings, this.#ports())
+  }
+
+  #ports(): Ports {
+    return {
+      clock: this.clock,
+      sight: { look: () => Promise.resolve(this.#seenNow()) },
+      store: {
+        readMeta: () => Promise.resolve({ meta: this.disk.meta, fault: this.disk.fault }),
+        writeMeta: (meta) =>
+          this.#write(`meta ${describe(meta)}`, () =>
+            Object.assign(this.disk, { meta, fault: null }),
+          ),
+        readProof: () => Promise.resolve(this.disk.proof),
+        writeProof: (proof) =>
+          this.#write(`proof ${proof.term}, voided ${proof.voided}`, () =>
+            Object.assign(this.disk, { proof }),
+          ),
+        isInitialised: () => Promise.resolve(this.disk.initialised),
+        isPaused: () => Promise.resolve(this.disk.paused),
+        readChanges: () => Promise.resolve(this.disk.changes),
+        writeChanges: (changes) => {
+          this.disk.changes = changes
+          return Promise.resolve()
+        },
+      },
+      peer: {
+        voidProof: async (term) => {
+          if (this.voids === null) throw new Error(`nobody said that term ${term} may be voided`)
+          const done = await this.voids(term)
+          this.log.push(`peer voids ${term}: ${done ? 'yes' : 'no'}`)
+          return done
+        },
+        handOver: async (request) => {
+          this.log.push(`hand-over: ${request.phase} ${request.term}`)
+          if (this.handOvers === null) throw new Error(`nobody answers ${request.phase}`)
+          return await this.handOvers(request)
+        },
+      },
+      engine: {
+        converge: async ({ meta, tags, urgent, stop }) => {
+          this.log.push(`converge ${tags.join(',')}${urgent ? ' urgent' : ''}`)
+          const script = this.converges[tags[0] ?? '']
+          if (script === undefined) throw new Error(`nobody said what ${tags.join(',')} does`)
+          return await script(meta, stop)
+        },
+      },
+      note: (note) => this.notes.push(note),
+    }
+  }
+
+  /** Answers are asked for and come in the instant of the look. */
+  #seenNow(): Sighting {
+    const now = this.clock.now()
+    const heard = { sentAt: now, arrivedAt: now }
+    const { gateway, peerAgent, peerApi, peerPing } = this.sighting
+    return {
+      ...this.sighting,
+      gateway: gateway === null || gateway === 'none' ? gateway : heard,
+      peerAgent: peerAgent === null ? null : { ...peerAgent, ...heard },
+      peerApi: peerApi === null ? null : heard,
+      peerPing: peerPing === null ? null : heard,
+    }
+  }
+
+  async #write(line: string, apply: () => unknown): Promise<void> {
+    if (this.writesLeft <= 0) return await new Promise(() => {})
+    this.writesLeft -= 1
+    apply()
+    this.log.push(line)
+    // Cut after the write: nothing of this agent goes on.
+    if (this.writesLeft <= 0) await new Promise(() => {})
+  }
+}
+
+function describe({ term, branch, mode, leader, slot, fork }: HostMeta): string {
+  return `${term}/${branch} ${mode} ${leader} ${slot ?? '-'}${fork === null ? '' : ' forked'}`
+}
+
+export const DONE: ConvergeOutcome = { kind: 'done', changed: 1, registered: {} }
+export const FAILED: ConvergeOutcome = { kind: 'failed', task: 'a task', message: 'it broke' }

@@ -1,0 +1,50 @@
+import type { Facts, PeerFacts, PeerSays } from '../../src/pair/facts.ts'
+import type { HostMeta } from '../../src/pair/host_meta.ts'
+import { pairMeta } from './agent_sightings.ts'
+
+/** What a healthy peer says that has the same hostMeta. */
+export function saying(meta: HostMeta | null, more: Partial<PeerSays> = {}): PeerFacts {
+  const says: PeerSays = {
+    meta,
+    gateway: 'up',
+    paused: false,
+    impaired: false,
+    settled: true,
+    proofTerm: meta?.mode === 'paired' ? meta.term : null,
+    voided: 0,
+    lacksSlot: false,
+    followerBehindBytes: 0,
+    ...more,
+  }
+  return { contact: 'answers', says }
+}
+
+/** A healthy pair of h1 and h2 that h1 leads, seen by h1. */
+export function healthy(more: Partial<Facts> = {}): Facts {
+  const meta = more.meta === undefined ? pairMeta() : more.meta
+  return {
+    self: 'h1',
+    policy: { partition: 'availability', acceptLossBytes: 0 },
+    initialised: true,
+    paused: false,
+    frozen: false,
+    meta,
+    metaDoubtful: false,
+    late: false,
+    impaired: false,
+    proven: true,
+    settled: 'yes',
+    gateway: 'up',
+    peer: saying(meta),
+    postgres: 'up',
+    disk: 'ok',
+    stream: 'caught-up',
+    slot: 'ok',
+    promotable: false,
+    lagBytes: null,
+    handOverHeld: false,
+    voidRefused: false,
+    asked: null,
+    ...more,
+  }
+}
