@@ -133,7 +133,7 @@ function allPids(): number[] {
 }
 
 /** A file of /proc/PID; empty when the process is gone. */
-function readProcess(pid: number, file: string): string {
+export function readProcess(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')
   } catch {

@@ -138,7 +138,12 @@ async function cli() {
 
 /** Programs of the repository itself; their libraries stay in node_modules. */
 async function programs() {
-  const entries = { lab: 'lab/main.ts', demo: 'lab/demo.ts', bench: 'bench/main.ts' }
+  const entries = {
+    lab: 'lab/main.ts',
+    demo: 'lab/demo.ts',
+    bench: 'bench/main.ts',
+    writer: 'lab/writer.ts',
+  }
   const present = Object.entries(entries).filter(([, path]) => existsSync(join(ROOT, path)))
   await build({
     ...shared,

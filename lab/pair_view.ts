@@ -1,0 +1,78 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseHostMeta, type HostMeta } from '../src/pair/host_meta.ts'
+import { hostRoot } from './disks.ts'
+import type { Lab } from './lab.ts'
+import { HOST_NAMES, labObjects, type HostName } from './names.ts'
+import { readProcess, unitProcesses } from './processes.ts'
+
+const STATE_DIRECTORY = 'var/lib/twonode'
+
+/**
+ * A host's hostMeta, from its disk: it can be read while the host is cut off, frozen or powered off.
+ * Undefined while there is none that can be read.
+ */
+export function metaOf(lab: Lab, host: HostName): HostMeta | undefined {
+  const file = join(hostRoot(lab.name, host), STATE_DIRECTORY, 'host-meta.yaml')
+  try {
+    return parseHostMeta(readFileSync(file, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** One line of an agent's journal: what it did by which rule, and when. */
+export interface Decision {
+  readonly host: HostName
+  /** @unit milliseconds of wall time, the machine's */
+  readonly at: number
+  readonly record: Readonly<Record<string, unknown>>
+}
+
+/** What the agents of both hosts have written into their journals since a moment, in order of time. */
+export function decisions(lab: Lab, since = 0): Decision[] {
+  return HOST_NAMES.flatMap((host) => decisionsOf(lab, host))
+    .filter(({ at }) => at >= since)
+    .toSorted((a, b) => a.at - b.at)
+}
+
+function decisionsOf(lab: Lab, host: HostName): Decision[] {
+  const directory = join(hostRoot(lab.name, host), STATE_DIRECTORY, 'journal')
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .filter((name) => /^decisions-.*\.ndjson$/.test(name))
+    .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n').slice(0, -1))
+    .flatMap((line) => {
+      // A power cut may leave a line of zeroes.
+      if (!line.startsWith('{')) return []
+      const record = JSON.parse(line) as Record<string, unknown>
+      return [{ host, at: wallTime(record), record }]
+    })
+}
+
+function wallTime(record: Readonly<Record<string, unknown>>): number {
+  const at = record['at']
+  return typeof at === 'number' ? at : Date.parse(String(at))
+}
+
+/** The parts of a Kubernetes server, whose restarts users would feel. */
+const PARTS = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const
+
+export type Parts = Readonly<Partial<Record<(typeof PARTS)[number], string>>>
+
+/** Which processes k3s' parts are now, each by its id and its start: a pid may come again. */
+export function partsOf(lab: Lab, host: HostName): Parts {
+  const parts: Partial<Record<(typeof PARTS)[number], string>> = {}
+  for (const pid of unitProcesses(labObjects(lab.name).hosts[host], 'k3s.service', false)) {
+    const name = PARTS.find((part) => readProcess(pid, 'cmdline').split('\0')[0] === part)
+    // Field 22 of proc_pid_stat(5), counted behind the name, which may hold blanks.
+    const start = readProcess(pid, 'stat').split(') ').at(-1)?.split(' ')[19]
+    if (name !== undefined && start !== undefined) parts[name] = `${pid} since ${start}`
+  }
+  return parts
+}
+
+/** The parts that are other processes than before, or gone. */
+export function restarted(before: Parts, after: Parts): string[] {
+  return PARTS.filter((part) => before[part] !== after[part])
+}

@@ -1,0 +1,147 @@
+import { openSync, writeSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createInterface } from 'node:readline'
+import { KubeApi, type Answer, type KubeApiOptions, type KubeObject } from './kube_api.ts'
+import type { WriterRecord } from './writer_log.ts'
+
+/** A writer's orders, the first line of its stdin. It writes until its stdin ends. */
+export interface WriterOrders extends KubeApiOptions {
+  readonly name: string
+  readonly logFile: string
+  /** @unit milliseconds between the ends of two writes */
+  readonly everyMs: number
+}
+
+/** Bookmarks come about once a minute. @unit milliseconds */
+const WATCH_IDLE_MS = 90_000
+
+const PATH = '/api/v1/namespaces/default/configmaps'
+
+const stop = new AbortController()
+
+/** The highest revision that each of the two clients has been shown. */
+const seen = { writer: 0, watcher: 0 }
+
+async function main(): Promise<void> {
+  const lines = createInterface(process.stdin)
+  const first = await new Promise<string>((resolve) => lines.once('line', resolve))
+  lines.once('close', () => stop.abort())
+  const orders = JSON.parse(first) as WriterOrders
+  const log = openSync(orders.logFile, 'a')
+  const write = (record: WithoutTime<WriterRecord>): void => {
+    const at = performance.timeOrigin + performance.now()
+    // In the file before anything else happens: a log that a power cut shortens must not lie.
+    writeSync(log, `${JSON.stringify({ at: Math.round(at * 1000) / 1000, ...record })}\n`)
+  }
+  void watchOn(orders, write)
+  await writeOn(orders, write)
+  // Connections and a watch may be open: nobody waits for those.
+  process.exit(0)
+}
+
+type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never
+type Write = (record: WithoutTime<WriterRecord>) => void
+
+/** Compare-and-swap after compare-and-swap on one object. */
+async function writeOn(orders: WriterOrders, write: Write): Promise<void> {
+  const api = new KubeApi(orders)
+  let n = 0
+  let base = await firstRevision(api, orders, write)
+  while (!stop.signal.aborted) {
+    n += 1
+    write({ kind: 'try', n, base })
+    const answer = await api
+      .send('PUT', `${PATH}/${orders.name}`, configMap(orders.name, n, base))
+      .catch((error: unknown) => String(error))
+    if (typeof answer !== 'string' && answer.status === 200) {
+      base = revision(answer)
+      write({ kind: 'ack', n, rv: base })
+      notBack('writer', base, write)
+    } else if (typeof answer !== 'string' && answer.status === 409) {
+      write({ kind: 'conflict', n })
+      base = (await read(api, orders, write)) ?? base
+    } else {
+      write({ kind: 'unknown', n, why: typeof answer === 'string' ? answer : words(answer) })
+    }
+    await pause(orders.everyMs)
+  }
+}
+
+async function firstRevision(api: KubeApi, orders: WriterOrders, write: Write): Promise<number> {
+  while (!stop.signal.aborted) {
+    const made = await api
+      .send('POST', PATH, configMap(orders.name, 0))
+      .catch(() => ({ status: 0, body: undefined }))
+    const rv =
+      made.status === 201 || made.status === 409 ? await read(api, orders, write) : undefined
+    if (rv !== undefined) return rv
+    await pause(orders.everyMs)
+  }
+  return 0
+}
+
+/** Reads the object; undefined when that fails. */
+async function read(api: KubeApi, orders: WriterOrders, write: Write): Promise<number | undefined> {
+  const answer = await api.send('GET', `${PATH}/${orders.name}`).catch(() => undefined)
+  if (answer?.status !== 200) return undefined
+  const object = answer.body as KubeObject
+  const rv = revision(answer)
+  write({ kind: 'read', n: Number(object.data?.['n']), rv })
+  notBack('writer', rv, write)
+  return rv
+}
+
+/** Lists and watches, as every controller does, and lists anew when it is told to or cut off. */
+async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
+  const api = new KubeApi(orders)
+  const mine = `fieldSelector=${encodeURIComponent(`metadata.name=${orders.name}`)}`
+  while (!stop.signal.aborted) {
+    try {
+      const rv = revision(await must(api.send('GET', `${PATH}?${mine}`)))
+      write({ kind: 'list', rv })
+      notBack('watcher', rv, write)
+      const path = `${PATH}?watch=1&allowWatchBookmarks=true&${mine}&resourceVersion=${rv}`
+      await api.watch(
+        path,
+        ({ type, object }) => {
+          if (type === 'ERROR') throw new Error(`${object.code} ${object.message}`)
+          const rv = Number(object.metadata.resourceVersion)
+          notBack('watcher', rv, write)
+          if (type !== 'BOOKMARK') write({ kind: 'event', n: Number(object.data?.['n']), rv })
+        },
+        WATCH_IDLE_MS,
+      )
+      write({ kind: 'watch-ended', why: 'by the server' })
+    } catch (error) {
+      write({ kind: 'watch-ended', why: String(error) })
+    }
+    await pause(100, undefined, { signal: stop.signal }).catch(() => undefined)
+  }
+}
+
+function notBack(who: 'writer' | 'watcher', got: number, write: Write): void {
+  if (got < seen[who]) write({ kind: 'regression', who, seen: seen[who], got })
+  seen[who] = Math.max(seen[who], got)
+}
+
+async function must(sent: Promise<Answer>): Promise<Answer> {
+  const answer = await sent
+  if (answer.status !== 200) throw new Error(words(answer))
+  return answer
+}
+
+function configMap(name: string, n: number, base?: number): object {
+  const at = base === undefined ? {} : { resourceVersion: String(base) }
+  return { metadata: { name, ...at }, data: { n: String(n) } }
+}
+
+function revision({ body }: Answer): number {
+  return Number((body as KubeObject).metadata.resourceVersion)
+}
+
+function words({ status, body }: Answer): string {
+  const { message } = (typeof body === 'object' ? body : { message: body }) as { message?: unknown }
+  return `${status} ${String(message)}`.slice(0, 200)
+}
+
+await main()
