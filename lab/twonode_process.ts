@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
 import type { Event, SummaryEvent } from '../src/core/events.ts'
 import type { Lab } from './lab.ts'
 
@@ -25,12 +26,21 @@ export interface Laptop {
   readonly inventory: string
 }
 
-/** A laptop of this name, with an inventory of the lab. */
-export async function makeLaptop(lab: Lab, name: string): Promise<Laptop> {
+/**
+ * A laptop of this name, with an inventory of the lab.
+ * @param settings - of the site, beside those that the lab needs.
+ */
+export async function makeLaptop(
+  lab: Lab,
+  name: string,
+  settings: Readonly<Record<string, object>> = {},
+): Promise<Laptop> {
   const home = join(lab.directory, 'laptops', name)
   mkdirSync(home, { recursive: true })
   const inventory = join(home, 'inventory.yaml')
-  writeFileSync(inventory, lab.inventoryYaml(await lab.artefacts()))
+  const site = parse(lab.inventoryYaml(await lab.artefacts())) as Record<string, object>
+  for (const [key, value] of Object.entries(settings)) site[key] = { ...site[key], ...value }
+  writeFileSync(inventory, stringify(site))
   return { home, inventory }
 }
 
