@@ -61,8 +61,6 @@ export interface LivenessSettings {
   readonly scriptIntervalMs: number
   /** After it the script and all that it started are killed. */
   readonly scriptTimeoutMs: number
-  /** A disk with less than this is full: its host does not lead. */
-  readonly minFreeBytes: number
 }
 
 /** How often the agent converges its host though nothing has changed. */

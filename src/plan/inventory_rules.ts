@@ -24,7 +24,6 @@ export interface SiteSettings {
     readonly script?: string
     readonly scriptInterval: string
     readonly scriptTimeout: string
-    readonly minFreeDisk: string
   }
   readonly reconcile: { readonly interval: string }
   readonly replication: { readonly acceptLoss: string; readonly maxSlotWalKeepSize: string }

@@ -95,13 +95,6 @@ const liveness = object('How a dead peer is told from a slow one.', {
     'Bound of one run; then the script and all that it started are killed. 100ms to 1m.',
     '5s',
   ),
-  minFreeDisk: {
-    type: 'string',
-    'x-unit': 'size',
-    default: '64MB',
-    description:
-      "Free space, of the state directory and of PostgreSQL's data, below which a disk counts as full: a leader then lets its peer lead.",
-  },
 })
 
 const reconcile = object('The full converge that each host makes by itself.', {

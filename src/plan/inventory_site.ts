@@ -57,7 +57,6 @@ export function toSite(settings: SiteSettings, file: string): Site {
       script: liveness.script ?? null,
       scriptIntervalMs: parseDuration(liveness.scriptInterval) ?? 0,
       scriptTimeoutMs: parseDuration(liveness.scriptTimeout) ?? 0,
-      minFreeBytes: parseSize(liveness.minFreeDisk) ?? 0,
     },
     reconcile: { intervalMs: parseDuration(reconcile.interval) ?? 0 },
     replication: {

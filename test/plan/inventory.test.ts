@@ -36,7 +36,6 @@ test('the example is read, with defaults filled in', () => {
       script: null,
       scriptIntervalMs: 10_000,
       scriptTimeoutMs: 5_000,
-      minFreeBytes: 64 * 1024 ** 2,
     },
     reconcile: { intervalMs: 300_000 },
     replication: { acceptLossBytes: 0, maxSlotWalKeepMb: 4096 },

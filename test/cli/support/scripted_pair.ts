@@ -25,7 +25,6 @@ export const SITE: Site = {
     script: null,
     scriptIntervalMs: 10_000,
     scriptTimeoutMs: 5_000,
-    minFreeBytes: 64 * 1024 ** 2,
   },
   reconcile: { intervalMs: 300_000 },
   replication: { acceptLossBytes: 0, maxSlotWalKeepMb: 4096 },
