@@ -76,6 +76,8 @@ export function openJournal(settings: JournalSettings): Journal {
 
 const HANDLERS = 'handlers.json'
 
+const RUN_FILE = /^\d+\..*\.ndjson$/
+
 /** Fields by which a journal is read again. */
 const OWN_WORDS: ReadonlySet<string> = new Set(['at', 'kind', 'runId'])
 
@@ -202,7 +204,8 @@ class FileJournal implements Journal {
 
   /** Oldest first, without this one. */
   #runs(): readonly string[] {
-    const names = namesIn(this.#settings.folder).filter((name) => name.endsWith('.ndjson'))
+    // The agent's decisions are in the same folder.
+    const names = namesIn(this.#settings.folder).filter((name) => RUN_FILE.test(name))
     return names.filter((name) => name !== this.#file).toSorted((a, b) => numberOf(a) - numberOf(b))
   }
 

@@ -1,0 +1,265 @@
+import { rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isObject } from '../core/json.ts'
+import { readText } from '../host/files.ts'
+import { isAbsent } from '../host/filesystem_error.ts'
+import { syncDirectory } from '../host/staged_file.ts'
+import {
+  HOST_META_FILE,
+  type HostMeta,
+  parseHostMeta,
+  serialiseHostMeta,
+} from '../pair/host_meta.ts'
+import { Faults, type NoteFault } from './faults.ts'
+import { MetaHistory, type Version, writeDurably } from './meta_history.ts'
+import type { Proof, Store } from './ports.ts'
+
+const PROOF_FILE = 'promotable.json'
+const CHANGES_FILE = 'changes.json'
+const STATE_FORMAT = 1
+const PAUSE_FILE = '.two-node-pause'
+const INITIALISED_FILE = '.two-node-initialized'
+
+/** More than the flap guard ever counts. */
+const CHANGES_KEPT = 32
+
+const NO_PROOF: Proof = { term: 0, voided: 0 }
+
+export interface StateFilesOptions {
+  readonly directory: string
+  readonly site: string
+  readonly note: NoteFault
+}
+
+/** What an agent knows over a power cut, and what operators leave for it. */
+export interface StateFiles extends Store {
+  setPaused(isPaused: boolean): Promise<void>
+}
+
+export function openStateFiles(options: StateFilesOptions): StateFiles {
+  return new FilesOnDisk(options)
+}
+
+/** What was read, and of which file: as long as that one stands, it need not be read again. */
+interface Remembered {
+  readonly identity: string
+  readonly answer: { readonly meta: HostMeta | null; readonly fault: string | null }
+}
+
+class FilesOnDisk implements StateFiles {
+  readonly #options: StateFilesOptions
+  readonly #history: MetaHistory
+  #remembered: Remembered | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+  readonly #faults: Faults
+  readonly #sentinels = new Map<string, boolean>()
+
+  constructor(options: StateFilesOptions) {
+    this.#options = options
+    this.#history = new MetaHistory(options.directory)
+    this.#faults = new Faults(options.note)
+  }
+
+  async readMeta(): Promise<{ readonly meta: HostMeta | null; readonly fault: string | null }> {
+    return await this.#inTurn(async () => {
+      const identity = await identityOf(this.#path(HOST_META_FILE))
+      if (this.#remembered?.identity !== identity)
+        this.#remembered = { identity, answer: await this.#readAnew() }
+      return this.#remembered.answer
+    })
+  }
+
+  async writeMeta(meta: HostMeta): Promise<void> {
+    await this.#inTurn(async () => {
+      const text = serialiseHostMeta(meta)
+      // What can't be read again must not be written: term and branch out of bounds, say.
+      this.#judge(text)
+      const takeBack = await this.#history.add(text)
+      try {
+        await writeDurably(this.#path(HOST_META_FILE), text)
+      } catch (error) {
+        await takeBack()
+        throw error
+      }
+      this.#remembered = undefined
+    })
+  }
+
+  async readProof(): Promise<Proof> {
+    try {
+      const text = await readText(this.#path(PROOF_FILE))
+      const proof = text === undefined ? NO_PROOF : parseProof(text)
+      this.#faults.clear(PROOF_FILE)
+      return proof
+    } catch (error) {
+      this.#faults.tell(PROOF_FILE, `counts as no proof: ${inWords(error)}`)
+      return NO_PROOF
+    }
+  }
+
+  async writeProof({ term, voided }: Proof): Promise<void> {
+    const text = `${JSON.stringify({ format: STATE_FORMAT, term, voided })}\n`
+    parseProof(text)
+    await this.#inTurn(async () => await writeDurably(this.#path(PROOF_FILE), text))
+  }
+
+  async isInitialised(): Promise<boolean> {
+    return await this.#sentinel(INITIALISED_FILE, false)
+  }
+
+  async isPaused(): Promise<boolean> {
+    // Not to be told is a reason to stand still.
+    return await this.#sentinel(PAUSE_FILE, true)
+  }
+
+  async setPaused(isPaused: boolean): Promise<void> {
+    const path = this.#path(PAUSE_FILE)
+    if (isPaused) return await writeDurably(path, '')
+    await rm(path, { recursive: true, force: true })
+    await syncDirectory(this.#options.directory)
+  }
+
+  async readChanges(): Promise<readonly number[]> {
+    try {
+      const text = await readText(this.#path(CHANGES_FILE))
+      const changes = text === undefined ? [] : parseChanges(text)
+      this.#faults.clear(CHANGES_FILE)
+      return changes
+    } catch (error) {
+      this.#faults.tell(CHANGES_FILE, `counts as none: ${inWords(error)}`)
+      return []
+    }
+  }
+
+  async writeChanges(changes: readonly number[]): Promise<void> {
+    const kept = changes.slice(-CHANGES_KEPT)
+    const text = `${JSON.stringify({ format: STATE_FORMAT, changes: kept })}\n`
+    await this.#inTurn(async () => await writeDurably(this.#path(CHANGES_FILE), text))
+  }
+
+  async #readAnew(): Promise<Remembered['answer']> {
+    const path = this.#path(HOST_META_FILE)
+    try {
+      const text = await readText(path)
+      if (text === undefined) return await this.#fromHistory('it is missing')
+      const meta = this.#judge(text)
+      this.#faults.clear(HOST_META_FILE)
+      await this.#keep(text)
+      return { meta, fault: null }
+    } catch (error) {
+      return await this.#fromHistory(inWords(error))
+    }
+  }
+
+  async #fromHistory(why: string): Promise<Remembered['answer']> {
+    const known = (await this.#history.versions()).find(this.#isOurs)
+    if (known === undefined && why === 'it is missing') return { meta: null, fault: null }
+    const used = known === undefined ? 'and no older one is known' : 'the last known one is used'
+    const fault = `${HOST_META_FILE}: ${why}; ${used}`
+    this.#faults.tell(HOST_META_FILE, fault)
+    return { meta: known?.meta ?? null, fault }
+  }
+
+  /** What a laptop wrote is a version too. */
+  async #keep(text: string): Promise<void> {
+    try {
+      await this.#history.add(text)
+      this.#faults.clear('history')
+    } catch (error) {
+      this.#faults.tell(
+        'history',
+        `this version of ${HOST_META_FILE} is not kept: ${inWords(error)}`,
+      )
+    }
+  }
+
+  #judge(text: string): HostMeta {
+    const meta = parseHostMeta(text)
+    if (meta.site !== this.#options.site)
+      throw new Error(`it is of site ${meta.site}, not ${this.#options.site}`)
+    return meta
+  }
+
+  readonly #isOurs = ({ meta }: Version): boolean => meta.site === this.#options.site
+
+  async #sentinel(name: string, inDoubt: boolean): Promise<boolean> {
+    try {
+      const isThere = await exists(this.#path(name))
+      this.#sentinels.set(name, isThere)
+      this.#faults.clear(name)
+      return isThere
+    } catch (error) {
+      this.#faults.tell(name, `can not be looked at: ${inWords(error)}`)
+      return this.#sentinels.get(name) ?? inDoubt
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.#options.directory, name)
+  }
+
+  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(act)
+    this.#turn = mine.catch(() => {})
+    return await mine
+  }
+}
+
+/** Another one for each file that was ever renamed into place, and after each edit. */
+async function identityOf(path: string): Promise<string> {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
+    return [ino, size, mtimeNs, ctimeNs].join(' ')
+  } catch (error) {
+    return inWords(error)
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (isAbsent(error)) return false
+    throw error
+  }
+}
+
+/** @throws Error in words for what is no proof */
+function parseProof(text: string): Proof {
+  const parsed = parseJson(text)
+  if (!isObject(parsed)) throw new Error('it is torn or empty')
+  const { format, term, voided = 0, ...rest } = parsed
+  if (format !== STATE_FORMAT) throw new Error(`its format is not ${STATE_FORMAT}`)
+  if (!isTerm(term) || !isTerm(voided) || Object.keys(rest).length > 0)
+    throw new Error('it is none of ours')
+  return { term, voided }
+}
+
+/** @throws Error in words for what is no list of times */
+function parseChanges(text: string): readonly number[] {
+  const parsed = parseJson(text)
+  if (!isObject(parsed) || parsed['format'] !== STATE_FORMAT) throw new Error('it is torn or empty')
+  const { changes } = parsed
+  if (!Array.isArray(changes) || changes.length > CHANGES_KEPT)
+    throw new Error('it is none of ours')
+  const times: readonly unknown[] = changes
+  if (!times.every((time) => typeof time === 'number')) throw new Error('it holds no times')
+  return times
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isTerm(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function inWords(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+}
