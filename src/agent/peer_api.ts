@@ -1,0 +1,281 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { JsonObject } from '../core/json.ts'
+import { systemCode } from '../host/filesystem_error.ts'
+import type { Faults } from './faults.ts'
+import {
+  BadMessage,
+  MESSAGE_BYTES,
+  openEnvelope,
+  type Pair,
+  parseHandOver,
+  parseTerm,
+  type PeerStatus,
+  type Reason,
+  refusalMessage,
+  statusMessage,
+} from './peer_messages.ts'
+import type { HandOverAnswer, HandOverRequest } from './ports.ts'
+import { names, type TlsFiles, type TlsMaterial } from './tls_files.ts'
+
+/** What the core answers. None of them may wait for the peer. */
+export interface PeerHandlers {
+  readonly status: () => PeerStatus
+  /** Resolves when the proof for this term is void on the disk: true, and only then. */
+  readonly voidProof: (term: number) => Promise<boolean>
+  readonly handOver: (request: HandOverRequest) => Promise<HandOverAnswer>
+}
+
+export interface PeerApiOptions {
+  readonly pair: Pair
+  /** Of this host; the API is not open on any other. */
+  readonly address: string
+  readonly port: number
+  readonly tls: TlsFiles
+  readonly handlers: PeerHandlers
+  readonly faults: Faults
+  /** The peer's connection stays open for longer than this between two requests. @unit milliseconds */
+  readonly intervalMs: number
+}
+
+export interface PeerApi {
+  /** The port that it listens on: of interest when 0 was asked for. */
+  readonly port: () => number
+  /** Resolves when it listens, which is tried until it does or `stop` is aborted. */
+  readonly start: (stop: AbortSignal) => Promise<void>
+  /** A new certificate serves the connections from now on. */
+  readonly reload: () => void
+  readonly close: () => Promise<void>
+}
+
+/** Head and body of a request have to be here in this time: a slow loris is cut. @unit milliseconds */
+const REQUEST_TIMEOUT_MS = 5_000
+const HANDSHAKE_TIMEOUT_MS = 3_000
+const CHECK_MS = 1_000
+
+/** Connections from one address: the peer needs two, and nobody takes them from it. */
+const CONNECTIONS_OF_ONE = 8
+const CONNECTIONS_OF_ALL = 64
+
+const HEADER_BYTES = 8 * 1024
+
+/** Before an address or a certificate that is not there yet is tried again. @unit milliseconds */
+const RETRY_MS = 500
+
+const STATUS_OF: Readonly<Record<Reason, number>> = {
+  certificate: 403,
+  site: 403,
+  host: 403,
+  route: 404,
+  format: 409,
+  size: 413,
+  message: 400,
+  busy: 503,
+  fault: 500,
+}
+
+type Route = (handlers: PeerHandlers, message: Message) => Promise<JsonObject> | JsonObject
+type Message = ReturnType<typeof openEnvelope>
+
+/** What the API knows; a body comes with POST, a query with GET. */
+const ROUTES: Readonly<Record<string, Route>> = {
+  'GET /v1/status': (handlers, { envelope }) => statusMessage(envelope, handlers.status()),
+  'GET /v1/host-meta': (handlers, { envelope }) => {
+    const { host, meta } = statusMessage(envelope, handlers.status())
+    return { ...envelope, host: host ?? null, meta: meta ?? null }
+  },
+  'POST /v1/void-proof': async (handlers, { envelope, fields }) => {
+    const voided = await handlers.voidProof(parseTerm(fields))
+    return { ...envelope, voided }
+  },
+  'POST /v1/handover': async (handlers, { envelope, fields }) => {
+    const answer = await handlers.handOver(parseHandOver(fields))
+    return { ...envelope, ...answer }
+  },
+}
+
+/** The API for the peer's agent: https, and both sides show a certificate of the site's authority. */
+export function createPeerApi(options: PeerApiOptions): PeerApi {
+  return new Api(options)
+}
+
+class Api implements PeerApi {
+  readonly #options: PeerApiOptions
+  readonly #sockets = new Map<Socket, string>()
+  #server: Server | undefined
+
+  constructor(options: PeerApiOptions) {
+    this.#options = options
+  }
+
+  readonly port = (): number => {
+    const address = this.#server?.address()
+    return typeof address === 'object' ? (address?.port ?? 0) : 0
+  }
+
+  readonly start = async (stop: AbortSignal): Promise<void> => {
+    const { tls, faults, address, port } = this.#options
+    while (!stop.aborted) {
+      if (tls.material === undefined) await tls.refresh()
+      try {
+        if (tls.material !== undefined) return await this.#listen(tls.material)
+      } catch (error) {
+        const why = systemCode(error) ?? String(error)
+        faults.tell('peer-api', `can not listen on ${address}, port ${port}: ${why}; trying again`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    }
+  }
+
+  readonly reload = (): void => {
+    const { material } = this.#options.tls
+    if (material !== undefined) this.#server?.setSecureContext(contextOptions(material))
+  }
+
+  readonly close = async (): Promise<void> => {
+    const server = this.#server
+    this.#server = undefined
+    for (const socket of this.#sockets.keys()) socket.destroy()
+    if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()))
+  }
+
+  async #listen(material: TlsMaterial): Promise<void> {
+    const { address, port, faults, intervalMs } = this.#options
+    const server = createServer({
+      ...contextOptions(material),
+      requestCert: true,
+      // Judged for each request, so that a refusal comes in words.
+      rejectUnauthorized: false,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_MS,
+      keepAliveTimeout: 2 * intervalMs + REQUEST_TIMEOUT_MS,
+      maxHeaderSize: HEADER_BYTES,
+    })
+    server.maxConnections = CONNECTIONS_OF_ALL
+    server.on('connection', (socket: Socket) => this.#admit(socket))
+    server.on('request', (request, response) => void this.#serve(request, response))
+    // A port scan, or the peer's own probe of this port, is no fault.
+    server.on('tlsClientError', (_, socket) => socket.destroy())
+    server.on('clientError', (_, socket) => socket.destroy())
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host: address, port }, resolve)
+    })
+    server.on('error', (error) => faults.tell('peer-api', error.message))
+    faults.clear('peer-api')
+    this.#server = server
+  }
+
+  #admit(socket: Socket): void {
+    const from = socket.remoteAddress ?? ''
+    const others = [...this.#sockets.values()].filter((address) => address === from)
+    if (others.length >= CONNECTIONS_OF_ONE) return void socket.destroy()
+    this.#sockets.set(socket, from)
+    socket.once('close', () => this.#sockets.delete(socket))
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { faults } = this.#options
+    try {
+      const answer = await this.#answer(request)
+      faults.clear('peer-request')
+      send(response, 200, answer)
+    } catch (error) {
+      if (isGone(request)) return
+      const bad = error instanceof BadMessage ? error : ownFault(error)
+      faults.tell('peer-request', `a request of ${callerOf(request)} is refused: ${bad.message}`)
+      // What is left of the request is not read.
+      response.setHeader('connection', 'close')
+      send(response, STATUS_OF[bad.reason], refusalMessage(bad))
+      response.once('finish', () => request.destroy())
+    }
+  }
+
+  async #answer(request: IncomingMessage): Promise<JsonObject> {
+    const { pair, handlers } = this.#options
+    refuseStranger(request, pair)
+    const [path = '', query] = (request.url ?? '').split('?', 2)
+    const route = ROUTES[`${request.method} ${path}`]
+    if (route === undefined) throw new BadMessage('route', 'there is no such route')
+    const message = request.method === 'GET' ? queryOf(query) : parseJson(await bodyOf(request))
+    return await route(handlers, openEnvelope(message, pair.site))
+  }
+}
+
+/** Another site's host, or another host of this one, is nobody's peer here. */
+function refuseStranger({ socket }: IncomingMessage, { peer }: Pair): void {
+  if (!(socket instanceof TLSSocket)) throw new BadMessage('certificate', 'TLS is needed')
+  if (!socket.authorized)
+    throw new BadMessage('certificate', "its certificate is not of this site's authority")
+  if (!names(socket.getPeerCertificate(), peer))
+    throw new BadMessage('certificate', `its certificate does not name ${peer}`)
+}
+
+function contextOptions(material: TlsMaterial) {
+  return { ...material, minVersion: 'TLSv1.3' } as const
+}
+
+/** Query values are text: the format alone is a number. */
+function queryOf(text = ''): Record<string, unknown> {
+  const query = new URLSearchParams(text)
+  const fields: Record<string, unknown> = Object.fromEntries(query)
+  return { ...fields, format: Number(query.get('format') ?? Number.NaN) }
+}
+
+/** The body, or a refusal at the first byte too many. */
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  if (Number(request.headers['content-length'] ?? 0) > MESSAGE_BYTES) throw tooLarge()
+  const chunks: Buffer[] = []
+  let bytes = 0
+  // Not an iterator: leaving one closes the connection before it was told why.
+  await new Promise<void>((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= MESSAGE_BYTES) return void chunks.push(chunk)
+      request.pause()
+      reject(tooLarge())
+    })
+    request.once('end', resolve)
+    request.once('error', reject)
+    request.once('close', () => reject(new BadMessage('message', 'the body is not whole')))
+  })
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function tooLarge(): BadMessage {
+  return new BadMessage('size', `a message has ${MESSAGE_BYTES / 1024} kB at most`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function send(response: ServerResponse, status: number, message: JsonObject): void {
+  if (response.destroyed || response.headersSent) return
+  const body = Buffer.from(JSON.stringify(message))
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length })
+  response.end(body)
+}
+
+function isGone({ socket }: IncomingMessage): boolean {
+  return socket.destroyed
+}
+
+/** Without its port, which is another one each time. */
+function callerOf({ socket }: IncomingMessage): string {
+  return socket.remoteAddress ?? 'nobody'
+}
+
+/** Whatever went wrong here is not told to the other side. */
+function ownFault(error: unknown): BadMessage {
+  const words = error instanceof Error ? error.message : String(error)
+  return new BadMessage('fault', `the agent could not answer: ${words.split('\n')[0]}`)
+}

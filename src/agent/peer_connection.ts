@@ -1,0 +1,111 @@
+import { Agent } from 'node:https'
+import { connect, type TLSSocket } from 'node:tls'
+import { names, type TlsMaterial } from './tls_files.ts'
+
+export interface PeerAddress {
+  readonly address: string
+  readonly port: number
+  /** Whom the certificate on the other side has to name. */
+  readonly peer: string
+}
+
+/**
+ * A connection takes three trips and may be made over some rounds; then it is made anew.
+ * @unit milliseconds
+ */
+const CONNECT_TIMEOUT_MS = 1_000
+
+/**
+ * Connections to the peer's agent that are made before they are used: a question's time starts when it
+ * is sent, so that its answer tells of that moment and of none before.
+ */
+export class PeerConnections extends Agent {
+  readonly #at: PeerAddress
+  readonly #material: TlsMaterial
+  #connecting: Promise<void> | undefined
+  /** Made, and used for nothing yet. */
+  #fresh: TLSSocket | undefined
+
+  constructor(at: PeerAddress, material: TlsMaterial) {
+    super({ keepAlive: true, maxFreeSockets: 2 })
+    this.#at = at
+    this.#material = material
+  }
+
+  /** Resolves when a request can be sent; an attempt goes on beyond `patienceMs`. @throws what broke it */
+  async ready(patienceMs: number): Promise<void> {
+    if (this.#isReady()) return
+    this.#connecting ??= this.#connect()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no connection in time')), patienceMs)
+    })
+    try {
+      await Promise.race([this.#connecting, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Called by http for a request that finds no idle connection: there is a fresh one, see ready. */
+  override createConnection(): TLSSocket {
+    const fresh = this.#fresh
+    this.#fresh = undefined
+    if (fresh === undefined) throw new Error('not connected')
+    return fresh
+  }
+
+  override destroy(): void {
+    super.destroy()
+    this.#fresh?.destroy()
+    this.#fresh = undefined
+  }
+
+  #isReady(): boolean {
+    const idle = Object.values(this.freeSockets).flatMap((sockets) => sockets ?? [])
+    return this.#fresh !== undefined || idle.some((socket) => !socket.destroyed)
+  }
+
+  async #connect(): Promise<void> {
+    const socket = this.#open()
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_TIMEOUT_MS)
+        socket.once('secureConnect', () => {
+          clearTimeout(timer)
+          resolve()
+        })
+        socket.on('error', reject)
+        socket.once('close', () => {
+          clearTimeout(timer)
+          reject(new Error('closed'))
+        })
+      })
+      this.#fresh = socket
+      socket.once('close', () => {
+        if (this.#fresh === socket) this.#fresh = undefined
+      })
+    } finally {
+      this.#connecting = undefined
+    }
+  }
+
+  #open(): TLSSocket {
+    const { address, port, peer } = this.#at
+    const socket = connect({
+      ...this.#material,
+      host: address,
+      port,
+      minVersion: 'TLSv1.3',
+      // An address is no name that TLS could send; whom we look for is in the certificate.
+      servername: '',
+      checkServerIdentity: (_, certificate) => {
+        if (names(certificate, peer)) return undefined
+        const stranger = new Error(`its certificate does not name ${peer}`)
+        return Object.assign(stranger, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+      },
+    })
+    socket.setNoDelay(true)
+    return socket
+  }
+}

@@ -1,0 +1,92 @@
+import { X509Certificate } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import { createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls'
+import type { Faults } from './faults.ts'
+
+/** The agent's own certificate, and the site's authority. */
+export interface TlsPaths {
+  readonly ca: string
+  readonly certificate: string
+  readonly key: string
+}
+
+export const TLS_PATHS: TlsPaths = {
+  ca: '/etc/twonode/pki/ca.crt',
+  certificate: '/etc/twonode/tls/agent.crt',
+  key: '/etc/twonode/tls/agent.key',
+}
+
+/** The two of an https server and of its clients. */
+export interface TlsMaterial {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+/**
+ * Certificates in files, read again when they are replaced: a renewed one is used without a restart.
+ * One that is half replaced, or broken, leaves the one before in use.
+ */
+export class TlsFiles {
+  readonly #paths: TlsPaths
+  readonly #faults: Faults
+  #identity = ''
+  #material: TlsMaterial | undefined
+
+  constructor(paths: TlsPaths, faults: Faults) {
+    this.#paths = paths
+    this.#faults = faults
+  }
+
+  /** Undefined until they have been read once. */
+  get material(): TlsMaterial | undefined {
+    return this.#material
+  }
+
+  /** True if there is a new certificate to use. */
+  async refresh(): Promise<boolean> {
+    const { ca, certificate, key } = this.#paths
+    try {
+      const identity = await identityOf([ca, certificate, key])
+      if (identity === this.#identity) return false
+      const [caPem, cert, keyPem] = await Promise.all(
+        [ca, certificate, key].map(async (path) => await readFile(path, 'utf8')),
+      )
+      const material = { ca: caPem ?? '', cert: cert ?? '', key: keyPem ?? '' }
+      refuseForeign(material)
+      secureContextOf(material)
+      this.#identity = identity
+      this.#material = material
+      this.#faults.clear('certificate')
+      return true
+    } catch (error) {
+      const words = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+      const kept =
+        this.#material === undefined ? 'the peer is not talked to' : 'the one before is used'
+      this.#faults.tell('certificate', `the agent's certificate can not be used: ${words}; ${kept}`)
+      return false
+    }
+  }
+}
+
+/** @throws Error when key and certificate do not belong together */
+export function secureContextOf(material: TlsMaterial): SecureContext {
+  return createSecureContext({ ...material, minVersion: 'TLSv1.3' })
+}
+
+function refuseForeign({ ca, cert }: TlsMaterial): void {
+  if (!new X509Certificate(cert).verify(new X509Certificate(ca).publicKey))
+    throw new Error("it is not signed by the site's authority")
+}
+
+async function identityOf(paths: readonly string[]): Promise<string> {
+  const found = await Promise.all(paths.map(async (path) => await stat(path, { bigint: true })))
+  return found.map(({ ino, size, mtimeNs, ctimeNs }) => [ino, size, mtimeNs, ctimeNs].join()).join()
+}
+
+/** True if a certificate of the site's authority names this host: its common name, or a DNS name. */
+export function names(certificate: PeerCertificate, host: string): boolean {
+  const common: unknown = certificate.subject?.CN
+  if (common === host) return true
+  return (certificate.subjectaltname ?? '').split(', ').includes(`DNS:${host}`)
+}
