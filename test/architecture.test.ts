@@ -16,6 +16,7 @@ const FORBIDDEN = [
   { from: 'src/host/',    to: /^ssh2|^src\/(?!core\/|host\/)|^modules\//,                                     why: 'a host carries out what it is told; it decides nothing' },
   { from: 'src/remote/',  to: /^(zx|pg)|^src\/(?!core\/|remote\/)|^modules\//,                                why: 'a session carries plans and events; it knows nothing of modules' },
   { from: 'src/runner/',  to: /^ssh2|^src\/(cli|remote|agent)\//,                                             why: 'the runner acts on its own host only' },
+  { from: 'src/agent/',   to: /^(ssh2|zx|pg)|^src\/(cli|remote)\//,                                            why: 'the agent acts on its own host only, through src/host/' },
   { from: 'src/pair/',    to: /^(ssh2|zx|pg|node:)|^src\/(?!core\/|pair\/)|^modules\//,                       why: 'the two-node domain is pure' },
   { from: 'src/cli/',     to: /^(zx|pg)|^src\/(engine|host|agent)\//,                                         why: 'the laptop never touches a host but through a session' },
 ] as const

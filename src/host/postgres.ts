@@ -30,6 +30,22 @@ export interface PostgresOptions {
   readonly socketDirectory: string
   readonly port: number
   readonly user: string
+  /** For sessions that must hear soon; default: those of a converge. */
+  readonly patience?: Patience
+}
+
+/** How long a session waits, and for what. @unit milliseconds */
+export interface Patience {
+  readonly connectMs: number
+  readonly bounds: SqlBounds
+  /** After a statement's own bound. */
+  readonly graceMs: number
+}
+
+const DEFAULT_PATIENCE: Patience = {
+  connectMs: CONNECT_TIMEOUT_MS,
+  bounds: SQL_BOUNDS,
+  graceMs: ANSWER_GRACE_MS,
 }
 
 /** The SQL half of a host: one connection a database, opened when first used. */
@@ -71,20 +87,22 @@ export function createPostgres(options: PostgresOptions): Postgres {
  */
 class Connection {
   readonly #options: PostgresOptions
+  readonly #patience: Patience
   readonly #database: string
   #session: Session | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: PostgresOptions, database: string) {
     this.#options = options
+    this.#patience = options.patience ?? DEFAULT_PATIENCE
     this.#database = database
   }
 
   async query(statement: Statement, bounds: SqlBounds | undefined): Promise<readonly unknown[]> {
     return await this.#inTurn(async () => {
       return await this.#again(async (session) => {
-        if (bounds === undefined) return await this.#send(session, statement, SQL_BOUNDS)
-        await this.#send(session, setBounds(bounds, false), SQL_BOUNDS)
+        if (bounds === undefined) return await this.#send(session, statement, this.#patience.bounds)
+        await this.#send(session, setBounds(bounds, false), this.#patience.bounds)
         try {
           return await this.#send(session, statement, bounds)
         } finally {
@@ -156,7 +174,7 @@ class Connection {
       const answer = session.client.query(
         parameters.length === 0 ? { text } : { text, values: parameters },
       )
-      return lastRows(await inTime(answer, bounds.statementTimeoutMs + ANSWER_GRACE_MS))
+      return lastRows(await inTime(answer, bounds.statementTimeoutMs + this.#patience.graceMs))
     } catch (error) {
       if (losesConnection(error)) this.#drop(session)
       throw trouble(error, { text, values, database: this.#database })
@@ -168,7 +186,7 @@ class Connection {
     // A lost session took its settings with it.
     if (this.#session !== session) return
     try {
-      await this.#send(session, setBounds(SQL_BOUNDS, false), SQL_BOUNDS)
+      await this.#send(session, setBounds(this.#patience.bounds, false), this.#patience.bounds)
     } catch {
       this.#drop(session)
     }
@@ -178,14 +196,14 @@ class Connection {
     // Without its session the server rolls back by itself.
     if (this.#session !== session) return
     try {
-      await this.#send(session, { text: 'rollback' }, SQL_BOUNDS)
+      await this.#send(session, { text: 'rollback' }, this.#patience.bounds)
     } catch {
       this.#drop(session)
     }
   }
 
   async #connect(): Promise<Session> {
-    const session = newSession(this.#options, this.#database)
+    const session = newSession(this.#options, this.#patience, this.#database)
     const forget = () => {
       if (this.#session === session) this.#session = undefined
     }
@@ -213,7 +231,11 @@ interface Session {
   readonly socket: Socket
 }
 
-function newSession(options: PostgresOptions, database: string): Session {
+function newSession(
+  options: PostgresOptions,
+  { connectMs, bounds }: Patience,
+  database: string,
+): Session {
   const socket = new Socket()
   const client = new Client({
     host: options.socketDirectory,
@@ -224,10 +246,10 @@ function newSession(options: PostgresOptions, database: string): Session {
     ssl: false,
     database,
     application_name: 'twonode',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: connectMs,
     keepAlive: true,
-    statement_timeout: SQL_BOUNDS.statementTimeoutMs,
-    lock_timeout: SQL_BOUNDS.lockTimeoutMs,
+    statement_timeout: bounds.statementTimeoutMs,
+    lock_timeout: bounds.lockTimeoutMs,
     // B1: on a leader without its follower our own commits would wait for ever.
     options: '-c synchronous_commit=local -c client_min_messages=warning',
     types: { getTypeParser: parserOf },

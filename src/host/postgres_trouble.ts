@@ -4,12 +4,14 @@ import type { SqlValue } from '../core/host.ts'
 import { MASK, redactor, Secret } from '../core/secret.ts'
 import { systemCode } from './filesystem_error.ts'
 
+const CANNOT_CONNECT_NOW = '57P03'
+
 /**
  * SQLSTATEs that say "not there yet": an earlier step, or the server's own start, will change that.
  * @source https://www.postgresql.org/docs/15/errcodes-appendix.html
  */
 const NOT_YET: Readonly<Record<string, string>> = {
-  '57P03': 'PostgreSQL is starting up or shutting down',
+  [CANNOT_CONNECT_NOW]: 'PostgreSQL is starting up or shutting down',
   '3D000': 'the database does not exist',
   '28000': 'PostgreSQL does not let root in as this role yet (pg_ident and pg_hba)',
   '28P01': 'PostgreSQL asks for a password on its socket',
@@ -87,6 +89,13 @@ export function isSessionEnded(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { cause } = error
   return cause instanceof SessionGone || (cause instanceof DatabaseError && cause.code === '57P01')
+}
+
+/** True if the server is there and lets nobody in yet, or any more: crash recovery, say. */
+export function isStartingUp(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { cause } = error
+  return cause instanceof DatabaseError && cause.code === CANNOT_CONNECT_NOW
 }
 
 /** True if the connection can't be used again after this error. */

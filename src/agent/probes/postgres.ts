@@ -1,0 +1,140 @@
+import { createPostgres, type Patience, type Postgres } from '../../host/postgres.ts'
+import { isStartingUp } from '../../host/postgres_trouble.ts'
+import type { FollowerSighting, LeaderSighting, PostgresSighting } from '../ports.ts'
+import { CommitWaits, type Waiting } from './commit_waits.ts'
+
+/** A server that lets nobody in for so long is asked again. @unit milliseconds */
+const PATIENCE: Patience = {
+  connectMs: 1_000,
+  bounds: { statementTimeoutMs: 1_000, lockTimeoutMs: 500 },
+  graceMs: 500,
+}
+
+/** More waiting commits than this say nothing new. */
+const WAITING_MOST = 200
+
+/**
+ * All that a round asks of PostgreSQL, in one statement: it touches no table of kine's and takes no lock
+ * that a writer could hold.
+ * @source https://www.postgresql.org/docs/15/monitoring-stats.html
+ */
+const QUESTION = `
+select
+  pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::text as written,
+  current_setting('synchronous_standby_names') <> '' as synchronous,
+  (select json_agg(json_build_object(
+      'key', pid || ' ' || extract(epoch from query_start),
+      'ageMs', extract(epoch from clock_timestamp() - query_start) * 1000))
+    from (select * from pg_stat_activity where wait_event = 'SyncRep'
+      order by query_start limit ${WAITING_MOST}) waiting) as waiting,
+  (select json_build_object('active', s.active, 'walStatus', s.wal_status, 'state', r.state,
+      'flushed', pg_wal_lsn_diff(r.flush_lsn, '0/0')::text)
+    from pg_replication_slots s left join pg_stat_replication r on r.pid = s.active_pid
+    where s.slot_name = $1) as slot,
+  (select json_build_object('slot', s.subslotname, 'enabled', s.subenabled,
+      'ready', (select count(*) = 1
+          and bool_and(srrelid = to_regclass('public.kine') and srsubstate = 'r')
+        from pg_subscription_rel where srsubid = s.oid),
+      'workerAlive', exists (select from pg_stat_subscription w
+        where w.subid = s.oid and w.relid is null and w.pid is not null),
+      'errors', (select apply_error_count + sync_error_count
+        from pg_stat_subscription_stats e where e.subid = s.oid))
+    from pg_subscription s join pg_database d on d.oid = s.subdbid
+    where s.subname = 'twonode' and d.datname = current_database()) as subscription`
+
+interface Row {
+  readonly written: string
+  readonly synchronous: boolean
+  readonly waiting: readonly Waiting[] | null
+  readonly slot: {
+    readonly active: boolean
+    readonly walStatus: string | null
+    readonly state: string | null
+    readonly flushed: string | null
+  } | null
+  readonly subscription: {
+    readonly slot: string | null
+    readonly enabled: boolean
+    readonly ready: boolean | null
+    readonly workerAlive: boolean
+    readonly errors: number | null
+  } | null
+}
+
+export interface PostgresProbeOptions {
+  readonly socketDirectory: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+}
+
+/** The host's own PostgreSQL, over one connection that stays open, with local commits (B1). */
+export class PostgresProbe {
+  readonly #database: string
+  readonly #postgres: Postgres
+  readonly #waits = new CommitWaits()
+  #asking: Promise<PostgresSighting> | undefined
+
+  constructor(options: PostgresProbeOptions) {
+    this.#database = options.database
+    this.#postgres = createPostgres({ ...options, patience: PATIENCE })
+  }
+
+  /** `slot`: the follower's on this host, if it leads. Asked once at a time. */
+  async look(slot: string | null): Promise<PostgresSighting> {
+    this.#asking ??= this.#ask(slot).finally(() => {
+      this.#asking = undefined
+    })
+    return await this.#asking
+  }
+
+  async stop(): Promise<void> {
+    await this.#postgres.close()
+  }
+
+  async #ask(slot: string | null): Promise<PostgresSighting> {
+    const atMs = performance.now()
+    try {
+      const asked = { text: QUESTION, values: [slot ?? ''] }
+      const [row] = await this.#postgres.query<Row>(this.#database, asked, undefined)
+      if (row === undefined) return down('it answered nothing')
+      const oldestWaitMs = this.#waits.oldest(row.waiting ?? [], atMs, performance.now())
+      return { up: true, leader: leaderOf(row, oldestWaitMs), follower: followerOf(row) }
+    } catch (error) {
+      return troubleOf(error)
+    }
+  }
+}
+
+function leaderOf({ written, synchronous, slot }: Row, oldestWaitMs: number): LeaderSighting {
+  return {
+    oldestWaitMs,
+    slot: slotState(slot),
+    streaming: slot?.state === 'streaming',
+    synchronous,
+    writtenBytes: Number(written),
+    flushedBytes: slot?.flushed == null ? null : Number(slot.flushed),
+  }
+}
+
+function slotState(slot: Row['slot']): LeaderSighting['slot'] {
+  if (slot === null) return 'missing'
+  // Its WAL was given up (max_slot_wal_keep_size): what it missed can't be had from it.
+  if (slot.walStatus === 'lost') return 'lost'
+  return slot.active ? 'active' : 'idle'
+}
+
+function followerOf({ subscription }: Row): FollowerSighting | null {
+  if (subscription === null) return null
+  const { slot, enabled, ready, workerAlive, errors } = subscription
+  return { slot, enabled, ready: ready === true, workerAlive, errors: errors ?? 0 }
+}
+
+function troubleOf(error: unknown): PostgresSighting {
+  const words = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+  return { up: false, starting: isStartingUp(error), why: words }
+}
+
+function down(why: string): PostgresSighting {
+  return { up: false, starting: false, why }
+}
