@@ -118,6 +118,8 @@ async function adopt(act: Act): Promise<boolean> {
   })
   if (!written) return false
   state.preparedUntil = 0
+  // Replaced: the table's next row stops what runs here.
+  if (state.meta?.hosts.every(({ name }) => name !== state.settings.self)) return true
   if (!led && !state.leads) return await settle(act)
   state.impaired = false
   state.owed = { tags: ['role'], urgent: true }

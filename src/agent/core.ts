@@ -102,9 +102,9 @@ export class AgentCore {
       const { meta, proof } = state
       if (!state.initialised || meta === null || state.leads || meta.term > term) return false
       state.memory = heardFrom(state.memory, this.#ports.clock.now())
-      const voided = Math.max(proof.voided, term)
+      if (proof.voided >= term) return true
       try {
-        await state.writeProof({ term: proof.term <= voided ? 0 : proof.term, voided })
+        await state.writeProof({ term: proof.term <= term ? 0 : proof.term, voided: term })
         return true
       } catch (error) {
         state.fault('proof', error)

@@ -197,6 +197,8 @@ export class AgentState {
     const growing = Math.min(SETTLE_RETRY_MS * 2 ** this.#failures, SETTLE_RETRY_MAX_MS)
     const pause = this.owed?.urgent !== true ? growing : this.#failures === 0 ? 0 : intervalMs
     this.#failures = Math.min(this.#failures + 1, 10)
+    // A follower that waits for its leader is no reason to end a laptop's converge again and again.
+    if (this.owed !== null && !this.leads) this.owed = { ...this.owed, urgent: false }
     this.#retryAt = this.#ports.clock.now() + pause
     this.#settledFor = null
   }

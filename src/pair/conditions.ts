@@ -11,6 +11,10 @@ interface Condition {
 export const CONDITIONS = {
   uninitialised: c('never belonged to a pair', (f) => !f.initialised),
   noMeta: c('has no hostMeta', (f) => f.meta === null),
+  notInPair: c(
+    'hostMeta does not name it',
+    (f) => f.meta !== null && !f.meta.hosts.some(({ name }) => name === f.self),
+  ),
   metaDoubtful: c("the newest hostMeta can't be read", (f) => f.metaDoubtful),
   notPaused: c('not paused', (f) => !f.paused),
   paused: c('paused', (f) => f.paused),
@@ -27,6 +31,13 @@ export const CONDITIONS = {
   mayBeSupplanted: c(
     'mode paired, or loss is accepted',
     (f) => f.meta?.mode === 'paired' || f.policy.acceptLossBytes > 0,
+  ),
+  notCutOff: c(
+    'not lost by gateway and peer, or alone without accepted loss',
+    (f) =>
+      f.gateway !== 'down' ||
+      !['cut', 'gone'].includes(f.peer.contact) ||
+      (f.meta?.mode === 'alone' && f.policy.acceptLossBytes === 0),
   ),
   settled: c('settled', (f) => f.settled === 'yes'),
   settleDue: c('settling is due', (f) => f.settled === 'due'),

@@ -24,6 +24,8 @@ export const RULES: readonly Rule[] = [
   { id: 'late',               role: 'leader',   when: ['late', 'notImpaired'],                              goal: 'impair', why: 'our own round was late: another may lead by now (A8)' },
   { id: 'superseded',         role: 'any',      when: ['peerHigher'],                                       goal: 'adopt',  why: "the peer's hostMeta is higher" },
   { id: 'no-meta',            role: 'any',      when: ['noMeta'],                                           goal: 'wait',   why: 'no hostMeta that can be believed: the peer or an operator has to bring one' },
+  { id: 'replaced',           role: 'any',      when: ['notInPair', 'notImpaired'],                         goal: 'impair', why: 'another host has taken the place of this one (B10)' },
+  { id: 'stood-down',         role: 'any',      when: ['notInPair'],                                        goal: 'stay',   why: 'this host was replaced' },
   { id: 'forced-lead',        role: 'leader',   when: ['askedByForce', 'impairedOrUnproven', 'canServe'],   goal: 'go-alone', why: 'an operator says that this host leads, whatever the peer may have (A5)' },
   { id: 'unproven',           role: 'leader',   when: ['notProven', 'notImpaired'],                         goal: 'impair', why: 'leading is not proven: the peer may have been promoted since (A5)' },
   { id: 'cut-off',            role: 'leader',   when: ['gatewayDown', 'peerCut', 'mayBeSupplanted', 'notImpaired'], goal: 'impair', why: 'gateway and peer are lost: the follower may take over (B6)' },
@@ -31,7 +33,7 @@ export const RULES: readonly Rule[] = [
 
   // A leader that can't serve, or was stopped.
   { id: 'yield',              role: 'leader',   when: ['cannotServe', 'paired', 'notPaused', 'notFrozen', 'peerAgrees', 'peerNotPaused', 'peerProven', 'peerSeesGateway', 'notHeld'], goal: 'yield', why: 'PostgreSQL is dead or the disk is full, and the follower can lead' },
-  { id: 'recover',            role: 'leader',   when: ['impaired', 'canServe', 'notHeld'],                  goal: 'recover', why: 'leading is proven again' },
+  { id: 'recover',            role: 'leader',   when: ['impaired', 'canServe', 'notHeld', 'notCutOff'],             goal: 'recover', why: 'leading is proven again' },
   { id: 'impaired',           role: 'leader',   when: ['impaired'],                                         goal: 'stay',   why: 'impaired until this host can serve again' },
 
   // Modes.

@@ -84,7 +84,7 @@ const NOTABLE_WAIT_MS = 200
 
 function judgePostgres({ postgres }: Memory, now: number): Facts['postgres'] {
   if (postgres.downSince === null) return 'up'
-  const bound = postgres.starting ? POSTGRES_RECOVERY_MS : POSTGRES_FAILED_MS
+  const bound = postgres.starting || !postgres.wasUp ? POSTGRES_RECOVERY_MS : POSTGRES_FAILED_MS
   return now - postgres.downSince >= bound ? 'failed' : 'starting'
 }
 

@@ -20,7 +20,7 @@ export interface Memory {
   readonly inDoubt: boolean
   /** The leader's last word on what its follower lacks. @unit bytes */
   readonly lagBytes: number | null
-  readonly postgres: { readonly downSince: number | null; readonly starting: boolean }
+  readonly postgres: PostgresMemory
   readonly diskFull: boolean
   readonly stream: StreamMemory | null
   readonly subscription: SubscriptionMemory
@@ -52,6 +52,13 @@ interface StreamMemory {
   readonly at: number
 }
 
+interface PostgresMemory {
+  readonly downSince: number | null
+  readonly starting: boolean
+  /** Since this agent started: at boot it may take its time. */
+  readonly wasUp: boolean
+}
+
 /** Whose sighting it is. */
 export interface Viewer {
   readonly self: string
@@ -66,7 +73,7 @@ export function firstMemory(now: number): Memory {
   return {
     ...unseen(now),
     renewedTerm: 0,
-    postgres: { downSince: null, starting: false },
+    postgres: { downSince: null, starting: false, wasUp: false },
     diskFull: false,
     stream: null,
     subscription: NO_TROUBLE,
@@ -117,8 +124,12 @@ export function remember(memory: Memory, sighting: Sighting, viewer: Viewer): Me
     gateway: contact(memory.gateway, [gateway], at),
     gatewaySeen: memory.gatewaySeen || gateway !== null,
     postgres: postgres.up
-      ? { downSince: null, starting: false }
-      : { downSince: memory.postgres.downSince ?? at, starting: postgres.starting },
+      ? { downSince: null, starting: false, wasUp: true }
+      : {
+          ...memory.postgres,
+          downSince: memory.postgres.downSince ?? at,
+          starting: postgres.starting,
+        },
     diskFull: isFull(memory.diskFull, sighting.disk),
     stream:
       postgres.up && meta !== null

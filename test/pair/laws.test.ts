@@ -1,0 +1,286 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Asked, Facts, Goal, PeerFacts } from '../../src/pair/facts.ts'
+import { decide, type Rule, RULES } from '../../src/pair/fsm.ts'
+import { GOALS } from '../../src/pair/goals.ts'
+import type { HostMeta } from '../../src/pair/host_meta.ts'
+import { pairMeta } from '../support/agent_sightings.ts'
+import { healthy, saying } from '../support/worlds.ts'
+
+const OTHERS = (['h2', 'h3'] as const).map((name, index) => ({
+  name,
+  address: `10.77.0.${12 + index}`,
+  role: index === 0 ? ('leader' as const) : ('follower' as const),
+}))
+
+const METAS: readonly (HostMeta | null)[] = [
+  pairMeta(),
+  pairMeta({ mode: 'alone', term: 3 }),
+  pairMeta({ leader: 'h2' }),
+  pairMeta({ leader: 'h2', mode: 'alone', term: 3 }),
+  pairMeta({ leader: 'h2', hosts: OTHERS }),
+  null,
+]
+
+/** Everything that a peer can be to a host with this hostMeta. */
+function peersOf(meta: HostMeta | null): readonly PeerFacts[] {
+  const silent = (['missed', 'silent', 'cut', 'gone'] as const).map((contact) => ({ contact }))
+  const own = meta ?? pairMeta()
+  const higher = { ...own, term: own.term + 1, branch: own.term + 1, leader: 'h2' }
+  const lower = { ...own, term: own.term - 1 }
+  return [
+    ...silent,
+    saying(own),
+    saying(own, { gateway: 'down' }),
+    saying(own, { proofTerm: null }),
+    saying(own, { proofTerm: null, voided: own.term }),
+    saying(own, { lacksSlot: true }),
+    saying(own, { settled: false }),
+    saying(own, { paused: true }),
+    saying(higher),
+    saying(lower),
+    saying(null),
+  ]
+}
+
+const ASKED: readonly (Asked | null)[] = [
+  null,
+  { kind: 'promote', force: false },
+  { kind: 'promote', force: true },
+  { kind: 'yielded', term: 2 },
+  { kind: 'yielded', term: 1 },
+  { kind: 'switchover' },
+  { kind: 'thaw' },
+  { kind: 'replacement', name: 'h3', address: '10.77.0.13' },
+]
+
+/** Facts that decide most of the rows, in every combination. */
+const CENTRE = {
+  gateway: ['up', 'silent', 'down'],
+  paused: [false, true],
+  impaired: [false, true],
+  proven: [true, false],
+  stream: ['caught-up', 'lost'],
+  promotable: [false, true],
+  postgres: ['up', 'failed'],
+} as const satisfies Partial<{ [K in keyof Facts]: readonly Facts[K][] }>
+
+/** The others, at most one of which is not as usual. */
+const ASIDE: readonly Partial<Facts>[] = [
+  {},
+  ...ASKED.map((asked) => ({ asked })),
+  { initialised: false },
+  { frozen: true },
+  { late: true },
+  { stream: 'behind' },
+  { postgres: 'starting' },
+  { metaDoubtful: true },
+  { settled: 'due' },
+  { settled: 'later' },
+  { disk: 'full' },
+  { slot: 'missing' },
+  { slot: 'lost' },
+  { lagBytes: 10 },
+  { handOverHeld: true },
+  { voidRefused: true },
+  { policy: { partition: 'consistency', acceptLossBytes: 0 } },
+  { policy: { partition: 'availability', acceptLossBytes: 100 } },
+  { policy: { partition: 'availability', acceptLossBytes: 100 }, lagBytes: 10 },
+  { policy: { partition: 'availability', acceptLossBytes: 100 }, lagBytes: 1000 },
+]
+
+/** All combinations of the lists' values. */
+function product<T>(lists: { [K in keyof T]: readonly T[K][] }): T[] {
+  return Object.entries<readonly unknown[]>(lists).reduce<object[]>(
+    (worlds, [key, values]) => worlds.flatMap((w) => values.map((v) => ({ ...w, [key]: v }))),
+    [{}],
+  ) as T[]
+}
+
+/**
+ * A covering set: every combination of hostMeta, peer and the facts that most rows read, each with every
+ * single departure in the others. No row reads more than two of those; what two of them do together is
+ * tried at random below.
+ */
+function* worlds(): Generator<Facts> {
+  const centre = product<Pick<Facts, keyof typeof CENTRE>>(CENTRE)
+  for (const aside of ASIDE)
+    for (const meta of METAS)
+      for (const peer of peersOf(meta))
+        for (const facts of centre) yield healthy({ meta, peer, ...facts, ...aside })
+}
+
+/** Any world at all. */
+const anyWorld = fc.constantFrom(...METAS).chain((meta) =>
+  fc
+    .record({
+      peer: fc.constantFrom(...peersOf(meta)),
+      gateway: fc.constantFrom(...CENTRE.gateway),
+      paused: fc.boolean(),
+      frozen: fc.boolean(),
+      impaired: fc.boolean(),
+      proven: fc.boolean(),
+      late: fc.boolean(),
+      metaDoubtful: fc.boolean(),
+      initialised: fc.boolean(),
+      stream: fc.constantFrom('caught-up' as const, 'behind' as const, 'lost' as const),
+      slot: fc.constantFrom('ok' as const, 'missing' as const, 'lost' as const),
+      promotable: fc.boolean(),
+      postgres: fc.constantFrom('up' as const, 'starting' as const, 'failed' as const),
+      disk: fc.constantFrom('ok' as const, 'full' as const),
+      settled: fc.constantFrom('yes' as const, 'due' as const, 'later' as const),
+      lagBytes: fc.constantFrom(null, 10, 1000),
+      handOverHeld: fc.boolean(),
+      voidRefused: fc.boolean(),
+      asked: fc.constantFrom(...ASKED),
+      policy: fc.record({
+        partition: fc.constantFrom('availability' as const, 'consistency' as const),
+        acceptLossBytes: fc.constantFrom(0, 100),
+      }),
+    })
+    .map((more) => healthy({ meta, ...more })),
+)
+
+/** What must never be, whatever the facts: the goal that broke it, or undefined. */
+type Law = (facts: Facts, goal: Goal) => boolean
+
+const leads = ({ meta, self }: Facts) => meta?.leader === self
+const operator = ({ asked }: Facts) => asked !== null && asked.kind !== 'yielded'
+const higherPeer = ({ peer, meta }: Facts) =>
+  peer.contact === 'answers' &&
+  peer.says.meta !== null &&
+  (meta === null || peer.says.meta.branch > meta.branch)
+
+/** Goals that change who leads. */
+const MOVES: readonly Goal[] = ['promote', 'hand-over', 'yield']
+/** Goals after which this host takes writes, or goes on taking them. */
+const SERVES: readonly Goal[] = ['recover', 'go-alone', 'pair', 'settle', 'promote', 'new-slot']
+
+const LAWS: Readonly<Record<string, Law>> = {
+  'a paused host never moves by itself': (f, goal) =>
+    !(f.paused && !operator(f) && MOVES.includes(goal)),
+  'a frozen host begins nothing by itself': (f, goal) =>
+    !f.frozen ||
+    operator(f) ||
+    !([...MOVES, 'new-slot'].includes(goal) || (goal === 'pair' && f.meta?.mode === 'alone')),
+  'a host that never belonged to a pair does nothing': (f, goal) =>
+    f.initialised || goal === 'stay',
+  'a follower that does not see the gateway never promotes by itself': (f, goal) =>
+    !(goal === 'promote' && f.gateway !== 'up' && !operator(f)),
+  'a follower without the proof promotes only within the accepted loss, or by force': (f, goal) =>
+    goal !== 'promote' ||
+    f.promotable ||
+    (f.asked?.kind === 'promote' && f.asked.force) ||
+    (f.lagBytes !== null && f.policy.acceptLossBytes > 0 && f.lagBytes <= f.policy.acceptLossBytes),
+  'a follower never promotes while anything of its leader answers, unless it yields or by force': (
+    f,
+    goal,
+  ) => goal !== 'promote' || f.asked !== null || f.peer.contact === 'gone',
+  'a leader never promotes': (f, goal) => !(leads(f) && goal === 'promote'),
+  'an unproven leader takes no writes but by force': (f, goal) =>
+    !(leads(f) && !f.proven && f.initialised && SERVES.includes(goal)) ||
+    (goal === 'go-alone' && f.asked?.kind === 'promote' && f.asked.force),
+  'an impaired leader never releases commits (B7)': (f, goal) =>
+    !(leads(f) && f.impaired && (goal === 'go-alone' || goal === 'settle' || goal === 'pair')) ||
+    (f.asked?.kind === 'promote' && f.asked.force),
+  'a late leader stops before anything else (A8)': (f, goal) =>
+    !(leads(f) && f.late && !f.impaired && f.initialised && f.asked?.kind !== 'thaw') ||
+    goal === 'impair',
+  'contact with a higher hostMeta is followed at once': (f, goal) =>
+    !higherPeer(f) ||
+    !f.initialised ||
+    f.asked?.kind === 'thaw' ||
+    goal === 'adopt' ||
+    (goal === 'impair' && f.late),
+  'a paired leader that is cut off from all stops': (f, goal) =>
+    !(
+      leads(f) &&
+      f.initialised &&
+      f.meta?.mode === 'paired' &&
+      !f.impaired &&
+      f.gateway === 'down' &&
+      (f.peer.contact === 'cut' || f.peer.contact === 'gone') &&
+      !operator(f)
+    ) || goal === 'impair',
+  'a leader goes alone unasked only if the peer can void its proof, or the gateway answers': (
+    f,
+    goal,
+  ) => goal !== 'go-alone' || operator(f) || f.peer.contact === 'answers' || f.gateway === 'up',
+  'under consistency nobody promotes or goes alone without a void or a claim': (f, goal) =>
+    f.policy.partition === 'availability' ||
+    operator(f) ||
+    ((goal === 'promote' ? f.asked?.kind === 'yielded' : true) &&
+      (goal !== 'go-alone' || (f.peer.contact === 'answers' && !f.voidRefused))),
+  'nothing is paired with a follower that is not whole (A3)': (f, goal) =>
+    goal !== 'pair' ||
+    (f.stream === 'caught-up' && f.peer.contact === 'answers' && f.peer.says.settled),
+  'only a leader that is alone takes a new slot or a new host (B10)': (f, goal) =>
+    (goal !== 'new-slot' && goal !== 'accept-replacement') ||
+    (leads(f) && f.meta?.mode === 'alone'),
+  'a host that can not serve does not take the lead': (f, goal) =>
+    !(goal === 'promote' || goal === 'recover') || (f.postgres === 'up' && f.disk === 'ok'),
+}
+
+/** The first law that is broken in some world, and the rows that never fired. */
+function broken(rules: readonly Rule[]) {
+  const unfired = new Set(rules.map(({ id }) => id))
+  for (const facts of worlds()) {
+    const { rule, goal } = decide(facts, rules)
+    unfired.delete(rule)
+    for (const [name, law] of Object.entries(LAWS))
+      if (!law(facts, goal)) return { law: name, rule, facts, unfired }
+  }
+  return { law: null, rule: null, facts: null, unfired }
+}
+
+test('in every world every law holds, and every row fires', () => {
+  const { law, rule, facts, unfired } = broken(RULES)
+  expect(law, `${rule}: ${JSON.stringify(facts)}`).toBeNull()
+  expect([...unfired]).toEqual([])
+})
+
+test.each(Object.entries(LAWS))('whatever comes together: %s', (_, law) => {
+  const holds = (facts: Facts) => law(facts, decide(facts).goal)
+  fc.assert(fc.property(anyWorld, holds), { numRuns: 2000 })
+})
+
+test('ids are unique, every goal has its entry, and no row is out of reach of the last', () => {
+  const ids = RULES.map(({ id }) => id)
+  expect(new Set(ids).size).toBe(ids.length)
+  expect(Object.keys(GOALS)).toEqual(expect.arrayContaining(RULES.map(({ goal }) => goal)))
+  expect(new Set(RULES.map(({ goal }) => goal))).toEqual(new Set(Object.keys(GOALS)))
+  expect(RULES.at(-1)).toMatchObject({ role: 'any', when: [] })
+})
+
+const change = (id: string, more: (rule: Rule) => Partial<Rule>) =>
+  RULES.map((rule) => (rule.id === id ? { ...rule, ...more(rule) } : rule))
+const without = (id: string) => RULES.filter((rule) => rule.id !== id)
+const lacking = (id: string, ...names: readonly string[]) =>
+  change(id, ({ when }) => ({ when: when.filter((name) => !names.includes(name)) }))
+
+describe('a mutated table is caught by a law', () => {
+  // oxfmt-ignore
+  test.each([
+    ['an isolated follower promotes',                without('isolated')],
+    ['a paused follower promotes',                   without('paused')],
+    ['a frozen follower promotes',                   without('frozen')],
+    ['a follower without proof promotes',            lacking('promote', 'promotable')],
+    ['any lag is accepted',                          lacking('promote-lagging', 'lagAccepted')],
+    ['a silent leader is promoted over too early',   change('promote', () => ({ when: ['peerCut', 'gatewayUp', 'promotable'] }))],
+    ['a full disk leads',                            without('unable')],
+    ['an unproven leader goes on',                   RULES.filter(({ id }) => !id.startsWith('unproven'))],
+    ['an unproven leader recovers',                  without('unproven-wait')],
+    ['a late leader goes on',                        without('late')],
+    ['a cut-off leader goes on',                     without('cut-off')],
+    ['an impaired leader is settled, and so unfenced', without('impaired')],
+    ['a lower peer is no reason to follow',          without('superseded')],
+    ['alone without void or gateway',                lacking('go-alone', 'gatewayUp')],
+    ['consistency promotes without a claim',         without('claim-wanted')],
+    ['consistency goes alone without a claim',       [...lacking('go-alone', 'availability').filter(({ id }) => id !== 'claim-missing')]],
+    ['paired while behind',                          lacking('pair', 'caughtUp')],
+    ['a paused leader hands over',                   lacking('gateway-lost', 'notPaused')],
+    ['a new slot in a pair',                         lacking('slot-missing', 'alone')],
+  ] as const)('%s', (_, rules) => {
+    expect(broken(rules).law).not.toBeNull()
+  })
+})

@@ -1,0 +1,149 @@
+import { expect, test } from 'vitest'
+import type { Facts, PeerFacts, Policy } from '../../src/pair/facts.ts'
+import { decide } from '../../src/pair/fsm.ts'
+import type { HostMeta } from '../../src/pair/host_meta.ts'
+import { pairMeta } from '../support/agent_sightings.ts'
+import { healthy, saying } from '../support/worlds.ts'
+
+/** What is true of both hosts at once; each of them sees its part of it. */
+interface World {
+  readonly metas: readonly [HostMeta, HostMeta]
+  readonly link: boolean
+  readonly gateways: readonly [boolean, boolean]
+  /** h2's proof of its own hostMeta's term. */
+  readonly proof: boolean
+  readonly impaired: readonly [boolean, boolean]
+  readonly proven: readonly [boolean, boolean]
+  readonly policy: Policy
+}
+
+const PAIRED = pairMeta()
+const ALONE = pairMeta({ mode: 'alone', term: 3 })
+const PROMOTED = pairMeta({ mode: 'alone', term: 3, branch: 3, leader: 'h2' })
+const FORCED = pairMeta({ mode: 'alone', term: 3, branch: 3, leader: 'h1' })
+
+/** What the two can have on their disks, one ahead of the other or both against each other. */
+const HISTORIES: readonly (readonly [HostMeta, HostMeta])[] = [
+  [PAIRED, PAIRED],
+  [ALONE, PAIRED],
+  [ALONE, ALONE],
+  [PAIRED, PROMOTED],
+  [ALONE, PROMOTED],
+  [PROMOTED, PROMOTED],
+  [FORCED, PROMOTED],
+]
+
+const BOTH = [
+  [true, true],
+  [true, false],
+  [false, true],
+  [false, false],
+] as const
+
+function* worlds(): Generator<World> {
+  for (const metas of HISTORIES)
+    for (const link of [true, false])
+      for (const gateways of BOTH)
+        for (const proof of [true, false])
+          for (const impaired of BOTH)
+            for (const proven of BOTH)
+              for (const partition of ['availability', 'consistency'] as const)
+                for (const acceptLossBytes of [0, 100])
+                  yield {
+                    metas,
+                    link,
+                    gateways,
+                    proof,
+                    impaired,
+                    proven,
+                    policy: { partition, acceptLossBytes },
+                  }
+}
+
+/** One host's part of the world. */
+function view(world: World, index: 0 | 1): Facts {
+  const other = index === 0 ? 1 : 0
+  const meta = world.metas[index]
+  const self = index === 0 ? 'h1' : 'h2'
+  const follows = meta.leader !== self
+  const says = {
+    gateway: world.gateways[other] ? ('up' as const) : ('down' as const),
+    proofTerm: index === 0 && world.proof ? world.metas[1].term : null,
+    impaired: world.impaired[other],
+  }
+  const peer: PeerFacts = world.link ? saying(world.metas[other], says) : { contact: 'gone' }
+  return healthy({
+    self,
+    policy: world.policy,
+    meta,
+    peer,
+    gateway: world.gateways[index] ? 'up' : 'down',
+    stream: world.link && !follows ? 'caught-up' : 'lost',
+    promotable: follows && index === 1 && world.proof && meta.mode === 'paired',
+    lagBytes: follows ? 10 : null,
+    impaired: !follows && world.impaired[index],
+    proven: follows || world.proven[index],
+  })
+}
+
+/** The term in which the host takes writes after this decision, or null. */
+function leadsAfter(facts: Facts): number | null {
+  const { goal } = decide(facts)
+  const { meta, self } = facts
+  if (meta === null) return null
+  if (goal === 'promote') return meta.term + 1
+  if (meta.leader !== self) return null
+  if (goal === 'recover' || goal === 'go-alone') return meta.term
+  if (facts.impaired || ['impair', 'adopt', 'hand-over', 'yield', 'wait'].includes(goal))
+    return null
+  return meta.term
+}
+
+function leaders(world: World): readonly (number | null)[] {
+  return [leadsAfter(view(world, 0)), leadsAfter(view(world, 1))]
+}
+
+/** Whether both take writes already: what has been, no decision undoes without contact. */
+const bothLed = ({ metas: [first, second] }: World) =>
+  first.leader === 'h1' && second.leader === 'h2'
+
+test('after contact never two take writes, whatever the policy', () => {
+  const broken = [...worlds()].filter(
+    (world) => world.link && leaders(world).every((term) => term !== null),
+  )
+  expect(broken).toEqual([])
+})
+
+test('under consistency no decision makes two hosts take writes', () => {
+  const broken = [...worlds()].filter(
+    (world) =>
+      world.policy.partition === 'consistency' &&
+      !bothLed(world) &&
+      leaders(world).every((term) => term !== null),
+  )
+  expect(broken).toEqual([])
+})
+
+test('under availability two take writes only when both see the gateway, or the leader was alone already', () => {
+  const broken = [...worlds()].filter(
+    (world) =>
+      !bothLed(world) &&
+      leaders(world).every((term) => term !== null) &&
+      !(world.gateways[0] && world.gateways[1]) &&
+      world.metas[0].mode === 'paired',
+  )
+  expect(broken).toEqual([])
+})
+
+test('under availability a cut that only the leader feels stops it, and its follower takes over', () => {
+  const world: World = {
+    metas: [PAIRED, PAIRED],
+    link: false,
+    gateways: [false, true],
+    proof: true,
+    impaired: [false, false],
+    proven: [true, true],
+    policy: { partition: 'availability', acceptLossBytes: 0 },
+  }
+  expect(leaders(world)).toEqual([null, 3])
+})
