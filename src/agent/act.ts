@@ -13,7 +13,7 @@ import {
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { unvouched } from '../pair/liveness.ts'
 import { HAND_OVER_PAUSE_MS } from '../pair/timing.ts'
-import { type Act, change, converge, decidedAgain, unchanged } from './acting.ts'
+import { type Act, change, converge, decidedAgain, from, unchanged } from './acting.ts'
 import { handOver } from './hand_over.ts'
 import type { ConvergeOutcome } from './ports.ts'
 
@@ -108,8 +108,8 @@ async function recover(act: Act): Promise<boolean> {
 async function adopt(act: Act): Promise<boolean> {
   const { state } = act
   const led = state.leads
-  const written = await change(act, decidedAgain(act), (meta, { peer }) =>
-    peer.contact === 'answers' && peer.says.meta !== null ? peer.says.meta : meta,
+  const written = await change(act, decidedAgain(act), ({ peer }) =>
+    peer.contact === 'answers' ? peer.says.meta : null,
   ).catch(async (error: unknown) => {
     state.fault('hostMeta', error)
     // A disk that takes no hostMeta must not keep a leader that was replaced.
@@ -128,7 +128,11 @@ async function adopt(act: Act): Promise<boolean> {
 
 async function promote(act: Act): Promise<boolean> {
   const { state } = act
-  const written = await change(act, decidedAgain(act), (meta) => promoted(meta, state.stamp()))
+  const written = await change(
+    act,
+    decidedAgain(act),
+    from((meta) => promoted(meta, state.stamp())),
+  )
   if (!written) return false
   state.impaired = false
   state.preparedUntil = 0
@@ -150,7 +154,14 @@ async function goAlone(act: Act): Promise<boolean> {
     voided === true
       ? unchanged(facts, meta) && !facts.impaired && (facts.stream === 'lost' || facts.metaDoubtful)
       : decide(facts).goal === 'go-alone'
-  if (!(await change(act, still, (now) => alone(now, state.stamp())))) return false
+  if (
+    !(await change(
+      act,
+      still,
+      from((now) => alone(now, state.stamp())),
+    ))
+  )
+    return false
   state.owed = { tags: ['alone'], urgent: true }
   const outcome = await converge(act)
   if (outcome.kind !== 'done') {
@@ -185,7 +196,7 @@ async function pair(act: Act): Promise<boolean> {
     (await change(
       act,
       (facts) => unchanged(facts, meta) && !facts.impaired && facts.proven,
-      (now) => paired(now, state.stamp()),
+      from((now) => paired(now, state.stamp())),
     ))
   if (written) {
     state.owed = null
@@ -198,7 +209,7 @@ async function pair(act: Act): Promise<boolean> {
 
 async function newSlot(act: Act): Promise<boolean> {
   const { state } = act
-  const next = (meta: HostMeta) => withNewSlot(meta, state.stamp())
+  const next = from((meta) => withNewSlot(meta, state.stamp()))
   return (await change(act, decidedAgain(act), next)) && (await settle(act))
 }
 
@@ -206,7 +217,7 @@ async function acceptReplacement(act: Act): Promise<boolean> {
   const { state, asked } = act
   if (asked?.kind !== 'replacement') return false
   const { name, address } = asked
-  const next = (meta: HostMeta) => withReplacement(meta, state.stamp(), { name, address })
+  const next = from((meta) => withReplacement(meta, state.stamp(), { name, address }))
   return (await change(act, decidedAgain(act), next)) && (await settle(act))
 }
 

@@ -46,14 +46,20 @@ export async function converge(act: Act, more: Partial<Owed> = {}): Promise<Conv
 export async function change(
   { state, asked, stop }: Act,
   still: (facts: Facts) => boolean,
-  next: (meta: HostMeta, facts: Facts) => HostMeta,
+  next: (facts: Facts) => HostMeta | null,
 ): Promise<boolean> {
   return await state.gate.run(async () => {
     const facts = state.facts(asked)
-    if (stop.aborted || facts.meta === null || !still(facts)) return false
-    await state.writeMeta(next(facts.meta, facts))
-    return true
+    if (stop.aborted || !still(facts)) return false
+    const meta = next(facts)
+    if (meta !== null) await state.writeMeta(meta)
+    return meta !== null
   })
+}
+
+/** The next version of the hostMeta that this host has. */
+export function from(next: (meta: HostMeta) => HostMeta): (facts: Facts) => HostMeta | null {
+  return ({ meta }) => (meta === null ? null : next(meta))
 }
 
 /** Decided again, from what is known by now, it is the same goal. */

@@ -1,7 +1,7 @@
 import { DIGEST_TAGS, digestOf, GOALS, handedOver } from '../pair/goals.ts'
 import { sameHostMeta } from '../pair/host_meta.ts'
 import { HAND_OVER_PAUSE_MS, PREPARED_MS } from '../pair/timing.ts'
-import { type Act, change, converge } from './acting.ts'
+import { type Act, change, converge, from } from './acting.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports } from './ports.ts'
 import type { AgentState } from './state.ts'
 
@@ -21,7 +21,7 @@ export async function handOver(act: Act): Promise<boolean> {
     (await change(
       act,
       (facts) => facts.meta !== null && sameHostMeta(facts.meta, meta) && !facts.impaired,
-      (now) => handedOver(now, state.stamp()),
+      from((now) => handedOver(now, state.stamp())),
     ))
   if (!written) {
     if (failure !== null) state.fault('hand-over', failure)

@@ -80,7 +80,12 @@ export class ScriptedHost {
   handOvers: ((request: HandOverRequest) => HandOverAnswer | Promise<HandOverAnswer>) | null = null
   /** Writes left until the power is cut. */
   writesLeft = Infinity
+  /** What a write waits for before it reaches the disk; throws if the disk does. */
+  disks: (line: string) => Promise<void> = () => Promise.resolve()
   core: AgentCore
+  /** Resolves when the power is cut. */
+  powerCut: Promise<void> = Promise.resolve()
+  #cut: () => void = () => {}
   readonly #policy: Policy
 
   constructor(
@@ -126,6 +131,7 @@ export class ScriptedHost {
   }
 
   #boot(): AgentCore {
+    this.powerCut = new Promise((resolve) => (this.#cut = resolve))
     const settings = {
       self: this.self,
       timing: timingOf({ intervalMs: 1000, failures: 4 }),
@@ -197,12 +203,18 @@ export class ScriptedHost {
   }
 
   async #write(line: string, apply: () => unknown): Promise<void> {
-    if (this.writesLeft <= 0) return await new Promise(() => {})
+    if (this.writesLeft <= 0) return await this.#dark()
+    await this.disks(line)
     this.writesLeft -= 1
     apply()
     this.log.push(line)
     // Cut after the write: nothing of this agent goes on.
-    if (this.writesLeft <= 0) await new Promise(() => {})
+    if (this.writesLeft <= 0) await this.#dark()
+  }
+
+  #dark(): Promise<never> {
+    this.#cut()
+    return new Promise(() => {})
   }
 }
 

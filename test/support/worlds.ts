@@ -48,3 +48,11 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     ...more,
   }
 }
+
+/** All combinations of the lists' values. */
+export function product<T>(lists: { [K in keyof T]: readonly T[K][] }): T[] {
+  return Object.entries<readonly unknown[]>(lists).reduce<object[]>(
+    (worlds, [key, values]) => worlds.flatMap((w) => values.map((v) => ({ ...w, [key]: v }))),
+    [{}],
+  ) as T[]
+}

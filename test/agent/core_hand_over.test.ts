@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest'
+import type { HandOverRequest } from '../../src/agent/ports.ts'
+import { GATEWAY_LOST, pairMeta } from '../support/agent_sightings.ts'
+import { DONE, FAILED } from '../support/scripted_agent.ts'
+import { follower, leader } from '../support/settled_agents.ts'
+
+const META = pairMeta()
+const DIGEST = {
+  kind: 'done',
+  changed: 0,
+  registered: { digest: { rows: [{ d: 'abc' }] } },
+} as const
+const OURS = JSON.stringify([{ d: 'abc' }])
+
+/** What a well follower answers to each phase. */
+function agreeable(request: HandOverRequest) {
+  return request.phase === 'digest' ? { ok: true as const, digest: OURS } : { ok: true as const }
+}
+
+async function handingOver() {
+  const host = await leader()
+  host.converges = { handover: () => DONE, digest: () => DIGEST, role: () => DONE }
+  host.handOvers = agreeable
+  return host
+}
+
+test('a leader without gateway hands over to a peer that has one, in the order of A7', async () => {
+  const host = await handingOver()
+  await host.rounds(3, GATEWAY_LOST)
+  expect(host.log).toEqual([
+    'hand-over: prepare 2',
+    'converge handover urgent',
+    'hand-over: digest 2',
+    'converge digest urgent',
+    'meta 3/3 alone h2 h1_3_1',
+    'hand-over: take 3',
+  ])
+  await host.rounds(1)
+  expect(host.log.at(-1)).toBe('converge role urgent')
+})
+
+test.each([
+  ['prepare', ['hand-over: prepare 2', 'hand-over: cancel 2']],
+  [
+    'digest',
+    [
+      'hand-over: prepare 2',
+      'converge handover urgent',
+      'hand-over: digest 2',
+      'hand-over: cancel 2',
+      'converge role urgent',
+    ],
+  ],
+] as const)(
+  'a hand-over whose %s is refused leaves the leader leading (A7)',
+  async (phase, log) => {
+    const host = await handingOver()
+    host.handOvers = (request) =>
+      request.phase === phase ? { ok: false, why: 'it can not' } : agreeable(request)
+    await host.rounds(4, GATEWAY_LOST)
+    expect(host.log).toEqual(log)
+    expect(host.disk.meta).toEqual(META)
+  },
+)
+
+test.each([
+  ['this host does not stand still', { handover: () => FAILED }],
+  ['this host has no digest', { digest: () => DONE }],
+  [
+    'the digests differ',
+    { digest: () => ({ ...DIGEST, registered: { digest: { rows: [{ d: 'x' }] } } }) },
+  ],
+])('a hand-over is undone when %s (A7)', async (_, converges) => {
+  const host = await handingOver()
+  host.converges = { ...host.converges, ...converges }
+  await host.rounds(4, GATEWAY_LOST)
+  expect(host.disk.meta).toEqual(META)
+  expect(host.log.slice(-2)).toEqual(['hand-over: cancel 2', 'converge role urgent'])
+})
+
+test('a switchover that is asked for goes on through a pause; a second request waits its turn', async () => {
+  const host = await handingOver()
+  host.disk.paused = true
+  const answer = host.core.ask({ kind: 'switchover' })
+  expect(await host.core.ask({ kind: 'thaw' })).toMatchObject({ ok: false })
+  await host.rounds(1)
+  expect(await answer).toMatchObject({ ok: true, rule: 'switchover' })
+  expect(host.disk.meta?.leader).toBe('h2')
+})
+
+test('the side of the follower: kine stays dead until the leader cancels, or says nothing for too long', async () => {
+  const host = await follower()
+  host.converges = { handover: () => DONE, digest: () => DIGEST, role: () => DONE }
+  const prepared = host.core.onHandOver({ phase: 'prepare', term: 2, byOperator: false })
+  expect(await prepared).toEqual({ ok: true })
+  expect(await host.core.onHandOver({ phase: 'digest', term: 2 })).toEqual({
+    ok: true,
+    digest: OURS,
+  })
+  await host.rounds(5)
+  expect(host.log).toEqual(['converge handover urgent', 'converge digest urgent'])
+  await host.rounds(7)
+  expect(host.log.at(-1)).toBe('converge role')
+  await host.core.onHandOver({ phase: 'prepare', term: 2, byOperator: false })
+  await host.core.onHandOver({ phase: 'cancel', term: 2 })
+  await host.rounds(1)
+  expect(host.log.slice(-2)).toEqual(['converge handover urgent', 'converge role'])
+  const wrong = host.core.onHandOver({ phase: 'prepare', term: 1, byOperator: false })
+  expect(await wrong).toMatchObject({ ok: false })
+})
