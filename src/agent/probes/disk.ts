@@ -7,6 +7,9 @@ import type { Faults } from '../faults.ts'
 const TRIAL_FILE = '.twonode-write-probe'
 const TRIAL = Buffer.alloc(4096, 'twonode\n')
 
+/** Between two looks at the space: a disk does not fill up in less. @unit milliseconds */
+const SPACE_MS = 2_000
+
 /** Between two trials: each waits for the disk. @unit milliseconds */
 const TRIAL_MS = 10_000
 
@@ -25,6 +28,7 @@ export class Disk {
   readonly #now: () => number
   #freeBytes = Number.MAX_SAFE_INTEGER
   #isWritable = true
+  #measuredAt = -Infinity
   #trialStartedAt = -Infinity
   #trial: Promise<void> | undefined
   #looking: Promise<void> | undefined
@@ -37,6 +41,8 @@ export class Disk {
 
   /** What is known; the newest as soon as the file systems answer. */
   async look(): Promise<DiskSighting> {
+    if (this.#looking === undefined && this.#now() - this.#measuredAt < SPACE_MS) return this.last
+    this.#measuredAt = this.#now()
     this.#looking ??= this.#measure()
       .catch((error: unknown) => this.#refused(error))
       .finally(() => {

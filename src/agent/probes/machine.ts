@@ -1,14 +1,34 @@
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 
-/** Whether the network card with this address has a link; null: no card has the address. */
-export function readCarrier(address: string): boolean | null {
+/** Asking all cards for their addresses costs more than the rest of a look. @unit milliseconds */
+const CARD_MS = 30_000
+
+/** The link of the network card that has an address. */
+export class Carrier {
+  readonly #address: string
+  #card: string | undefined
+  #askedAt = -Infinity
+
+  constructor(address: string) {
+    this.#address = address
+  }
+
+  /** Null: no card has the address. */
+  read(): boolean | null {
+    if (performance.now() - this.#askedAt > CARD_MS) {
+      this.#askedAt = performance.now()
+      this.#card = cardOf(this.#address)
+    }
+    if (this.#card === undefined) return null
+    // A card that is down answers with an error.
+    return readKernelFile(`/sys/class/net/${this.#card}/carrier`)?.trim() === '1'
+  }
+}
+
+function cardOf(address: string): string | undefined {
   const all = Object.entries(networkInterfaces())
-  const found = all.find(([, addresses]) => addresses?.some((one) => one.address === address))
-  if (found === undefined) return null
-  const text = readKernelFile(`/sys/class/net/${found[0]}/carrier`)
-  // A card that is down answers with an error.
-  return text?.trim() === '1'
+  return all.find(([, addresses]) => addresses?.some((one) => one.address === address))?.[0]
 }
 
 /** Share of the last ten seconds in which some task waited for memory; null: the kernel does not count. */

@@ -4,7 +4,7 @@ import type { Faults } from '../faults.ts'
 import type { PeerClient } from '../peer_client.ts'
 import type { Clock, Heard, PostgresSighting, Sight, Sighting } from '../ports.ts'
 import { Disk } from './disk.ts'
-import { readCarrier, readMemoryPressure } from './machine.ts'
+import { Carrier, readMemoryPressure } from './machine.ts'
 import { Ping } from './ping.ts'
 import { PostgresProbe } from './postgres.ts'
 import { Script } from './script.ts'
@@ -43,6 +43,7 @@ class Eyes implements LocalSight {
   readonly #gateways: readonly Ping[]
   readonly #postgres: PostgresProbe
   readonly #disk: Disk
+  readonly #carrier: Carrier
   readonly #script: Script | undefined
 
   constructor(options: SightOptions) {
@@ -62,6 +63,7 @@ class Eyes implements LocalSight {
       port: site.postgres.port,
       database: site.postgres.database,
     })
+    this.#carrier = new Carrier(this.#own.address)
     this.#disk = new Disk([site.stateDirectory, site.postgres.dataDirectory], faults)
     if (script !== null)
       this.#script = new Script({
@@ -94,7 +96,7 @@ class Eyes implements LocalSight {
       script: this.#script?.last ?? null,
       postgres,
       disk,
-      carrier: readCarrier(this.#own.address),
+      carrier: this.#carrier.read(),
       memoryPressure: readMemoryPressure(),
     } satisfies Sighting
   }

@@ -1,17 +1,13 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Disk } from '../../../src/agent/probes/disk.ts'
-import {
-  parsePressure,
-  readCarrier,
-  readMemoryPressure,
-} from '../../../src/agent/probes/machine.ts'
+import { Carrier, parsePressure, readMemoryPressure } from '../../../src/agent/probes/machine.ts'
 import { collectFaults } from '../support/faults.ts'
 
 test("the link is that of the card with the host's address", () => {
-  expect(readCarrier('127.0.0.1')).toBe(true)
-  expect(readCarrier('192.0.2.77')).toBeNull()
+  expect(new Carrier('127.0.0.1').read()).toBe(true)
+  expect(new Carrier('192.0.2.77').read()).toBeNull()
 })
 
 test('the share of the last ten seconds that waited for memory', () => {
@@ -35,7 +31,6 @@ test('a disk with room takes a small file, and nothing of it stays', async () =>
 
 test('a folder that takes no file is told once, and again well when it takes one', async () => {
   const folder = await mkdtemp('/tmp/twonode-disk-')
-  const { mkdir } = await import('node:fs/promises')
   const blocked = join(folder, '.twonode-write-probe')
   await mkdir(blocked)
   await writeFile(join(blocked, 'x'), '')
