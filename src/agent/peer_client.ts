@@ -14,7 +14,7 @@ import {
   parseStatus,
   parseVoided,
 } from './peer_messages.ts'
-import { PeerConnections } from './peer_connection.ts'
+import { NotConnected, PeerConnections } from './peer_connection.ts'
 import type { Clock, HandOverAnswer, HandOverRequest, Heard, Peer, PeerAnswer } from './ports.ts'
 import type { TlsFiles } from './tls_files.ts'
 
@@ -138,23 +138,28 @@ class Client implements PeerClient {
 
   async #ask(question: Question): Promise<Answer> {
     const deadline = performance.now() + question.timeoutMs
-    const leftMs = () => Math.max(1, deadline - performance.now())
-    try {
-      return await this.#askOnce(question, leftMs)
-    } catch (error) {
-      // The peer closed an idle connection just as we used it: whatever we ask may be asked twice.
-      if (!(error instanceof StaleConnection)) throw error
-      return await this.#askOnce(question, leftMs)
+    const leftMs = () => deadline - performance.now()
+    for (;;) {
+      try {
+        return await this.#askOnce(question, leftMs)
+      } catch (error) {
+        // Used by another request, or closed by the peer as we used it: what we ask may be asked twice.
+        const isConnections = error instanceof NotConnected || error instanceof StaleConnection
+        if (!isConnections || leftMs() <= 0) throw error
+      }
     }
   }
 
   async #askOnce(question: Question, leftMs: () => number): Promise<Answer> {
     const { clock, pair } = this.#options
     const connections = this.#connected()
-    await connections.ready(leftMs())
+    await connections.ready(Math.max(1, leftMs()))
     const envelope = newEnvelope(pair.site)
     const sentAt = clock.now()
-    const text = await this.#send(connections, question, { envelope, timeoutMs: leftMs() })
+    const text = await this.#send(connections, question, {
+      envelope,
+      timeoutMs: Math.max(1, leftMs()),
+    })
     const fields = openAnswer(parseJson(text), envelope)
     return { fields, sentAt, arrivedAt: clock.now() }
   }

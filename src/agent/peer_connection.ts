@@ -1,4 +1,5 @@
 import { Agent } from 'node:https'
+import { PassThrough, type Duplex } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
 import { names, type TlsMaterial } from './tls_files.ts'
 
@@ -14,6 +15,13 @@ export interface PeerAddress {
  * @unit milliseconds
  */
 const CONNECT_TIMEOUT_MS = 1_000
+
+type Done = (error: Error | null, socket: Duplex) => void
+
+/** There is no connection that this request could be sent on. Nothing was sent. */
+export class NotConnected extends Error {
+  override readonly name = 'NotConnected'
+}
 
 /**
  * Connections to the peer's agent that are made before they are used: a question's time starts when it
@@ -48,10 +56,11 @@ export class PeerConnections extends Agent {
   }
 
   /** Called by http for a request that finds no idle connection: there is a fresh one, see ready. */
-  override createConnection(): TLSSocket {
+  override createConnection(_: unknown, done?: Done | undefined): TLSSocket | undefined {
     const fresh = this.#fresh
     this.#fresh = undefined
-    if (fresh === undefined) throw new Error('not connected')
+    // Another request was faster: this one has to be readied again.
+    if (fresh === undefined) process.nextTick(() => done?.(new NotConnected(), new PassThrough()))
     return fresh
   }
 

@@ -67,6 +67,18 @@ test('rounds use one connection; a request that takes its time has another', asy
   unsubscribe('net.server.socket', count)
 })
 
+test('many questions at a time all have their answers', async () => {
+  const { client } = await connected()
+  for (let wave = 0; wave < 3; wave += 1) {
+    const asked = Array.from({ length: 4 }, async () => [
+      await client.status(5_000),
+      await client.voidProof(2),
+    ])
+    expect((await Promise.all(asked)).flat()).not.toContain(null)
+  }
+  expect(served.asked).toHaveLength(12)
+})
+
 test('a proof is void when the peer has said so, and not before', async () => {
   const { client } = await connected()
   const disk = new EventEmitter()
