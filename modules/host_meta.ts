@@ -1,6 +1,5 @@
 import type { Change } from '../src/core/change.ts'
 import type { Observer } from '../src/core/host.ts'
-import type { JsonObject } from '../src/core/json.ts'
 import { defineModule } from '../src/core/module.ts'
 import type { Began, ForkPoint, Mode } from '../src/core/site.ts'
 import {
@@ -12,6 +11,7 @@ import {
   sameHostMeta,
   serialiseHostMeta,
 } from '../src/pair/host_meta.ts'
+import { FORK_SCHEMA } from './parts/fork_schema.ts'
 import { attributeChanges, requireParent } from './parts/ownership.ts'
 import { PATH_FORM } from './parts/paths.ts'
 import type { FileStat } from '../src/core/host.ts'
@@ -45,27 +45,6 @@ type OnDisk =
       readonly text: string
       readonly stat: FileStat
     }
-
-const FORK_SCHEMA: JsonObject = {
-  type: ['object', 'null'],
-  default: null,
-  additionalProperties: false,
-  required: ['from', 'slot', 'lsn', 'count', 'sum', 'max', 'compactRevision'],
-  description:
-    'Where the branch left the one that it continues (A1); null until its leader has written its marker.',
-  properties: {
-    from: { type: 'integer', minimum: 1, description: 'The branch that it continues.' },
-    slot: { type: ['string', 'null'], description: 'The slot by which its history came.' },
-    lsn: {
-      type: ['string', 'null'],
-      description: "How far the old leader's history was applied; null: nothing was streamed yet.",
-    },
-    count: { type: 'integer', minimum: 0, description: "Rows of kine's table." },
-    sum: { type: 'string', description: 'Sum of their ids, as text.' },
-    max: { type: 'integer', minimum: 0, description: 'The highest id.' },
-    compactRevision: { type: 'integer', minimum: 0, description: "kine's compact revision." },
-  },
-}
 
 const OWNERSHIP = { mode: 0o600, owner: 'root', group: 'root' } as const
 

@@ -7,12 +7,16 @@ import { directory } from './directory.ts'
 import { file } from './file.ts'
 import { hostMeta } from './host_meta.ts'
 import { k3sConfig } from './k3s_config.ts'
+import { kineDigest } from './kine_digest.ts'
 import { kineEndpoint } from './kine_endpoint.ts'
 import { kineFence } from './kine_fence.ts'
+import { kineHistory } from './kine_history.ts'
 import { kineRevision } from './kine_revision.ts'
 import { kineSchema } from './kine_schema.ts'
+import { kineTableSwap } from './kine_table_swap.ts'
 import { lines } from './lines.ts'
 import { packageModule } from './package.ts'
+import { postgresBackends } from './postgres_backends.ts'
 import { postgresCluster } from './postgres_cluster.ts'
 import { postgresDatabase } from './postgres_database.ts'
 import { postgresPublication } from './postgres_publication.ts'
@@ -20,6 +24,7 @@ import { postgresRole } from './postgres_role.ts'
 import { postgresSetting } from './postgres_setting.ts'
 import { postgresSubscription } from './postgres_subscription.ts'
 import { replicationSlot } from './replication_slot.ts'
+import { replicationSlots } from './replication_slots.ts'
 import { siteSecret } from './site_secret.ts'
 import { sysctl } from './sysctl.ts'
 import { systemdUnit } from './systemd_unit.ts'
@@ -37,12 +42,16 @@ export const MODULES: readonly AnyModule[] = [
   file,
   hostMeta,
   k3sConfig,
+  kineDigest,
   kineEndpoint,
   kineFence,
+  kineHistory,
   kineRevision,
   kineSchema,
+  kineTableSwap,
   lines,
   packageModule,
+  postgresBackends,
   postgresCluster,
   postgresDatabase,
   postgresPublication,
@@ -50,6 +59,7 @@ export const MODULES: readonly AnyModule[] = [
   postgresSetting,
   postgresSubscription,
   replicationSlot,
+  replicationSlots,
   siteSecret,
   sysctl,
   systemdUnit,

@@ -1,10 +1,11 @@
 import type { Change, Exec } from '../src/core/change.ts'
-import type { FileStat, Observer } from '../src/core/host.ts'
+import type { FileStat, Observer, UnitState } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { attributeChanges, requireParent } from './parts/ownership.ts'
 import { PATH_FORM } from './parts/paths.ts'
 
 interface Args {
+  readonly state: 'used' | 'left'
   readonly address: string
   readonly port: number
   readonly database: string
@@ -19,6 +20,7 @@ interface Args {
 }
 
 interface State {
+  readonly active: UnitState['active']
   readonly stat: FileStat | undefined
   readonly text: string | undefined
   readonly process: Process
@@ -60,6 +62,13 @@ export const kineEndpoint = defineModule<Args, State>({
     additionalProperties: false,
     required: ['address', 'port', 'database'],
     properties: {
+      state: {
+        type: 'string',
+        enum: ['used', 'left'],
+        default: 'used',
+        description:
+          '`left`: a kine that uses another database is stopped, and nothing is written.',
+      },
       address: {
         type: 'string',
         pattern: '^[0-9A-Za-z.:-]+$',
@@ -120,17 +129,17 @@ export const kineEndpoint = defineModule<Args, State>({
     },
   },
 
-  key: ({ path }) => [`file:${path}`],
+  key: ({ path, state }) => (state === 'left' ? [] : [`file:${path}`]),
 
   async observe(host, { path, unit }) {
     // All at once: the unit is asked for in the turn in which every other step asks for its own.
-    const [stat, text, process] = await Promise.all([
+    const [stat, text, found] = await Promise.all([
       host.stat(path),
       host.readFile(path),
       observeProcess(host, unit),
       requireParent(host, path),
     ])
-    return { stat, text, process }
+    return { stat, text, ...found }
   },
 
   refuse: ({ stat }, { path }) =>
@@ -138,7 +147,8 @@ export const kineEndpoint = defineModule<Args, State>({
       ? undefined
       : `${path} is no file but a ${stat.kind}`,
 
-  diff({ stat, text, process }, args): readonly Change[] {
+  diff({ stat, text, process, active }, args): readonly Change[] {
+    if (args.state === 'left') return leaves(process, active, args) ? [] : [stop(args.unit)]
     const found = stat === undefined ? {} : { beforeMode: stat.mode }
     const { path, unit } = args
     const wanted = environment(args)
@@ -177,8 +187,15 @@ function fileText(wanted: ReadonlyMap<string, string>): string {
   return ['# Written by twonode: the database that kine uses.', ...lines, ''].join('\n')
 }
 
-async function observeProcess(host: Observer, unit: string): Promise<Process> {
-  const { mainPid } = await host.batch.unit(unit)
+async function observeProcess(
+  host: Observer,
+  unit: string,
+): Promise<Pick<State, 'process' | 'active'>> {
+  const { mainPid, active } = await host.batch.unit(unit)
+  return { active, process: await processOf(host, mainPid) }
+}
+
+async function processOf(host: Observer, mainPid: number): Promise<Process> {
   if (mainPid === 0) return { kind: 'none' }
   const text = await host.readFile(`/proc/${mainPid}/environ`)
   if (text === undefined) return { kind: 'none' }
@@ -193,6 +210,17 @@ async function observeProcess(host: Observer, unit: string): Promise<Process> {
 function uses(process: Process, wanted: ReadonlyMap<string, string>): boolean {
   if (process.kind !== 'running') return true
   return [...wanted].every(([name, value]) => process.environment.get(name) === value)
+}
+
+/** What is not known to use the right database is stopped: it may be about to use the wrong one. */
+function leaves(process: Process, active: UnitState['active'], args: Args): boolean {
+  if (active === 'inactive' || active === 'failed') return true
+  return process.kind === 'running' && uses(process, environment(args))
+}
+
+/** Its unit kills it: see `restart`. */
+function stop(unit: string): Exec {
+  return { kind: 'exec', argv: ['systemctl', 'stop', unit], timeoutMs: TIMEOUT_MS }
 }
 
 /** Killed first: asked politely it took 2 s with its database gone (feasibility, finding 2). */

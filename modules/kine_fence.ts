@@ -1,7 +1,7 @@
 import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
-import { literal } from '../src/core/sql.ts'
 import { durationMs, durationSchema } from './parts/duration.ts'
+import { BODY, DEFINITION, RAISE } from './parts/kine_fence_text.ts'
 import { NAME_FORM, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
@@ -20,24 +20,6 @@ interface Trigger {
 }
 
 type State = { readonly kind: 'missing' } | Trigger
-
-const MESSAGE = 'twonode: this host is not the leader'
-
-/** SQLSTATE read_only_sql_transaction: what a standby would answer. */
-const BODY = `begin raise exception using errcode = '25006', message = ${literal(MESSAGE)}; end`
-
-const DEFINITION =
-  'CREATE TRIGGER twonode_fence BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.kine ' +
-  'FOR EACH STATEMENT EXECUTE FUNCTION twonode.fence()'
-
-const RAISE = [
-  'create schema if not exists twonode',
-  `create or replace function twonode.fence() returns trigger language plpgsql as ${literal(BODY)}`,
-  'create or replace trigger twonode_fence before insert or update or delete or truncate ' +
-    'on public.kine for each statement execute function twonode.fence()',
-  // In mode O the apply and tablesync workers pass it, and nobody else (B1).
-  'alter table public.kine enable trigger twonode_fence',
-]
 
 export const kineFence = defineModule<Args, State>({
   name: 'kine_fence',

@@ -1,7 +1,9 @@
 import type { Change } from '../src/core/change.ts'
 import type { Statement } from '../src/core/host.ts'
-import type { Json } from '../src/core/json.ts'
+import { isObject, type Json } from '../src/core/json.ts'
 import { defineModule } from '../src/core/module.ts'
+import type { Began } from '../src/core/site.ts'
+import { type DeadHost, deadHostKeys } from './parts/dead_host_keys.ts'
 import { durationMs, durationSchema } from './parts/duration.ts'
 import { NAME_FORM, transaction } from './parts/postgres_sql.ts'
 
@@ -9,8 +11,10 @@ interface Args {
   readonly database: string
   readonly branch: number
   readonly term: number
-  readonly jump?: boolean
-  readonly fork_lsn?: string
+  readonly began?: Began
+  readonly fork_lsn: string | null
+  readonly fork_slot: string | null
+  readonly dead_host?: DeadHost
   readonly tombstones: readonly string[]
   readonly timeout: string
 }
@@ -23,6 +27,8 @@ interface State {
   readonly compactRevision: number | null
   /** The last id that the sequence gave. */
   readonly lastGiven: number
+  /** What to delete in the same breath; none once there is a marker. */
+  readonly deadKeys: readonly string[]
 }
 
 /**
@@ -46,24 +52,25 @@ export const kineRevision = defineModule<Args, State>({
       'One transaction under an exclusive lock. A promotion jumps: the marker stands 1,000,000 ' +
       'revisions on, everything before it counts as compacted, so that every client lists anew and ' +
       'none ever sees a revision go back; **kine must not run meanwhile**, or it fills the gap row by ' +
-      'row. Without a jump (the first branch, a switchover) the marker is an ordinary next row. The ' +
+      'row. Without a jump (the first branch, a hand-over) the marker is an ordinary next row. The ' +
       'marker is live, for kine needs a live row above the compact revision, and its value records the ' +
-      'fork point: `{branch, term, forkPoint: {lsn, count, sum, max, compactRevision}, at}`. It passes ' +
-      'the fence. A second run finds the marker and does nothing.',
+      'fork point: `{branch, term, forkPoint: {from, slot, lsn, count, sum, max, compactRevision}, at}`; ' +
+      'the result has it as `fork`, as hostMeta wants it. It passes the fence. A second run finds the marker and does nothing.',
     source: 'https://github.com/k3s-io/kine/blob/v0.16.4/pkg/logstructured/sqllog/sql.go',
     examples: [
       { title: 'The first branch', args: { database: 'kine', branch: 1, term: 1 } },
       {
-        title: "A promotion that releases the dead leader's lock",
+        title: "A promotion that releases the dead leader's locks",
         args: {
           database: 'kine',
           branch: 3,
           term: 3,
           fork_lsn: '0/1A2B3C8',
-          tombstones: ['/registry/leases/kube-system/kube-scheduler'],
+          fork_slot: 'h2_1_1',
+          dead_host: { name: 'h1', address: '10.77.0.11' },
         },
       },
-      { title: 'A switchover', args: { database: 'kine', branch: 4, term: 4, jump: false } },
+      { title: 'A hand-over', args: { database: 'kine', branch: 4, term: 4, began: 'handover' } },
     ],
   },
   schema: {
@@ -78,22 +85,41 @@ export const kineRevision = defineModule<Args, State>({
         description: 'The term of the last change of leader.',
       },
       term: { type: 'integer', minimum: 1, description: 'The term now.' },
-      jump: {
-        type: 'boolean',
-        description: 'Move the revision on by 1,000,000. Default: for every branch but the first.',
+      began: {
+        type: 'string',
+        enum: ['first', 'promotion', 'handover'],
+        description:
+          'How the branch begins: a promotion jumps. Default: by a promotion, but the first one.',
       },
       fork_lsn: {
-        type: 'string',
+        type: ['string', 'null'],
+        default: null,
         pattern: '^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$',
         'x-form': "a position such as '0/1A2B3C8'",
         description: "How far the old leader's history is applied here (A1): the origin's LSN.",
+      },
+      fork_slot: {
+        type: ['string', 'null'],
+        default: null,
+        description: 'The slot by which that history came (A1).',
+      },
+      dead_host: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'address'],
+        properties: {
+          name: { type: 'string', minLength: 1, description: 'Its name.' },
+          address: { type: 'string', minLength: 1, description: 'Its address.' },
+        },
+        description:
+          "The old leader: a promotion deletes its API server's lease and the locks it held (C4).",
       },
       tombstones: {
         type: 'array',
         items: { type: 'string', minLength: 1 },
         uniqueItems: true,
         default: [],
-        description: "Keys to delete in the same breath: the dead host's leases and locks (C4).",
+        description: 'Further keys to delete in the same breath (C4).',
       },
       timeout: durationSchema(
         'Bound of the wait for the table: a living worker holds it (A6).',
@@ -104,7 +130,7 @@ export const kineRevision = defineModule<Args, State>({
 
   key: ({ database, branch }) => [`kine_revision:${database}/${branch}`],
 
-  async observe(host, { database, branch }) {
+  async observe(host, { database, branch, dead_host, ...rest }) {
     const text = `
       select
         (select json_build_object('id', id, 'value', convert_from(value, 'utf8'))
@@ -118,8 +144,13 @@ export const kineRevision = defineModule<Args, State>({
     const rows = await host.sql<RawState>(database, text, [markerName(branch)])
     const [found] = rows
     if (found === undefined) throw new Error('an aggregate without a row')
-    const { marker, ...rest } = found
-    return { ...rest, marker: marker && { id: marker.id, value: parsed(marker.value) } }
+    const { marker, ...numbers } = found
+    const releases = marker === null && jumps({ ...rest, branch }) && dead_host !== undefined
+    return {
+      ...numbers,
+      marker: marker && { id: marker.id, value: parsed(marker.value) },
+      deadKeys: releases ? await deadHostKeys(host, database, dead_host) : [],
+    }
   },
 
   refuse({ highestBranch }, { branch, database }) {
@@ -135,7 +166,8 @@ export const kineRevision = defineModule<Args, State>({
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       lockTimeoutMs: durationMs(args.timeout),
     }
-    if (state.marker === null) return [transaction(args.database, markerStatements(args), bounds)]
+    if (state.marker === null)
+      return [transaction(args.database, markerStatements(args, state.deadKeys), bounds)]
     // A sequence behind the table would give an id twice: kine could not write.
     if (state.lastGiven >= state.maxId) return []
     return [transaction(args.database, [LOCK, SET_SEQUENCE], bounds)]
@@ -146,13 +178,16 @@ export const kineRevision = defineModule<Args, State>({
     branch,
     marker_id: marker?.id ?? null,
     marker: marker?.value ?? null,
+    fork: isObject(marker?.value) ? (marker.value['forkPoint'] ?? null) : null,
     max_id: maxId,
     last_given_id: lastGiven,
     compact_revision: compactRevision,
   }),
 })
 
-type RawState = Omit<State, 'marker'> & { marker: { id: number; value: string } | null }
+type RawState = Omit<State, 'marker' | 'deadKeys'> & {
+  marker: { id: number; value: string } | null
+}
 
 function markerName(branch: number): string {
   return `${MARKER_PREFIX}${branch}`
@@ -176,24 +211,26 @@ const SET_SEQUENCE: Statement = {
     'from public.kine_id_seq s',
 }
 
-function markerStatements({
-  branch,
-  term,
-  jump,
-  fork_lsn,
-  tombstones,
-}: Args): readonly Statement[] {
-  const jumps = jump ?? branch > 1
+/** kine's clients list anew after a promotion; nothing else may move the revision on. */
+function jumps({ branch, began }: Pick<Args, 'branch' | 'began'>): boolean {
+  return (began ?? (branch > 1 ? 'promotion' : 'first')) === 'promotion'
+}
+
+function markerStatements(args: Args, deadKeys: readonly string[]): readonly Statement[] {
+  const { branch, term, fork_lsn, fork_slot } = args
+  const isJump = jumps(args)
   const name = markerName(branch)
+  const keys = [...new Set([...args.tombstones, ...deadKeys])]
+  const values = [name, isJump ? JUMP : 1, branch, term, fork_lsn, fork_slot]
   return [
     // The fence is up while a follower is promoted; triggers of mode O don't fire for this session.
     { text: 'set local session_replication_role = replica' },
     LOCK,
-    { text: INSERT_MARKER, values: [name, jumps ? JUMP : 1, branch, term, fork_lsn ?? null] },
-    ...(jumps ? [{ text: ONE_COMPACT_ROW }, { text: COMPACT, values: [name] }] : []),
-    ...(tombstones.length === 0
+    { text: INSERT_MARKER, values },
+    ...(isJump ? [{ text: ONE_COMPACT_ROW }, { text: COMPACT, values: [name] }] : []),
+    ...(keys.length === 0
       ? []
-      : [{ text: INSERT_TOMBSTONES, values: [name, JSON.stringify(tombstones)] }]),
+      : [{ text: INSERT_TOMBSTONES, values: [name, JSON.stringify(keys)] }]),
     SET_SEQUENCE,
   ]
 }
@@ -202,14 +239,15 @@ function markerStatements({
 const INSERT_MARKER = `
   with fork as (
     select count(*) as rows, coalesce(sum(id), 0) as total, coalesce(max(id), 0) as highest,
-      coalesce(max(prev_revision) filter (where name = 'compact_rev_key'), 0) as compacted
+      coalesce(max(prev_revision) filter (where name = 'compact_rev_key'), 0) as compacted,
+      coalesce(max(split_part(name, '/', 3)::bigint) filter (where name ~ '^twonode/branch/[0-9]+$'), 0) as came_from
     from public.kine)
   insert into public.kine
     (id, name, created, deleted, create_revision, prev_revision, lease, value, old_value)
   select highest + $2::bigint, $1::text, 1, 0, 0, 0, 0, convert_to(json_build_object(
       'branch', $3::bigint, 'term', $4::bigint,
-      'forkPoint', case when $3::bigint > 1 then json_build_object('lsn', $5::text, 'count', rows,
-        'sum', total::text, 'max', highest, 'compactRevision', compacted) end,
+      'forkPoint', case when $3::bigint > 1 then json_build_object('from', came_from, 'slot', $6::text,
+        'lsn', $5::text, 'count', rows, 'sum', total::text, 'max', highest, 'compactRevision', compacted) end,
       'at', to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))::text, 'utf8'), null
   from fork`
 

@@ -1,6 +1,13 @@
 import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
 import { identifier } from '../src/core/sql.ts'
+import {
+  createIndex,
+  createTable,
+  indexDefinition,
+  INDEXES,
+  type WantedIndex,
+} from './parts/kine_table.ts'
 import { NAME_FORM, requireRole, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
@@ -29,22 +36,6 @@ interface Table {
 
 type State = { readonly kind: 'missing'; readonly ownerMayCreate: boolean } | Table
 
-/**
- * kine's own DDL, statement by statement, in its order.
- * @source https://github.com/k3s-io/kine/blob/v0.16.4/pkg/drivers/pgsql/pgsql.go
- */
-const CREATE_TABLE = `create table public.kine (
-  id bigserial primary key,
-  name text collate "C",
-  created integer,
-  deleted integer,
-  create_revision bigint,
-  prev_revision bigint,
-  lease integer,
-  value bytea,
-  old_value bytea
-)`
-
 const COLUMNS = [
   'id bigint not null',
   'name text collate C',
@@ -62,17 +53,6 @@ const SEQUENCE = 'public.kine_id_seq'
 const SEQUENCE_TYPE = 'bigint'
 
 const PRIMARY_KEY = 'kine_pkey'
-
-/** Beside the primary key, which comes with the table: what follows the table's name. */
-const INDEXES: readonly { readonly name: string; readonly unique: boolean; readonly on: string }[] =
-  [
-    { name: 'kine_name_index', unique: false, on: 'name' },
-    { name: 'kine_name_id_index', unique: false, on: 'name, id' },
-    { name: 'kine_id_deleted_index', unique: false, on: 'id, deleted' },
-    { name: 'kine_prev_revision_index', unique: false, on: 'prev_revision' },
-    { name: 'kine_name_prev_revision_uindex', unique: true, on: 'name, prev_revision' },
-    { name: 'kine_list_query_index', unique: false, on: 'name, id DESC, deleted' },
-  ]
 
 export const kineSchema = defineModule<Args, State>({
   name: 'kine_schema',
@@ -153,11 +133,7 @@ export const kineSchema = defineModule<Args, State>({
   diff(state, { database, owner }): readonly Change[] {
     const role = identifier(owner)
     const grant = state.ownerMayCreate ? [] : [`grant usage, create on schema public to ${role}`]
-    if (state.kind === 'missing') {
-      // As the owner itself: the sequence and the indexes are then its own too.
-      const own = [`set local role ${role}`, CREATE_TABLE, ...INDEXES.map(createIndex)]
-      return [transaction(database, [...grant, ...own])]
-    }
+    if (state.kind === 'missing') return [transaction(database, [...grant, ...createTable(owner)])]
     const statements = [
       ...grant,
       ...(state.owner === owner ? [] : [`alter table public.kine owner to ${role}`]),
@@ -173,19 +149,9 @@ function sequenceText({ sequence, sequenceType }: Table): string {
   return sequence === null ? 'no sequence of its own' : `${sequence} as ${sequenceType}`
 }
 
-type WantedIndex = (typeof INDEXES)[number]
-
-function createIndex({ name, unique, on }: WantedIndex): string {
-  return `create ${unique ? 'unique ' : ''}index ${name} on public.kine (${on})`
-}
-
 function indexStatements({ indexes }: Table, wanted: WantedIndex): readonly string[] {
   const found = indexes.find(({ name }) => name === wanted.name)
   if (found === undefined) return [createIndex(wanted)]
-  if (found.valid && found.definition === definition(wanted)) return []
+  if (found.valid && found.definition === indexDefinition(wanted)) return []
   return [`drop index public.${wanted.name}`, createIndex(wanted)]
-}
-
-function definition({ name, unique, on }: WantedIndex): string {
-  return `CREATE ${unique ? 'UNIQUE ' : ''}INDEX ${name} ON public.kine USING btree (${on})`
 }

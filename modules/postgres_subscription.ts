@@ -2,13 +2,17 @@ import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
 import { connectionText, CONNECTION_SCHEMA, type Connection } from './parts/postgres_connection.ts'
 import { NAME_FORM, TABLE_FORM } from './parts/postgres_sql.ts'
-import { absentChanges, presentChanges } from './parts/postgres_subscription_changes.ts'
+import {
+  absentChanges,
+  disableChanges,
+  presentChanges,
+} from './parts/postgres_subscription_changes.ts'
 import { observeSubscription, type State } from './parts/postgres_subscription_state.ts'
 
 interface Args {
   readonly name: string
   readonly database: string
-  readonly state: 'present' | 'absent'
+  readonly state: 'present' | 'disabled' | 'absent'
   readonly connection?: Connection
   readonly publication?: string
   readonly slot?: string
@@ -61,9 +65,10 @@ export const postgresSubscription = defineModule<Args, State>({
       database: { ...NAME_FORM, description: 'Database that it writes to.' },
       state: {
         type: 'string',
-        enum: ['present', 'absent'],
+        enum: ['present', 'disabled', 'absent'],
         default: 'present',
-        description: 'Whether it exists.',
+        description:
+          'Whether it exists. `disabled`: if it does, no worker of it is alive; its origin tells how far it came.',
       },
       connection: CONNECTION_SCHEMA,
       publication: { ...NAME_FORM, description: 'Publication of the peer.' },
@@ -94,16 +99,17 @@ export const postgresSubscription = defineModule<Args, State>({
         description: 'Of its worker: `on` acknowledges what is on the disk.',
       },
     },
-    if: { properties: { state: { const: 'absent' } }, required: ['state'] },
+    if: { properties: { state: { enum: ['absent', 'disabled'] } }, required: ['state'] },
     else: { required: ['connection', 'publication', 'slot'] },
   },
 
-  key: ({ name, database }) => [`postgres_subscription:${database}/${name}`],
+  key: ({ name, database, state }) =>
+    state === 'disabled' ? [] : [`postgres_subscription:${database}/${name}`],
 
   observe: async (host, args) => await observeSubscription(host, args),
 
   refuse(state, { name, state: wanted, tables, slot, copy_data }) {
-    if (wanted === 'absent') return undefined
+    if (wanted !== 'present') return undefined
     const anew = state.kind === 'missing' || state.slot !== slot
     if (anew && copy_data && state.filledTables.length > 0)
       return (
@@ -123,6 +129,8 @@ export const postgresSubscription = defineModule<Args, State>({
   diff(state, args): readonly Change[] {
     const { connection, publication, slot } = args
     if (args.state === 'absent') return absentChanges(state, args)
+    if (args.state === 'disabled')
+      return state.kind === 'missing' ? [] : disableChanges(state, args)
     if (connection === undefined || publication === undefined || slot === undefined) return []
     return presentChanges(state, {
       ...args,
@@ -133,11 +141,11 @@ export const postgresSubscription = defineModule<Args, State>({
   },
 
   // A tolerated drop leaves it detached: harmless, and the next converge's to drop.
-  settles: ({ state }) => state === 'present',
+  settles: ({ state }) => state !== 'absent',
 
   result: (state) =>
     state.kind === 'missing'
-      ? { exists: false }
+      ? { exists: false, slot: null, origin_lsn: null }
       : {
           exists: true,
           enabled: state.enabled,

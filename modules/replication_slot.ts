@@ -1,8 +1,10 @@
 import type { Change } from '../src/core/change.ts'
 import { NotYet } from '../src/core/errors.ts'
+import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { durationMs, durationSchema } from './parts/duration.ts'
-import { LOCK_TIMEOUT_MS, NAME_FORM, TABLE_FORM, transaction } from './parts/postgres_sql.ts'
+import { NAME_FORM, TABLE_FORM } from './parts/postgres_sql.ts'
+import { createSlot, dropSlot, recordSlot } from './parts/replication_slot_changes.ts'
 
 interface Args {
   readonly name: string
@@ -10,6 +12,8 @@ interface Args {
   readonly state: 'present' | 'absent'
   readonly publication?: string
   readonly tables: readonly string[]
+  readonly once: boolean
+  readonly required: boolean
   readonly timeout: string
 }
 
@@ -22,14 +26,18 @@ interface Slot {
   /** `reserved`, `extended`, `unreserved` or `lost`; null: it has reserved nothing yet. */
   readonly walStatus: string | null
   readonly retainedBytes: number | null
+  readonly recorded: boolean
 }
 
-type State = { readonly kind: 'missing' } | Slot
+type State =
+  | {
+      readonly kind: 'missing'
+      /** A slot of this name was made here before, or given up. */
+      readonly recorded: boolean
+    }
+  | Slot
 
 const PLUGIN = 'pgoutput'
-
-/** How long a walsender may take to go when it is told to. @unit milliseconds */
-const EVICTION_MS = 5_000
 
 const MEGABYTE = 1024 ** 2
 
@@ -42,7 +50,9 @@ export const replicationSlot = defineModule<Args, State>({
       'It is made only when its publication names its tables: decoding reads the catalogue as of the ' +
       "slot's position, and a slot older than its publication fails for ever. A slot that lost its WAL " +
       'is refused: it is never made again under its name, which would skip rows in silence (B3). ' +
-      'Making one waits for every open transaction, in any database, for no longer than `timeout` (B5).',
+      'Making one waits for every open transaction, in any database, for no longer than `timeout` (B5). ' +
+      'With `once` its name is written down (table `twonode.slot`): when it is gone it stays gone, and a ' +
+      'note says so. A promotion makes it with `required: false`: if that fails the name is used up.',
     source: 'https://www.postgresql.org/docs/15/view-pg-replication-slots.html',
     examples: [
       { title: 'For the peer', args: { name: 'h2_1_1', database: 'kine', publication: 'twonode' } },
@@ -75,6 +85,16 @@ export const replicationSlot = defineModule<Args, State>({
         default: ['public.kine'],
         description: 'Tables that the publication must name before the slot is made (A2).',
       },
+      once: {
+        type: 'boolean',
+        default: false,
+        description: 'A name is used once: a slot that was lost is not made again (B3).',
+      },
+      required: {
+        type: 'boolean',
+        default: true,
+        description: 'Whether the task fails when the slot can not be made.',
+      },
       timeout: durationSchema('Bound of its making; a promotion has one second (B5).', '5s'),
     },
     if: { properties: { state: { const: 'absent' } }, required: ['state'] },
@@ -83,21 +103,22 @@ export const replicationSlot = defineModule<Args, State>({
 
   key: ({ name }) => [`replication_slot:${name}`],
 
-  async observe(host, { name, database, publication, tables, state }) {
+  async observe(host, { name, database, publication, tables, state, once }) {
     const text = `
       select plugin::text, database::text, active_pid as "activePid", wal_status as "walStatus",
         pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint as "retainedBytes"
       from pg_replication_slots where slot_name = $1`
     const [slot] = await host.sql<Omit<Slot, 'kind'>>(database, text, [name])
-    if (slot !== undefined) return { kind: 'present', ...slot }
-    if (state === 'absent' || publication === undefined) return { kind: 'missing' }
+    const recorded = once && state === 'present' && (await isRecorded(host, database, name))
+    if (slot !== undefined) return { kind: 'present', ...slot, recorded }
+    if (state === 'absent' || publication === undefined) return { kind: 'missing', recorded }
     const published = await host.sql<{ name: string }>(
       database,
       "select schemaname || '.' || tablename as name from pg_publication_tables where pubname = $1",
       [publication],
     )
     const unpublished = tables.find((table) => !published.some((row) => row.name === table))
-    if (unpublished === undefined) return { kind: 'missing' }
+    if (unpublished === undefined) return { kind: 'missing', recorded }
     throw new NotYet(
       `publication ${publication} of database ${database} does not name ${unpublished}`,
     )
@@ -118,28 +139,15 @@ export const replicationSlot = defineModule<Args, State>({
     return undefined
   },
 
-  diff(state, { name, database, state: wanted, timeout }): readonly Change[] {
-    if ((state.kind !== 'missing') === (wanted === 'present')) return []
-    if (wanted === 'present') {
-      const create = {
-        text: 'select pg_create_logical_replication_slot($1, $2)',
-        values: [name, PLUGIN],
-      }
-      return [transaction(database, [create], { statementTimeoutMs: durationMs(timeout) })]
-    }
-    // PostgreSQL refuses to drop a slot in use, and a subscriber comes back within 200 ms (C1): its
-    // walsender of that moment is ended and the slot dropped in one breath.
-    const evict = {
-      text:
-        'select pg_terminate_backend(active_pid, $2) from pg_replication_slots ' +
-        'where slot_name = $1 and active_pid is not null',
-      values: [name, EVICTION_MS],
-    }
-    const drop = { text: 'select pg_drop_replication_slot($1)', values: [name] }
-    return [
-      transaction(database, [evict, drop], { statementTimeoutMs: EVICTION_MS + LOCK_TIMEOUT_MS }),
-    ]
+  diff(state, { name, database, state: wanted, timeout, once, required }): readonly Change[] {
+    if (wanted === 'absent') return state.kind === 'missing' ? [] : [dropSlot(database, name)]
+    if (state.kind === 'present') return once && !state.recorded ? [recordSlot(database, name)] : []
+    if (state.recorded) return []
+    const create = createSlot(database, name, { timeoutMs: durationMs(timeout), required })
+    return once ? [create, recordSlot(database, name)] : [create]
   },
+
+  settles: ({ required }) => required,
 
   result: (state) =>
     state.kind === 'missing'
@@ -152,7 +160,10 @@ export const replicationSlot = defineModule<Args, State>({
         },
 
   notes(state, { name }) {
-    if (state.kind === 'missing') return []
+    if (state.kind === 'missing')
+      return state.recorded
+        ? [`slot ${name} was made once and is gone: its follower needs one of another name (B3)`]
+        : []
     const retained = `${((state.retainedBytes ?? 0) / MEGABYTE).toFixed(1)} MB of WAL`
     return [
       ...(state.activePid === null
@@ -164,3 +175,14 @@ export const replicationSlot = defineModule<Args, State>({
     ]
   },
 })
+
+/** The table is made with the first name. */
+async function isRecorded(host: Observer, database: string, name: string): Promise<boolean> {
+  const [table] = await host.sql<{ exists: boolean }>(
+    database,
+    "select to_regclass('twonode.slot') is not null as exists",
+  )
+  if (table?.exists !== true) return false
+  const text = 'select from twonode.slot where name = $1'
+  return (await host.sql(database, text, [name])).length > 0
+}

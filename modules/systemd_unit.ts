@@ -15,6 +15,7 @@ export interface UnitArgs {
   readonly drop_ins: Readonly<Record<string, Text>>
   readonly state: 'none' | 'started' | 'stopped' | 'restarted' | 'reloaded'
   readonly if_running: boolean
+  readonly wait: boolean
   readonly enabled?: boolean
   readonly masked?: boolean
   readonly timeout: string
@@ -115,6 +116,11 @@ export const systemdUnit = defineModule<UnitArgs, UnitObservation>({
         default: false,
         description: 'With restarted and reloaded: leave a unit alone that does not run.',
       },
+      wait: {
+        type: 'boolean',
+        default: true,
+        description: 'With `started`: wait until it has started; else until systemd was told.',
+      },
       enabled: { type: 'boolean', description: 'Whether it starts at boot. Default: as it is.' },
       masked: {
         type: 'boolean',
@@ -174,7 +180,8 @@ export const systemdUnit = defineModule<UnitArgs, UnitObservation>({
     ]
   },
 
-  settles: ({ state }) => state !== 'restarted' && state !== 'reloaded',
+  settles: ({ state, wait }) =>
+    state !== 'restarted' && state !== 'reloaded' && (state !== 'started' || wait),
 
   result: ({ unit }) => ({
     active: unit.active,

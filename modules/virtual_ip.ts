@@ -100,8 +100,17 @@ export const virtualIp = defineModule<Args, State>({
     return [
       ...removals,
       run('ip', 'address', 'add', `${address}/${prefix}`, 'dev', wanted),
-      // Exit 1 only says that nobody answered, which nobody does.
-      { ...run('arping', '-q', '-U', '-c', '2', '-I', wanted, address), acceptCodes: [0, 1] },
+      // It sends one a second, and waits after the last: nobody waits for it here.
+      run(
+        'systemd-run',
+        '--quiet',
+        '--no-block',
+        '--collect',
+        'arping',
+        ...ARPING,
+        wanted,
+        address,
+      ),
     ]
   },
 
@@ -111,6 +120,9 @@ export const virtualIp = defineModule<Args, State>({
 function run(...argv: string[]) {
   return { kind: 'exec', argv, timeoutMs: TIMEOUT_MS } as const
 }
+
+/** Neighbours learn at once, and once more for those that missed it. */
+const ARPING = ['-q', '-U', '-c', '3', '-I']
 
 interface Interface {
   readonly name: string

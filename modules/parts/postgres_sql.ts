@@ -65,16 +65,20 @@ export function awaitSql(
   what: string,
   database: string,
   text: string,
-  more: { readonly values?: readonly SqlValue[]; readonly timeoutMs?: number } = {},
+  more: {
+    readonly values?: readonly SqlValue[]
+    readonly timeoutMs?: number
+    readonly intervalMs?: number
+  } = {},
 ): Await {
-  const { values, timeoutMs = AWAIT_TIMEOUT_MS } = more
+  const { values, timeoutMs = AWAIT_TIMEOUT_MS, intervalMs = AWAIT_INTERVAL_MS } = more
   const condition = { kind: 'sql', database, text } as const
   return {
     kind: 'await',
     what,
     until: values === undefined ? condition : { ...condition, values },
     timeoutMs,
-    intervalMs: AWAIT_INTERVAL_MS,
+    intervalMs,
   }
 }
 

@@ -3,6 +3,9 @@ import { identifier, literal } from '../../src/core/sql.ts'
 import { awaitSql, sql, transaction } from './postgres_sql.ts'
 import type { State, Subscription } from './postgres_subscription_state.ts'
 
+/** A promotion waits for it. @unit milliseconds */
+const SOON_MS = 10
+
 interface Named {
   readonly name: string
   readonly database: string
@@ -45,13 +48,13 @@ export function absentChanges(state: State, named: Named): readonly Change[] {
 
 export function presentChanges(state: State, wanted: Wanted): readonly Change[] {
   if (state.kind === 'missing') return [create(wanted)]
-  if (state.slot !== wanted.slot) return [...replaceChanges(state, wanted), create(wanted)]
+  if (state.slot !== wanted.slot) return [...goneChanges(state, wanted), create(wanted)]
   return [...optionChanges(state, wanted), ...tableChanges(state, wanted)]
 }
 
 /** Before another one of its name is made it must be gone: here a failing drop fails the step. */
-function replaceChanges(state: Subscription, wanted: Wanted): readonly Change[] {
-  return absentChanges(state, wanted).map(intolerant)
+export function goneChanges(state: State, named: Named): readonly Change[] {
+  return absentChanges(state, named).map(intolerant)
 }
 
 function intolerant(change: Change): Change {
@@ -101,7 +104,7 @@ function tableChanges(state: Subscription, wanted: Wanted): readonly Change[] {
 }
 
 /** A disabled subscription may still write: its workers are ended, and waited for (A6). */
-function disableChanges(state: Subscription, { name, database }: Named): readonly Change[] {
+export function disableChanges(state: Subscription, { name, database }: Named): readonly Change[] {
   if (!state.enabled && state.workers.length === 0) return []
   const disable = `alter subscription ${identifier(name)} disable`
   return [
@@ -116,7 +119,7 @@ function disableChanges(state: Subscription, { name, database }: Named): readonl
       database,
       `select not exists (select from pg_stat_subscription where subname = $1 and pid is not null)
         and not exists (select from pg_stat_activity where pid = any($2::int[]))`,
-      { values: [name, `{${state.workers.join(',')}}`] },
+      { values: [name, `{${state.workers.join(',')}}`], intervalMs: SOON_MS },
     ),
   ]
 }

@@ -28,7 +28,7 @@ export type State =
 interface Asked {
   readonly name: string
   readonly database: string
-  readonly state: 'present' | 'absent'
+  readonly state: 'present' | 'disabled' | 'absent'
   readonly slot?: string
   readonly tables: readonly string[]
   readonly copy_data: boolean

@@ -43,7 +43,7 @@ function enabling({ unit, file }: UnitObservation, args: UnitArgs): readonly Cha
 }
 
 function running({ unit }: UnitObservation, args: UnitArgs): readonly Change[] {
-  const { name, state, if_running } = args
+  const { name, state, if_running, wait } = args
   const active = unit.active === 'active' || unit.active === 'reloading'
   // The start limit counts failures: without this a start could be refused at once.
   const reset = unit.active === 'failed' ? [quick('reset-failed', name)] : []
@@ -51,7 +51,8 @@ function running({ unit }: UnitObservation, args: UnitArgs): readonly Change[] {
     case 'none':
       return []
     case 'started':
-      return active ? [] : [...reset, action('start', args)]
+      if (active || (!wait && unit.active === 'activating')) return []
+      return [...reset, wait ? action('start', args) : quick('start', '--no-block', name)]
     case 'stopped':
       return unit.active === 'inactive' || unit.active === 'failed' ? [] : [action('stop', args)]
     case 'restarted':

@@ -149,9 +149,8 @@ function isFork(value: Record<string, unknown>): value is Record<string, unknown
 /** The digest of kine's table that role.yaml's task registered as `digest`, as one text; null: none. */
 export function digestOf(registered: Readonly<Record<string, unknown>>): string | null {
   const found = registered['digest']
-  if (!isObject(found)) return null
-  const rows = found['rows']
-  return Array.isArray(rows) && rows.length > 0 ? JSON.stringify(rows) : null
+  const text = isObject(found) ? found['digest'] : undefined
+  return typeof text === 'string' ? text : null
 }
 
 function nextTerm({ term }: HostMeta, { highestTerm }: Stamp): number {

@@ -20,8 +20,8 @@ async function refusal(): Promise<string> {
 }
 
 test('the proof of the first pairing is written once: a voided one stays voided', async () => {
-  expect(await inHost('h2', ['cat', PROOF])).toBe('{"format":1,"term":2}')
-  const voided = '{"format":1,"term":0}'
+  expect(await inHost('h2', ['cat', PROOF])).toBe('{"format":1,"term":2,"voided":0}')
+  const voided = '{"format":1,"term":0,"voided":2}'
   await inHost('h2', ['sh', '-c', `printf '%s' '${voided}' > ${PROOF}`])
   expect(changedCounts(await mustConverge(from))).toEqual({ h1: 0, h2: 0 })
   expect(await inHost('h2', ['cat', PROOF])).toBe(voided)

@@ -30,7 +30,13 @@ beforeEach(async () => {
 moduleCases(kineRevision)
 
 const first = { database: 'kine', branch: 1, term: 1 }
-const promotion = { database: 'kine', branch: 3, term: 3, fork_lsn: '0/1A2B3C8' }
+const promotion = {
+  database: 'kine',
+  branch: 3,
+  term: 3,
+  fork_lsn: '0/1A2B3C8',
+  fork_slot: 'h2_1_1',
+}
 
 interface Row {
   readonly id: number
@@ -113,7 +119,15 @@ test('A1: the marker records the fork point, as it was before the marker', async
     marker: {
       branch: 3,
       term: 3,
-      forkPoint: { lsn: '0/1A2B3C8', count: 4, sum: '10', max: 4, compactRevision: 2 },
+      forkPoint: {
+        from: 0,
+        slot: 'h2_1_1',
+        lsn: '0/1A2B3C8',
+        count: 4,
+        sum: '10',
+        max: 4,
+        compactRevision: 2,
+      },
     },
     max_id: 4 + JUMP,
     last_given_id: 4 + JUMP,
@@ -121,10 +135,10 @@ test('A1: the marker records the fork point, as it was before the marker', async
   })
 })
 
-test('a switchover has an ordinary row, and leaves the compact revision where it was', async () => {
+test('A7: a hand-over has an ordinary row, and leaves the compact revision where it was', async () => {
   await kineLived()
   await bench.server.sql('kine', "select setval('kine_id_seq', 1, false)")
-  await converge(bench.host, 'kine_revision', { ...promotion, branch: 4, jump: false })
+  await converge(bench.host, 'kine_revision', { ...promotion, branch: 4, began: 'handover' })
   expect(await result(bench.host, 'kine_revision', { ...promotion, branch: 4 })).toMatchObject({
     marker_id: 5,
     compact_revision: 2,
@@ -165,6 +179,64 @@ test('C4: tombstones stand behind the marker, name the live row and keep its val
   ])
   expect(await sequence()).toBe(marker + 3)
   expect(await converge(bench.host, 'kine_revision', { ...promotion, tombstones })).toEqual([])
+})
+
+/** What an API server stores: protobuf, or JSON in base64. */
+const lease = async (name: string, value: string) =>
+  await bench.server.sql(
+    'kine',
+    `insert into kine (name, created, deleted, create_revision, prev_revision, lease, value)
+     values ($1, 1, 0, 0, 0, 0, decode($2, 'base64'))`,
+    [name, value],
+  )
+
+/** A Lease in JSON. */
+function held(holder: string): string {
+  const text = JSON.stringify({ kind: 'Lease', spec: { holderIdentity: holder } })
+  return Buffer.from(text).toString('base64')
+}
+
+test("C4: a promotion deletes the dead host's API server lease and the locks it held, and no others", async () => {
+  await kineLived()
+  await lease('/registry/masterleases/10.0.0.1', '')
+  await lease('/registry/masterleases/10.0.0.2', '')
+  await lease('/registry/leases/kube-system/kube-scheduler', held('h1_0b8c'))
+  await lease('/registry/leases/kube-system/kube-controller-manager', held('h2_0b8c'))
+  await lease('/registry/leases/kube-system/of-another', held('h10_0b8c'))
+  await lease('/registry/leases/kube-node-lease/h1', held('h1'))
+  const args = { ...promotion, dead_host: { name: 'h1', address: '10.0.0.1' } }
+  await converge(bench.host, 'kine_revision', args)
+  const deleted = (await rows()).filter((row) => row.deleted === 1).map(({ name }) => name)
+  expect(deleted).toEqual([
+    '/registry/leases/kube-system/kube-scheduler',
+    '/registry/masterleases/10.0.0.1',
+  ])
+  expect(await converge(bench.host, 'kine_revision', args)).toEqual([])
+})
+
+test('C4: a hand-over deletes nothing: nobody died', async () => {
+  await kineLived()
+  await lease('/registry/masterleases/10.0.0.1', '')
+  const dead_host = { name: 'h1', address: '10.0.0.1' }
+  await converge(bench.host, 'kine_revision', { ...promotion, began: 'handover', dead_host })
+  expect((await rows()).filter((row) => row.deleted === 1)).toEqual([])
+})
+
+test("A1: the fork names the branch that the table was of, and is told in hostMeta's words", async () => {
+  await converge(bench.host, 'kine_revision', first)
+  await kineLived()
+  await converge(bench.host, 'kine_revision', promotion)
+  expect(await result(bench.host, 'kine_revision', promotion)).toMatchObject({
+    fork: {
+      from: 1,
+      slot: 'h2_1_1',
+      lsn: '0/1A2B3C8',
+      count: 5,
+      sum: '15',
+      max: 5,
+      compactRevision: 2,
+    },
+  })
 })
 
 test('it passes the fence, which stays up', async () => {

@@ -138,7 +138,7 @@ test.each([
   await expect(
     converge(subscriber.host, 'postgres_subscription', subscription(over())),
   ).rejects.toThrow(words)
-  expect(await result(subscriber.host, 'postgres_subscription', subscription())).toEqual({
+  expect(await result(subscriber.host, 'postgres_subscription', subscription())).toMatchObject({
     exists: false,
   })
 })
