@@ -181,9 +181,7 @@ class Api implements PeerApi {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { faults } = this.#options
     try {
-      const answer = await this.#answer(request)
-      faults.clear('peer-request')
-      send(response, 200, answer)
+      send(response, 200, await this.#answer(request))
     } catch (error) {
       if (isGone(request)) return
       const bad = error instanceof BadMessage ? error : ownFault(error)

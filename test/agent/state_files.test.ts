@@ -1,10 +1,23 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Note } from '../../src/agent/ports.ts'
 import { openStateFiles, type StateFiles } from '../../src/agent/state_files.ts'
 import { HOST_META_FILE, serialiseHostMeta } from '../../src/pair/host_meta.ts'
 import { metaOf } from './support/metas.ts'
+
+const run = promisify(execFile)
 
 let directory: string
 let faults: (Note & { kind: 'fault' })[]
@@ -188,8 +201,31 @@ test('a sentinel of any kind counts, and one that can not be looked at leaves al
   const files = started()
   expect([await files.isPaused(), await files.isInitialised()]).toEqual([true, true])
   await rm(directory, { recursive: true })
-  const { symlink } = await import('node:fs/promises')
   await symlink(directory, directory)
   expect([await files.isPaused(), await files.isInitialised()]).toEqual([true, true])
   expect(faults).toHaveLength(2)
+})
+
+test('a full disk at the moment of a change leaves all as it was, with nothing half', async () => {
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory])
+  try {
+    const files = started()
+    await files.writeMeta(metaOf({ term: 4 }))
+    await files.writeProof({ term: 4, voided: 0 })
+    const before = await readdir(join(directory, 'history'))
+    await writeFile(join(directory, 'filler'), Buffer.alloc(60_000)).catch(() => {})
+    await appendFile(join(directory, 'filler'), Buffer.alloc(8_000)).catch(() => {})
+    await expect(files.writeMeta(metaOf({ term: 5 }))).rejects.toThrow(/no space left/)
+    await expect(files.writeProof({ term: 0, voided: 4 })).rejects.toThrow(/no space left/)
+    expect((await files.readMeta()).meta?.term).toBe(4)
+    expect(await started().readProof()).toEqual({ term: 4, voided: 0 })
+    expect((await readdir(directory)).filter((name) => name.startsWith('.twonode-'))).toEqual([])
+    await rm(join(directory, 'filler'))
+    expect(await readdir(join(directory, 'history'))).toEqual(before)
+    await files.writeMeta(metaOf({ term: 5 }))
+    expect((await started().readMeta()).meta?.term).toBe(5)
+    expect(faults).toEqual([])
+  } finally {
+    await run('umount', [directory])
+  }
 })
