@@ -170,8 +170,8 @@ export class AgentCore {
           break
         }
       }
+      if (until === due) await this.#decideAndAct()
       if (until === next) break
-      await this.#decideAndAct()
     }
     this.#wake = new AbortController()
   }

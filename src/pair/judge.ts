@@ -51,7 +51,12 @@ function judgePeer({ peer, agent }: Memory, { now, timing }: Judge): PeerFacts {
  * is the clock's. It need not be late by one either: a stall alone is no cut.
  */
 function lostForFence(contact: Contact, now: number, timing: Timing): boolean {
-  return contact.missed >= timing.failures - 2 && now >= contact.sentAt + timing.fenceMs
+  return contact.missed >= enoughMissed(timing) && now >= contact.sentAt + timing.fenceMs
+}
+
+/** Failed looks without which no silence is a cut: at its deadline the last one has not even begun. */
+function enoughMissed({ failures }: Timing): number {
+  return Math.max(1, failures - 2)
 }
 
 /** See timing.ts: later than any leader's fence. */
@@ -63,7 +68,7 @@ function promoteAt({ arrivedAt, missedSince }: Contact, timing: Timing): number 
 /** The next moment at which the clock alone changes what is judged: a round must not be later. */
 export function deadline(memory: Memory, { now, timing }: Judge): number | null {
   const { peer, gateway } = memory
-  const enough = timing.failures - 2
+  const enough = enoughMissed(timing)
   const fence =
     peer.missed >= enough && gateway.missed >= enough
       ? Math.max(peer.sentAt, gateway.sentAt) + timing.fenceMs

@@ -15,7 +15,8 @@ import type { LivenessSettings } from '../core/site.ts'
  * Proof. Let the link be cut at c, for both at once (what holds if they are cut one by one is said in
  * docs/fsm.md). The leader's last answered probe was sent at s ≤ c; it stops at s + fence ≤ c + fence,
  * whatever the phase of its rounds, because it wakes for that deadline and does not wait for the look
- * that is under way. The follower's first unanswered probe was sent at r, and its answer would have
+ * that is under way (with two failures there is no failed look to go by until that one has ended: then
+ * s + rtt ≤ c, and it stops at c − rtt + fence + probeTimeout or before). The follower's first unanswered probe was sent at r, and its answer would have
  * arrived by r + rtt, so c < r + rtt. It promotes at r + fence + probeTimeout or later, which is later
  * than c − rtt + fence + probeTimeout. An answer that takes longer than probeTimeout is none, so
  * rtt ≤ probeTimeout, and the promotion comes at c + fence or later. What is left between the two is

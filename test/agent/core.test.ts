@@ -20,7 +20,7 @@ const FORK = {
   max: 1,
   compactRevision: 0,
 }
-const FORKED = { kind: 'done', changed: 1, registered: { fork: { forkPoint: FORK } } } as const
+const FORKED = { kind: 'done', changed: 1, registered: { fork: { fork: FORK } } } as const
 
 /** h2 follows h1 and has its proof. */
 async function follower(more: ConstructorParameters<typeof ScriptedHost>[1] = {}) {

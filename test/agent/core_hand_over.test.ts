@@ -8,9 +8,9 @@ const META = pairMeta()
 const DIGEST = {
   kind: 'done',
   changed: 0,
-  registered: { digest: { rows: [{ d: 'abc' }] } },
+  registered: { digest: { digest: 'abc' } },
 } as const
-const OURS = JSON.stringify([{ d: 'abc' }])
+const OURS = 'abc'
 
 /** What a well follower answers to each phase. */
 function agreeable(request: HandOverRequest) {
@@ -68,7 +68,7 @@ test.each([
   ['this host has no digest', { digest: () => DONE }],
   [
     'the digests differ',
-    { digest: () => ({ ...DIGEST, registered: { digest: { rows: [{ d: 'x' }] } } }) },
+    { digest: () => ({ ...DIGEST, registered: { digest: { digest: 'x' } } }) },
   ],
 ])('a hand-over is undone when %s (A7)', async (_, converges) => {
   const host = await handingOver()
