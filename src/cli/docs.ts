@@ -26,7 +26,7 @@ export const docs: CommandRun = (invocation, world) => {
   return Promise.resolve(EXIT.done)
 }
 
-const TOPICS = ['inventory', 'playbook', 'errors', 'cli', 'events']
+const TOPICS = ['inventory', 'playbook', 'errors', 'cli', 'events', 'fsm']
 
 function overview(): string {
   const width = Math.max(...MODULES.map((m) => m.name.length))

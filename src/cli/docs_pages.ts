@@ -3,6 +3,8 @@ import { ERRORS } from '../core/errors.ts'
 import { EVENT_FORMAT } from '../core/events.ts'
 import type { AnyModule, Schema } from '../core/module.ts'
 import type { CommandSpec } from './command.ts'
+import { fsmPage } from './docs_fsm.ts'
+import { page, table } from './docs_markdown.ts'
 import { EVENT_DOCS } from './event_docs.ts'
 import { EXIT_MEANINGS } from './exit_code.ts'
 import { EXAMPLE_PLAYBOOK, EXAMPLE_TEMPLATE, REGISTERED_FIELDS } from './playbook_example.ts'
@@ -33,8 +35,6 @@ export interface PlaybookSchemas {
   readonly import: Schema
 }
 
-const PRINTED = '<!-- Printed by `twonode docs --write docs`; edit the source, not this page. -->'
-
 /** All pages, sorted by path: the same input gives the same bytes. */
 export function docsPages({ modules, inventory, playbook, commands }: Sources): readonly Page[] {
   const sorted = modules.toSorted((a, b) => (a.name < b.name ? -1 : 1))
@@ -46,6 +46,7 @@ export function docsPages({ modules, inventory, playbook, commands }: Sources): 
     { path: 'errors.md', content: errorsPage() },
     { path: 'cli.md', content: cliPage(commands) },
     { path: 'events.md', content: eventsPage() },
+    { path: 'fsm.md', content: fsmPage() },
   ]
   return pages.toSorted((a, b) => (a.path < b.path ? -1 : 1))
 }
@@ -185,22 +186,6 @@ function eventsPage(): string {
     `With \`--json\` standard output holds one JSON object a line; \`event\` names its kind. This is format ${EVENT_FORMAT}: it is raised when a field changes its meaning; additions do not raise it, so ignore what you do not know. Secrets are masked.`,
     ...sections,
   ])
-}
-
-function page(title: string, blocks: readonly string[]): string {
-  return `${[`# ${title}`, PRINTED, ...blocks].join('\n\n')}\n`
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [row(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(row)].join('\n')
-}
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.map(cell).join(' | ')} |`
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ')
 }
 
 function taskYaml(title: string, module: string, args: unknown): string {

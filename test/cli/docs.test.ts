@@ -15,7 +15,8 @@ test('every module, error and command has its place in the reference', async () 
   expect(page('inventory.md')).toContain('`hosts[].ssh.identityFile`')
   expect(page('playbook.md')).toContain('`register`')
   expect(page('events.md')).toContain('## host-summary')
-  expect(out).toBe(`${MODULES.length + 6} pages written below docs\n`)
+  expect(page('fsm.md')).toContain('Follower --> Alone: ')
+  expect(out).toBe(`${MODULES.length + 7} pages written below docs\n`)
 })
 
 test('what was written is what is checked, to the byte; a page of a module that is gone is named', async () => {

@@ -1,0 +1,121 @@
+import { CONDITIONS } from '../pair/conditions.ts'
+import type { Goal } from '../pair/facts.ts'
+import { type Rule, RULES, SIGHT_TABLE } from '../pair/fsm.ts'
+import { GOALS } from '../pair/goals.ts'
+import { FLAP_LIMIT, timingOf } from '../pair/timing.ts'
+import { page, table } from './docs_markdown.ts'
+
+/** The agent's decisions: the table that it runs on, and a picture of it. */
+export function fsmPage(): string {
+  return page('What the agent decides', [
+    'Once in each `liveness.interval` the agent on a host looks at its peer, its gateways and itself, and takes the first row of the table whose conditions all hold. The id of the row is in the journal with every decision; ids in brackets name the experiment behind a rule. A leader is the host that its own hostMeta names.',
+    '## Rules',
+    table(
+      ['rule', 'role', 'when', 'goal', 'why'],
+      RULES.map(({ id, role, when, goal, why }) => [
+        `\`${id}\``,
+        role,
+        when.map((name) => CONDITIONS[name].words).join('; ') || 'always',
+        goal,
+        why,
+      ]),
+    ),
+    '## Roles and modes',
+    `\`\`\`mermaid\n${diagram()}\n\`\`\``,
+    '## Who sees what',
+    'For a pair that is whole when the cut comes. *G* is the gateway, *P* the peer.',
+    table(
+      ['leader G/P', 'follower G/P', 'leader', 'follower', 'what happens'],
+      SIGHT_TABLE.map((row) => [
+        row.leader.lost === true
+          ? 'peer answers, commits do not'
+          : `${sign(row.leader.gateway)}/${sign(row.leader.peer)}`,
+        row.leader.lost === true
+          ? 'any'
+          : `${sign(row.follower.gateway)}/${sign(row.follower.peer)}`,
+        `\`${row.rules.leader}\``,
+        `\`${row.rules.follower}\``,
+        row.outcome,
+      ]),
+    ),
+    '## Goals',
+    'Nothing is done but by hostMeta and the tasks of `role.yaml` with these tags. Urgent: whoever holds the lock of the host is ended first. A goal of a higher rank ends what is under way for a lower one.',
+    table(
+      ['goal', 'rank', 'tags', 'urgent', 'hostMeta before', 'hostMeta after'],
+      Object.entries(GOALS)
+        .filter(([, { tags }]) => tags !== null)
+        .map(([goal, { rank, tags, urgent, before, after }]) => [
+          goal,
+          String(rank),
+          (tags ?? []).map((tag) => `\`${tag}\``).join(', '),
+          urgent ? 'yes' : 'no',
+          before,
+          after,
+        ]),
+    ),
+    '## Times',
+    timesText(),
+  ])
+}
+
+function sign(seen: boolean): string {
+  return seen ? '+' : '−'
+}
+
+function timesText(): string {
+  const { fenceMs, promoteMs, lateMs } = timingOf({ intervalMs: 1000, failures: 4 })
+  return [
+    `Fence time = (failures − 1) × interval (${fenceMs} ms by default), counted by the leader from the sending of the last probe that was answered. Promote time = failures × interval (${promoteMs} ms), counted by the follower from the arrival of the last answer. A round that is late by the fence time, but at least 3 s (${lateMs} ms), makes a leader kill kine first.`,
+    'A leader that loses gateway and peer at once has stopped before its follower leads, whatever the phases of their rounds. If the peer goes first, an `availability` leader is alone already when the gateway goes too, and both write until it stops.',
+    `After ${FLAP_LIMIT} changes of leader, or to alone, in an hour the host is frozen: it stays as it is, and still stops, follows and goes alone where safety asks for it, until \`twonode resume\` or an hour of calm.`,
+  ].join('\n\n')
+}
+
+/** States of the picture, by what a rule asks for. */
+const STATES = { follower: 'Follower', paired: 'Paired', alone: 'Alone', impaired: 'Impaired' }
+
+const TARGETS: Partial<Record<Goal, keyof typeof STATES>> = {
+  promote: 'alone',
+  'go-alone': 'alone',
+  pair: 'paired',
+  impair: 'impaired',
+  yield: 'impaired',
+  'hand-over': 'follower',
+  adopt: 'follower',
+}
+
+/** Mermaid: what moves a host from one state to another, by rule. */
+function diagram(): string {
+  const edges = new Map<string, string[]>()
+  for (const rule of RULES)
+    for (const [from, to] of movesOf(rule)) {
+      const edge = `${STATES[from]} --> ${STATES[to]}`
+      edges.set(edge, [...(edges.get(edge) ?? []), rule.id])
+    }
+  return [
+    'stateDiagram-v2',
+    '  Follower: follower',
+    '  Paired: leader, paired',
+    '  Alone: leader, alone',
+    '  Impaired: leader, impaired',
+    ...[...edges].map(([edge, ids]) => `  ${edge}: ${ids.join(', ')}`),
+  ].join('\n')
+}
+
+type State = keyof typeof STATES
+
+function movesOf({ role, when, goal }: Rule): readonly (readonly [State, State])[] {
+  const leading = (['paired', 'alone'] as const).filter(
+    (mode) => !when.includes(mode === 'paired' ? 'alone' : 'paired'),
+  )
+  if (goal === 'recover') return leading.map((mode) => ['impaired', mode])
+  const to = TARGETS[goal]
+  if (to === undefined) return []
+  const from: readonly State[] =
+    role === 'follower'
+      ? ['follower']
+      : when.includes('impairedOrUnproven')
+        ? ['impaired']
+        : [...leading, ...(goal === 'adopt' ? (['impaired'] as const) : [])]
+  return from.filter((state) => state !== to).map((state) => [state, to])
+}
