@@ -56,7 +56,7 @@ export class PeerConnections extends Agent {
   }
 
   /** Called by http for a request that finds no idle connection: there is a fresh one, see ready. */
-  override createConnection(_: unknown, done?: Done | undefined): TLSSocket | undefined {
+  override createConnection(_: unknown, done?: Done): TLSSocket | undefined {
     const fresh = this.#fresh
     this.#fresh = undefined
     // Another request was faster: this one has to be readied again.
