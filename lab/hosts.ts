@@ -137,7 +137,13 @@ export async function setFrozen(host: HostObjects, frozen: boolean): Promise<voi
   await writeFile(file, frozen ? '1' : '0')
 }
 
-export async function plugIn(host: HostObjects): Promise<void> {
+/**
+ * The link comes up. A namespace outlives its host: what a power cut has left of the virtual address
+ * there is taken away, for a machine that boots has no address but its own.
+ */
+export async function plugIn(host: HostObjects, virtualIp: string): Promise<void> {
+  const left = ['ip', '-n', host.machine, 'address', 'del', `${virtualIp}/24`, 'dev', 'eth0']
+  if (findInit(host) === undefined) await run(left)
   await must(['ip', 'link', 'set', host.link, 'up'])
 }
 

@@ -264,7 +264,7 @@ export class Lab {
   async #start(state: LabState, host: HostName): Promise<void> {
     const base = await baseImage(state.python)
     await disks.mountHost(state, host, base.root)
-    await hosts.plugIn(this.#objects.hosts[host])
+    await hosts.plugIn(this.#objects.hosts[host], this.virtualIp)
     await hosts.startHost(this.name, this.#objects.hosts[host])
   }
 
