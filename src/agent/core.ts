@@ -48,6 +48,8 @@ export class AgentCore {
 
   /** Rounds until `stop`; what is under way then is ended and waited for. */
   async run(stop: AbortSignal): Promise<void> {
+    // Whatever came between start and here was no stall.
+    this.#expect(0)
     while (!stop.aborted) {
       await this.round()
       await this.#rest(stop)
@@ -256,13 +258,16 @@ export class AgentCore {
   /** For the leader's hand-over: as pressing as our own would be. */
   async #convergeAside(tags: readonly string[]): Promise<ConvergeOutcome> {
     const decision: Decision = { rule: 'asked', goal: 'hand-over', why: 'the leader hands over' }
-    let outcome: ConvergeOutcome = { kind: 'locked', by: 'this agent' }
-    const begun = await this.#jobs.begin('hand-over', async (stop) => {
-      outcome = await converge(this.#act(decision, null, stop), { tags, urgent: true })
-      return outcome.kind === 'done'
+    return await new Promise((resolve) => {
+      const work = async (stop: AbortSignal) => {
+        const outcome = await converge(this.#act(decision, null, stop), { tags, urgent: true })
+        resolve(outcome)
+        return outcome.kind === 'done'
+      }
+      void this.#jobs.begin('hand-over', work).then((begun) => {
+        if (!begun) resolve({ kind: 'locked', by: 'this agent' })
+      })
     })
-    if (begun) await this.#jobs.idle()
-    return outcome
   }
 }
 

@@ -39,7 +39,13 @@ export class Jobs {
   async begin(goal: Goal, work: Work, { atOnce = false } = {}): Promise<boolean> {
     const held = this.#failures.get(goal)?.until ?? 0
     if (!atOnce && held > this.#clock.now()) return false
-    if (!(await this.#makeRoom(GOALS[goal].rank))) return false
+    const running = this.#job
+    if (running !== null) {
+      if (GOALS[goal].rank <= running.rank) return false
+      await this.#endOf(running)
+      // Another came first; what has not ended by now is ended by the urgent converge's own lock.
+      if (this.#job !== null && this.#job !== running) return false
+    }
     const stop = new AbortController()
     const startedAt = this.#clock.now()
     const done = work(stop.signal).then((ok) => {
@@ -65,16 +71,11 @@ export class Jobs {
     await this.idle()
   }
 
-  async #makeRoom(rank: number): Promise<boolean> {
-    const running = this.#job
-    if (running === null) return true
-    if (rank <= running.rank) return false
-    running.stop.abort()
+  async #endOf(job: Job): Promise<void> {
+    job.stop.abort()
     const over = new AbortController()
-    await Promise.race([running.done, this.#clock.sleep(STOP_MS, over.signal).catch(() => {})])
+    await Promise.race([job.done, this.#clock.sleep(STOP_MS, over.signal).catch(() => {})])
     over.abort()
-    // Another may have come first; and what does not end is ended by the urgent converge's own lock.
-    return this.#job === null || this.#job === running
   }
 
   #count(goal: Goal, ok: boolean): void {
