@@ -1,7 +1,7 @@
 import { decide, takesUp } from '../pair/fsm.ts'
 import type { Asked, Decision, Facts, PeerSays } from '../pair/facts.ts'
 import { deadline, lookAgainAt } from '../pair/judge.ts'
-import { afterStall, heardFrom, remember } from '../pair/liveness.ts'
+import { afterStall, heardFrom, remember, voidMissed } from '../pair/liveness.ts'
 import { carryOut } from './act.ts'
 import { type Act, converge } from './acting.ts'
 import { answerHandOver } from './hand_over.ts'
@@ -109,6 +109,7 @@ export class AgentCore {
         await state.writeProof({ term: proof.term <= term ? 0 : proof.term, voided: term })
         return true
       } catch (error) {
+        state.memory = voidMissed(state.memory)
         state.fault('proof', error)
         return false
       }

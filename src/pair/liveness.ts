@@ -96,6 +96,11 @@ export function heardFrom(memory: Memory, now: number): Memory {
   return { ...memory, peer: { ...memory.peer, arrivedAt: now, missed: 0, missedSince: null } }
 }
 
+/** Asked to void a proof, and could not: the leader may go alone all the same. */
+export function voidMissed(memory: Memory): Memory {
+  return { ...memory, renewedTerm: 0 }
+}
+
 function unseen(now: number) {
   const contact = { sentAt: now, arrivedAt: now, missed: 0, missedSince: null }
   return {
@@ -173,7 +178,8 @@ function told(memory: Memory, says: PeerAnswer, { self, meta }: Viewer): Memory 
   return {
     ...memory,
     highestTerm,
-    renewedTerm: paired ? theirs.term : memory.renewedTerm,
+    // A leader that says "alone" takes its word back, even where no later hostMeta can be stored.
+    renewedTerm: paired ? theirs.term : 0,
     inDoubt: memory.inDoubt && !paired,
     lagBytes: says.followerBehindBytes ?? memory.lagBytes,
   }
