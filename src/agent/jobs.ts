@@ -41,7 +41,7 @@ export class Jobs {
     if (!atOnce && held > this.#clock.now()) return false
     const running = this.#job
     if (running !== null) {
-      if (GOALS[goal].rank <= running.rank) return false
+      if (!endsWhat(goal, running)) return false
       await this.#endOf(running)
       // Another came first; what has not ended by now is ended by the urgent converge's own lock.
       if (this.#job !== null && this.#job !== running) return false
@@ -86,4 +86,13 @@ export class Jobs {
       this.#failures.set(goal, { count, until: this.#clock.now() + pause })
     }
   }
+}
+
+/**
+ * The more pressing ends the less pressing. What is converged for a hostMeta waits for nothing any more
+ * when a higher one has come: a copy from a slot that is gone would last for minutes.
+ */
+function endsWhat(goal: Goal, running: Job): boolean {
+  const newer = goal === 'adopt' && running.goal === 'adopt'
+  return newer || GOALS[goal].rank > running.rank
 }
