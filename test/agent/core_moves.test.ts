@@ -118,11 +118,13 @@ test('a void that is on the disk is never followed by a promotion of that term',
   expect(host.log, 'a voided term is never proven again').toEqual(['proof 0, voided 2'])
 })
 
-test('a disk that takes no void acknowledges none', async () => {
+test('a disk that takes no void acknowledges none, and the proof waits for the word of the leader', async () => {
   const host = await follower()
   host.disks = () => Promise.reject(new Error('no space left on device'))
   expect(await host.core.onVoidProof(2)).toBe(false)
-  expect(host.core.status().proofTerm).toBe(2)
+  expect(host.core.status().proofTerm, 'the leader may go alone all the same').toBeNull()
+  await host.rounds(1)
+  expect(host.core.status().proofTerm, 'it says "paired" again').toBe(2)
 })
 
 test('a disk that takes no hostMeta keeps a follower a follower, with one clear fault', async () => {
