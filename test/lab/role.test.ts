@@ -1,8 +1,11 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { changedCounts, converge, explain, type Laptop } from '../../lab/twonode_process.ts'
-import { convergedPair, eventually, inHost, mustConverge, psql, steps } from './pair.ts'
+import { convergedPair, eventually, inHost, mustConverge, psql, stepNames, steps } from './pair.ts'
 
 const PROOF = '/var/lib/twonode/promotable.json'
+const META = '/var/lib/twonode/host-meta.yaml'
 
 let from: Laptop
 
@@ -26,6 +29,46 @@ test('the proof of the first pairing is written once: a voided one stays voided'
   expect(changedCounts(await mustConverge(from))).toEqual({ h1: 0, h2: 0 })
   expect(await inHost('h2', ['cat', PROOF])).toBe(voided)
 })
+
+test('a leader that is converged alone while nobody follows records no pair; with both, the pair is made', async () => {
+  // As a first converge leaves its hosts that was cut before they were a pair.
+  const unpaired = ['sed', '-i', 's/^mode: .*/mode: alone/; s/^term: .*/term: 1/', META]
+  await Promise.all([inHost('h1', unpaired), inHost('h2', unpaired)])
+  await psql('h1', 'alter system reset synchronous_standby_names')
+  await psql('h1', 'select pg_reload_conf()')
+  await psql('h2', 'alter subscription twonode disable')
+  await eventually('the follower is gone', async () => {
+    const streaming = await psql('h1', 'select count(*) from pg_stat_replication')
+    return streaming === '0' ? true : `${streaming} streaming`
+  })
+
+  const alone = await converge(from, [impatientSite(), '--limit', 'h1'])
+  expect(alone.code, explain(alone)).toBe(0)
+  expect(stepNames(alone, 'unknown')).toEqual(
+    expect.arrayContaining(['The follower streams', 'The follower has everything'].map(onH1)),
+  )
+  expect(await inHost('h1', ['grep', '-E', '^(term|mode):', META])).toBe('term: 1\nmode: alone')
+  expect(await psql('h1', 'show synchronous_standby_names')).toBe('')
+
+  const both = await mustConverge(from)
+  expect(stepNames(both, 'changed')).toContain(onH1('hostMeta says paired'))
+  expect(await psql('h1', 'show synchronous_standby_names')).toBe('"h2"')
+})
+
+const onH1 = (task: string): string => `h1: ${task}`
+
+/** site.yaml as it is, but for how long it waits for a follower that is not there. */
+function impatientSite(): string {
+  const folder = join(from.home, 'impatient')
+  cpSync(join(process.env['TWONODE_ROOT'] ?? process.cwd(), 'playbooks'), folder, {
+    recursive: true,
+  })
+  const role = join(folder, 'role/pair_tasks.yaml')
+  const text = readFileSync(role, 'utf8')
+  expect(text).toContain('timeout: 30s')
+  writeFileSync(role, text.replaceAll('timeout: 30s', 'timeout: 2s'))
+  return join(folder, 'site.yaml')
+}
 
 // From here on the pair is broken for good: each test goes on where the one before left it.
 test('B10: a follower that was emptied is not taken in by a pair that is recorded as paired', async () => {

@@ -28,6 +28,15 @@ describe('bare hosts', () => {
     expect(stepNames(check, 'failed')).toEqual([])
     expect(await Promise.all([digests('h1'), digests('h2')])).toEqual(before)
   })
+
+  test('one of them alone is refused: without hostMeta only the other can tell who leads', async () => {
+    const from = await laptop('first')
+    const before = await digests('h1')
+    const alone = await converge(from, ['--limit', 'h1'])
+    expect(alone.code, explain(alone)).toBe(5)
+    expect(explain(alone)).toContain('E_ROLES')
+    expect(await digests('h1')).toEqual(before)
+  })
 })
 
 /** What a person did by hand, where, and the tasks that may be named for it: no others. */
