@@ -2,12 +2,12 @@ import { constants } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { endCommands } from './command.ts'
 import { removeByName } from './down.ts'
-import { openLab, type Lab } from './lab.ts'
+import { openLab, type Lab, type LabOptions } from './lab.ts'
 import { LabError } from './lab_error.ts'
 import { HOST_NAMES, type HostName } from './names.ts'
 import type { Cut } from './network.ts'
 import { progressOnStderr } from './progress.ts'
-import { DEFAULT_LAB, labNames, readState } from './state.ts'
+import { DEFAULT_LAB, labNames, readState, type LabKind } from './state.ts'
 
 const program = new Command('lab')
   .description('Two real Debian hosts on this machine, for tests and trials. Needs root.')
@@ -78,15 +78,15 @@ function print(value: unknown): void {
 
 command('up', 'bring both hosts up, and build kine and the k3s stand-in')
   .option('--python', 'hosts with Python on them')
+  .option('--volatile', 'disks without fsync: quicker, and no measure of anything')
   .option('--no-artefacts', 'do not build kine and the k3s stand-in')
-  .action(async (options: { name: string; python?: boolean; artefacts: boolean }) => {
-    const { name, python } = options
+  .action(async (options: { artefacts: boolean } & Pick<LabOptions, 'name' | keyof LabKind>) => {
     const onProgress = progressOnStderr()
-    const lab = await openLab({ name, onProgress, ...(python === undefined ? {} : { python }) })
+    const lab = await openLab({ ...options, onProgress })
     // Both at once: the builds take the longest, the first time.
     await Promise.all([lab.up(), options.artefacts ? lab.artefacts() : undefined])
     const { h1, h2 } = lab.hosts
-    print(`lab '${name}' is up: h1 ${h1.user}@${h1.address}, h2 ${h2.user}@${h2.address}`)
+    print(`lab '${lab.name}' is up: h1 ${h1.user}@${h1.address}, h2 ${h2.user}@${h2.address}`)
     print(`ssh -i ${h1.keyFile} -o UserKnownHostsFile=${lab.knownHostsFile} root@${h1.address}`)
   })
 

@@ -74,8 +74,7 @@ export function openJournal(settings: JournalSettings): Journal {
   return new FileJournal(settings)
 }
 
-/** Names the handlers that are owed. */
-export const HANDLERS_FILE = 'handlers.json'
+const HANDLERS = 'handlers.json'
 
 const RUN_FILE = /^\d+\..*\.ndjson$/
 
@@ -101,7 +100,7 @@ class FileJournal implements Journal {
   }
 
   owed(): readonly PendingHandler[] {
-    this.#owed ??= readHandlers(join(this.#settings.folder, HANDLERS_FILE))
+    this.#owed ??= readHandlers(join(this.#settings.folder, HANDLERS))
     return this.#owed
   }
 
@@ -167,7 +166,7 @@ class FileJournal implements Journal {
     const text = `${JSON.stringify({ format: JOURNAL_FORMAT, handlers })}\n`
     this.#inWords(() => {
       this.#open()
-      replaceDurably(join(this.#settings.folder, HANDLERS_FILE), text)
+      replaceDurably(join(this.#settings.folder, HANDLERS), text)
       this.#line({ kind: 'handlers', owed: handlers.map(({ name }) => name) })
     })
     this.#owed = handlers

@@ -67,8 +67,6 @@ export interface LocalHostOptions {
   readonly rehash?: boolean
   /** Holds passwd and group. */
   readonly accountsDirectory?: string
-  /** Commands are started without bash between: an agent's promotion waits for each of them. */
-  readonly direct?: boolean
 }
 
 /** The machine that this process runs on. Close it at the end of the run. */
@@ -104,13 +102,12 @@ interface Parts {
 }
 
 function createObserver(
-  { name, lockFd, direct = false, now = Date.now }: LocalHostOptions,
+  { name, lockFd, now = Date.now }: LocalHostOptions,
   { accounts, digests, postgres }: Parts,
 ): Observer {
   return {
     name,
-    exec: async (argv, more = {}) =>
-      await execute(argv, more, { accounts, lockFd: lockFd?.(), direct }),
+    exec: async (argv, more = {}) => await execute(argv, more, accounts, lockFd?.()),
     readFile: readText,
     stat: async (path) => await statPath(path, accounts),
     list: listDirectory,
@@ -193,22 +190,17 @@ function numeric(name: string): number | undefined {
   return /^\d+$/.test(name) ? Number(name) : undefined
 }
 
-interface Starting {
-  readonly accounts: Accounts
-  readonly lockFd: number | undefined
-  readonly direct: boolean
-}
-
 /** Runs argv through zx: quoted word by word, in its own process group, bounded in time and output. */
 async function execute(
   argv: readonly string[],
   options: ExecOptions,
-  { accounts, lockFd, direct }: Starting,
+  accounts: Accounts,
+  lockFd: number | undefined,
 ): Promise<ExecResult> {
   const { timeoutMs = EXEC_TIMEOUT_MS } = options
   const [words, env] = await asUser(argv, options, accounts)
   const input = options.stdin === undefined ? '' : reveal(options.stdin)
-  if (direct || words.join(' ').length > LONGEST_COMMAND_LINE)
+  if (words.join(' ').length > LONGEST_COMMAND_LINE)
     return await runCommand(words, { stdin: input, timeoutMs, env, lockFd })
 
   const [stdout, stderr] = [new BoundedOutput(), new BoundedOutput()]

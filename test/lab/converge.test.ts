@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
-import { convergedPair, kubectl, laptop, mustConverge, psql } from './pair.ts'
+import { convergedPair, kubectl, laptop, mustConverge, psql, theLab } from './pair.ts'
+import { leavesThePair } from './standing_pair.ts'
 import { changedCounts, type Laptop } from '../../lab/twonode_process.ts'
 import type { Lab } from '../../lab/lab.ts'
 
@@ -9,6 +10,7 @@ let from: Laptop
 beforeAll(async () => {
   ;({ lab, from } = await convergedPair())
 })
+leavesThePair(theLab)
 
 test('a second converge changes nothing on either host', async () => {
   expect(changedCounts(await mustConverge(from))).toEqual({ h1: 0, h2: 0 })

@@ -6,7 +6,10 @@ import { forgetClaims, SUITE_LABS } from './suite_labs.ts'
 /** A developer's own lab that was up before the tests stays up: its snapshots save minutes. */
 const kept: string[] = []
 
-/** The lab tier's hosts come up once, and leave nothing behind. */
+/**
+ * The lab tier's hosts come up once, and leave nothing behind. The unit tests run while kine and the
+ * stand-in are built; the first laptop of a lab waits for them.
+ */
 export async function setup(): Promise<void> {
   forgetClaims()
   const own = process.env['TWONODE_TEST_LAB']
@@ -17,7 +20,6 @@ export async function setup(): Promise<void> {
     SUITE_LABS.map((name) => openLab({ name, volatile: true, onProgress })),
   )
   for (const lab of labs) await lab.up()
-  await labs[0]?.artefacts()
 }
 
 export async function teardown(): Promise<void> {

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
-import { convergedPair, eventually, inHost, mustConverge } from './pair.ts'
+import { convergedPair, eventually, inHost, mustConverge, theLab } from './pair.ts'
+import { leavesThePair } from './standing_pair.ts'
 import {
   changedCounts,
   explain,
@@ -16,6 +17,7 @@ let from: Laptop
 beforeAll(async () => {
   ;({ lab, from } = await convergedPair())
 })
+leavesThePair(theLab)
 
 test('a laptop that vanishes in the middle of a run frees the hosts by itself', async () => {
   // Something to change on both hosts that takes a while: the run is under way when the network goes.

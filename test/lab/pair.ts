@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { openLab, type Lab } from '../../lab/lab.ts'
-import type { HostName } from '../../lab/names.ts'
+import { HOST_NAMES, type HostName } from '../../lab/names.ts'
 import {
   converge,
   explain,
@@ -13,6 +14,7 @@ import {
   type Laptop,
   type Run,
 } from '../../lab/twonode_process.ts'
+import { takeStandingPair } from './standing_pair.ts'
 import { claimLab } from './suite_labs.ts'
 import type { StepEvent } from '../../src/core/events.ts'
 
@@ -109,7 +111,8 @@ export async function bareHosts(): Promise<Lab> {
 }
 
 /**
- * A healthy pair. Converged once a suite, restored from a snapshot afterwards.
+ * A healthy pair. Converged once a suite, restored from a snapshot afterwards, unless it still stands:
+ * see {@link leavesThePair}.
  * @param options.smallDisks - hosts whose disks can be filled.
  */
 export async function convergedPair({ smallDisks = false } = {}): Promise<{
@@ -117,16 +120,18 @@ export async function convergedPair({ smallDisks = false } = {}): Promise<{
   from: Laptop
 }> {
   const lab = await theLab()
-  const from = await laptop('first')
+  const snapshot = `converged-${bundle()}`
   const { snapshots } = await lab.status()
-  if (snapshots.includes(`converged-${bundle()}`)) {
-    await lab.reset(`converged-${bundle()}`, { smallDisks })
-  } else {
-    await lab.reset()
+  if (!snapshots.includes(snapshot)) {
+    // Most of a first converge is apt's: other files want what stands in between.
+    const { from } = await packagedHosts()
     await mustConverge(from)
-    await lab.snapshot(`converged-${bundle()}`)
-    if (smallDisks) await lab.reset(`converged-${bundle()}`, { smallDisks })
+    await lab.snapshot(snapshot)
+    if (smallDisks) await lab.reset(snapshot, { smallDisks })
+  } else if (smallDisks || !(await takeStandingPair(lab))) {
+    await lab.reset(snapshot, { smallDisks })
   }
+  const from = await laptop('first')
   await healthy(from)
   return { lab, from }
 }
@@ -148,6 +153,9 @@ export async function packagedHosts(): Promise<{ lab: Lab; from: Laptop }> {
 
 /** `verify` finds nothing, within the time that a reboot of both hosts may take. */
 export async function healthy(from: Laptop, timeoutMs = 60_000): Promise<void> {
+  // A verify costs the hosts what they need to start: it is asked when it may say yes.
+  const deadline = Date.now() + timeoutMs
+  await Promise.all(HOST_NAMES.map((host) => apiListens(host, deadline)))
   await eventually(
     'the pair is healthy',
     async () => {
@@ -157,8 +165,23 @@ export async function healthy(from: Laptop, timeoutMs = 60_000): Promise<void> {
       )
       return run.code === 0 ? true : explain(run)
     },
-    timeoutMs,
+    Math.max(0, deadline - Date.now()),
   )
+}
+
+/** Until the API server of a host takes connections, or the time is up: verify says why it does not. */
+async function apiListens(host: HostName, deadline: number): Promise<void> {
+  const { address } = (await theLab()).hosts[host]
+  while (Date.now() < deadline) {
+    const socket = connect({ host: address, port: 6443 })
+    const listens = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+      socket.setTimeout(1_000, () => resolve(false))
+    })
+    socket.destroy()
+    if (listens) return
+    await delay(100)
+  }
 }
 
 /** Names the snapshot by what made it: a suite after a change of code converges anew. */

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
-import { convergedPair, healthy } from './pair.ts'
+import { convergedPair, healthy, theLab } from './pair.ts'
+import { leavesThePair } from './standing_pair.ts'
 import { converge, explain, type Laptop } from '../../lab/twonode_process.ts'
 import type { Lab } from '../../lab/lab.ts'
 
@@ -9,6 +10,7 @@ let from: Laptop
 beforeAll(async () => {
   ;({ lab, from } = await convergedPair())
 })
+leavesThePair(theLab)
 
 test('after a reboot of one host and then the other the pair is healthy by itself, and nothing differs', async () => {
   await lab.reboot('h1')

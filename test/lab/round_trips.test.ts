@@ -5,7 +5,8 @@ import type { Lab } from '../../lab/lab.ts'
 import { HOST_NAMES } from '../../lab/names.ts'
 import { changedCounts, type Laptop, type Run } from '../../lab/twonode_process.ts'
 import { type CountingProxy, startCountingProxy } from '../support/counting_proxy.ts'
-import { convergedPair, laptop, mustConverge } from './pair.ts'
+import { convergedPair, laptop, mustConverge, theLab } from './pair.ts'
+import { leavesThePair } from './standing_pair.ts'
 
 /** What a converge with nothing to do may cost a host; ssh's log-in alone is five of them. */
 const MOST_ROUND_TRIPS = 12
@@ -20,6 +21,7 @@ beforeAll(async () => {
   ;({ lab } = await convergedPair())
   from = await laptop('proxied')
 })
+leavesThePair(theLab)
 
 test('at 100 ms a converge with nothing to do takes at most 12 round trips a host, as its summary says', async () => {
   for (let runs = 1; runs <= MOST_RUNS; runs += 1) {

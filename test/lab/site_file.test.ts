@@ -10,7 +10,8 @@ import {
   type Laptop,
 } from '../../lab/twonode_process.ts'
 import { parseSiteFile, readSite, SECRETS_FILE, SITE_FILE } from '../../src/plan/site_file.ts'
-import { convergedPair, inHost, mustConverge, stepNames } from './pair.ts'
+import { convergedPair, inHost, mustConverge, stepNames, theLab } from './pair.ts'
+import { leavesThePair } from './standing_pair.ts'
 
 const HOSTS = ['h1', 'h2'] as const
 const APPLIED = '/etc/twonode/applied.json'
@@ -20,6 +21,7 @@ let from: Laptop
 beforeAll(async () => {
   ;({ from } = await convergedPair())
 })
+leavesThePair(theLab)
 
 test('each host holds the same compiled site, the secrets of its tasks, and every binary that they install', async () => {
   const [first, second] = await Promise.all(HOSTS.map((host) => inHost(host, ['cat', SITE_FILE])))

@@ -1,0 +1,44 @@
+import { relative } from 'node:path'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/**
+ * Files that take long, roughly. A fresh clone remembers no durations, and vitest would begin with the
+ * longest texts: the longest waits must not begin when the others are done.
+ * @unit seconds
+ */
+const LONG: Readonly<Record<string, number>> = {
+  'lab/cut_from_packages': 90,
+  'lab/cut_from_bare': 80,
+  'lab/sandwich': 100,
+  'lab/laptops': 60,
+  'lab/reboot': 40,
+  'lab/pair_troubles': 40,
+  'lab/troubles': 35,
+  'modules/postgres_cluster': 50,
+  'remote/patience': 34,
+  'runner/serve': 30,
+  'remote/session': 14,
+  'modules/postgres_subscription_changes': 12,
+  'modules/postgres_subscription': 12,
+  'host/exec': 11,
+  'host/postgres': 11,
+  'remote/known_hosts': 10,
+  'remote/connect': 10,
+}
+
+/** The order of the test files: what is known to take long begins first. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    return sorted.toSorted((a, b) => groupOf(a) - groupOf(b) || secondsOf(b) - secondsOf(a))
+  }
+}
+
+function groupOf({ project }: TestSpecification): number {
+  return project.config.sequence.groupOrder
+}
+
+function secondsOf({ moduleId, project }: TestSpecification): number {
+  const name = relative(project.config.root, moduleId).replace(/^test\/(.*)\.test\.ts$/, '$1')
+  return LONG[name] ?? 0
+}
