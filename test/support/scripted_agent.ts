@@ -78,6 +78,9 @@ export class ScriptedHost {
   > = {}
   voids: ((term: number) => boolean | Promise<boolean>) | null = null
   handOvers: ((request: HandOverRequest) => HandOverAnswer | Promise<HandOverAnswer>) | null = null
+  /** How long a look lasts; and how many there were. */
+  lookMs = 0
+  looks = 0
   /** Writes left until the power is cut. */
   writesLeft = Infinity
   /** What a write waits for before it reaches the disk; throws if the disk does. */
@@ -143,7 +146,7 @@ export class ScriptedHost {
   #ports(): Ports {
     return {
       clock: this.clock,
-      sight: { look: () => Promise.resolve(this.#seenNow()) },
+      sight: { look: async () => await this.#look() },
       store: {
         readMeta: () => Promise.resolve({ meta: this.disk.meta, fault: this.disk.fault }),
         writeMeta: (meta) =>
@@ -188,10 +191,12 @@ export class ScriptedHost {
     }
   }
 
-  /** Answers are asked for and come in the instant of the look. */
-  #seenNow(): Sighting {
-    const now = this.clock.now()
-    const heard = { sentAt: now, arrivedAt: now }
+  /** Answers are asked for when the look begins. */
+  async #look(): Promise<Sighting> {
+    this.looks += 1
+    const sentAt = this.clock.now()
+    if (this.lookMs > 0) await this.clock.sleep(this.lookMs, new AbortController().signal)
+    const heard = { sentAt, arrivedAt: this.clock.now() }
     const { gateway, peerAgent, peerApi, peerPing } = this.sighting
     return {
       ...this.sighting,

@@ -1,0 +1,172 @@
+import { expect, test } from 'vitest'
+import { atTime, CALM, isChange, restored, withChange } from '../../src/pair/flap_guard.ts'
+import { judge } from '../../src/pair/judge.ts'
+import { afterStall, firstMemory, type Memory, remember } from '../../src/pair/liveness.ts'
+import type { Sighting } from '../../src/pair/sighting.ts'
+import { needsNewSlot } from '../../src/pair/subscription_trouble.ts'
+import { FLAP_LIMIT, FLAP_WINDOW_MS, timingOf } from '../../src/pair/timing.ts'
+import { answers, following, leading, NOTHING_SEEN, pairMeta } from '../support/agent_sightings.ts'
+
+const META = pairMeta()
+const TIMING = timingOf({ intervalMs: 1000, failures: 4 })
+
+/** What is remembered after these looks, a second apart. */
+function seen(
+  looks: readonly Partial<Sighting>[],
+  { self = 'h1', meta = META, from = firstMemory(0) } = {},
+): Memory {
+  return looks.reduce<Memory>(
+    (memory, look, index) =>
+      remember(memory, { ...NOTHING_SEEN, ...look }, { self, meta, at: (index + 1) * 1000 }),
+    from,
+  )
+}
+
+function judged(memory: Memory, now: number, meta = META, acceptLossBytes = 0) {
+  return judge(memory, { now, timing: TIMING, meta, metaDoubtful: false, acceptLossBytes })
+}
+
+const streamAfter = (oldestWaitMs: number) =>
+  judged(seen([leading(), leading({ oldestWaitMs })]), 2000).stream
+
+const wal = (writtenBytes: number, flushedBytes: number) => leading({ writtenBytes, flushedBytes })
+
+const disk = (freeMb: number, writable = true) => ({
+  disk: { writable, freeBytes: freeMb * 1024 * 1024 },
+})
+
+const diskAfter = (...looks: readonly Partial<Sighting>[]) => judged(seen(looks), 9000).disk
+
+const down = (starting: boolean) => ({ postgres: { up: false, starting, why: '' } }) as const
+
+const ping = (at: number) => ({ peerPing: { sentAt: at, arrivedAt: at } })
+
+const failing = (errors: number) => ({
+  ...answers({ meta: META }),
+  ...following('h2_1_1', { errors }),
+})
+
+test('a commit that waits for more than 1.5 s is a lost follower, one that waits for less is not (B7)', () => {
+  expect([streamAfter(0), streamAfter(1500), streamAfter(1501)]).toEqual([
+    'caught-up',
+    'caught-up',
+    'lost',
+  ])
+})
+
+test('a slot that nobody has read for 1.5 s is a lost follower (B7)', () => {
+  const idle = leading({ slot: 'idle', streaming: false, flushedBytes: null })
+  expect(judged(seen([leading(), idle, idle]), 3000).stream).toBe('behind')
+  expect(judged(seen([leading(), idle, idle, idle]), 4000).stream).toBe('lost')
+  expect(judged(seen([leading(), idle, idle, leading()]), 4000).stream).toBe('caught-up')
+})
+
+test('caught up is what has all that was written a round ago', () => {
+  expect(judged(seen([wal(100, 90), wal(200, 100)]), 2000).stream).toBe('caught-up')
+  expect(judged(seen([wal(100, 90), wal(200, 99)]), 2000).stream).toBe('behind')
+})
+
+test('a pair whose commits wait for nobody is none, whoever took the names away', () => {
+  const memory = seen([leading(), leading({ synchronous: false })])
+  expect(judged(memory, 2000).stream).toBe('lost')
+  const alone = pairMeta({ mode: 'alone' })
+  const same = seen([leading(), leading({ synchronous: false })], { meta: alone })
+  expect(judged(same, 2000, alone).stream).toBe('caught-up')
+})
+
+test('what was seen in another term says nothing of this one', () => {
+  const memory = seen([leading(), leading({ slot: 'lost', oldestWaitMs: 9000 })])
+  expect(judged(memory, 2000, pairMeta({ term: 3 }))).toMatchObject({
+    stream: 'behind',
+    slot: 'ok',
+  })
+})
+
+test('a disk is full below its bound, and well again at twice as much', () => {
+  expect(diskAfter(disk(33))).toBe('ok')
+  expect(diskAfter(disk(31))).toBe('full')
+  expect(diskAfter(disk(31), disk(63))).toBe('full')
+  expect(diskAfter(disk(31), disk(65))).toBe('ok')
+  expect(diskAfter(disk(1000, false))).toBe('full')
+})
+
+test('PostgreSQL that is down for 6 s has failed; crash recovery and a boot may take 30', () => {
+  const crashed = seen([leading(), down(false)])
+  expect(judged(crashed, 7999).postgres).toBe('starting')
+  expect(judged(crashed, 8000).postgres).toBe('failed')
+  expect(judged(seen([leading(), down(true)]), 31_000).postgres).toBe('starting')
+  expect(judged(seen([leading(), down(true)]), 32_000).postgres).toBe('failed')
+  expect(judged(seen([down(false)]), 30_000).postgres).toBe('starting')
+  expect(judged(seen([down(false)]), 31_000).postgres).toBe('failed')
+})
+
+test('a host without a configured gateway is never cut off by it', () => {
+  expect(judged(seen([{ gateway: 'none' }, { gateway: 'none' }]), 20_000).gateway).toBe('up')
+})
+
+test('a peer whose agent alone is silent is never gone: its ICMP answers', () => {
+  const looks = Array.from({ length: 20 }, (_, index) => ping((index + 1) * 1000))
+  expect(judged(seen(looks), 20_500).peer).toEqual({ contact: 'silent' })
+})
+
+test('one look without an answer decides nothing: missed, then silent', () => {
+  const memory = seen([answers({ meta: META })])
+  const later = { ...memory, agent: { ...memory.agent, missed: 1 } }
+  expect(judged(later, 2500).peer.contact).toBe('missed')
+  expect(judged({ ...later, agent: { ...later.agent, missed: 2 } }, 3500).peer.contact).toBe(
+    'silent',
+  )
+})
+
+test('after a stall nothing that was seen before counts (A8)', () => {
+  const memory = afterStall(seen([answers({ meta: META }), leading()]), 60_000)
+  expect(judged(memory, 60_000)).toMatchObject({ proven: false, stream: 'lost' })
+  expect(memory.inDoubt).toBe(true)
+})
+
+test('what a follower may lack at most is the last word of its leader, until that is in doubt', () => {
+  const meta = META
+  const said = answers({ meta, followerBehindBytes: 42 })
+  const heard = { gateway: { sentAt: 1000, arrivedAt: 1000 } }
+  expect(judged(seen([{ ...said, ...heard }], { self: 'h2' }), 1500).lagBytes).toBe(42)
+  const cut = seen([{ ...said, ...heard }, {}, {}], { self: 'h2' })
+  expect(judged(cut, 3500).lagBytes).toBeNull()
+})
+
+test('a subscription that fails again and again needs a new slot after 20 s, and not when it recovers (B3)', () => {
+  const looks = Array.from({ length: 23 }, (_, index) => failing(index))
+  const memory = seen(looks, { self: 'h2' })
+  expect(needsNewSlot(memory.subscription)).toBe(true)
+  expect(needsNewSlot(seen(looks.slice(0, 18), { self: 'h2' }).subscription)).toBe(false)
+})
+
+test('a subscription that vanished is not made again on its slot: it would lose its origin (B4)', () => {
+  const whole = { ...answers({ meta: META }), ...following('h2_1_1') }
+  const gone = {
+    ...whole,
+    postgres: { ...following('x').postgres, follower: null } as Sighting['postgres'],
+  }
+  expect(needsNewSlot(seen([whole, gone], { self: 'h2' }).subscription)).toBe(true)
+  expect(needsNewSlot(seen([gone, gone], { self: 'h2' }).subscription)).toBe(false)
+})
+
+test('the flap guard freezes at its limit, and thaws when an hour was calm', () => {
+  let guard = CALM
+  for (let change = 0; change < FLAP_LIMIT; change++) guard = withChange(guard, change * 60_000)
+  expect(guard.frozen).toBe(true)
+  const last = (FLAP_LIMIT - 1) * 60_000
+  expect(atTime(guard, last + FLAP_WINDOW_MS - 1).frozen).toBe(true)
+  expect(atTime(guard, last + FLAP_WINDOW_MS)).toEqual(CALM)
+  const slow = Array.from({ length: 10 }, (_, index) => index * 15 * 60_000)
+  expect(slow.reduce(withChange, CALM).frozen).toBe(false)
+  expect(restored([50, 40, 30, 20, 10, 0], 1000).frozen).toBe(true)
+})
+
+test('another leader and going alone are changes; pairing again, a slot and a fork point are not', () => {
+  const alone = pairMeta({ mode: 'alone' })
+  expect(isChange(META, alone)).toBe(true)
+  expect(isChange(META, pairMeta({ leader: 'h2', mode: 'alone' }))).toBe(true)
+  expect(isChange(alone, META)).toBe(false)
+  expect(isChange(alone, { ...alone, slot: 'h2_1_2' })).toBe(false)
+  expect(isChange(null, META)).toBe(false)
+})
