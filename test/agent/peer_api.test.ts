@@ -201,6 +201,13 @@ test.each([
   expect(served.asked).toEqual([])
 })
 
+test('what the core knows beyond a status does not leave the host', async () => {
+  const { client } = await connected()
+  served.status = Object.assign(statusOf(), { secret: 'sesame-123456' })
+  expect(await client.status(2_000)).not.toHaveProperty('secret')
+  expect((await ask('GET', `/v1/status?${QUERY}`)).text).not.toContain('sesame')
+})
+
 test('a peer without a hostMeta is a peer all the same', async () => {
   const { client } = await connected()
   served.status = statusOf({ meta: null, proofTerm: null })

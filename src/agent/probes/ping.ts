@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { BASE_ENVIRONMENT } from '../../host/command.ts'
 import type { Faults } from '../faults.ts'
 import type { Clock, Heard } from '../ports.ts'
+import { Freshness } from './freshness.ts'
 
 /** Of Debian's iputils-ping. */
 const PING = '/usr/bin/ping'
@@ -35,6 +36,8 @@ export interface PingOptions {
 /** One ping that runs as long as the agent, and what it has heard. */
 export class Ping {
   readonly #options: PingOptions
+  readonly #freshness: Freshness
+  readonly #everyMs: number
   #child: ChildProcess | undefined
   #restart: NodeJS.Timeout | undefined
   #backoffMs = RESTART_MS
@@ -45,6 +48,8 @@ export class Ping {
 
   constructor(options: PingOptions) {
     this.#options = options
+    this.#everyMs = Math.max(SHORTEST_INTERVAL_MS, options.intervalMs / 2)
+    this.#freshness = new Freshness(options.timeoutMs, this.#everyMs / 2)
     this.#start()
   }
 
@@ -66,10 +71,9 @@ export class Ping {
   }
 
   #start(): void {
-    const { address, intervalMs, faults, program = PING } = this.#options
-    const every = Math.max(SHORTEST_INTERVAL_MS, intervalMs / 2) / 1000
+    const { address, faults, program = PING } = this.#options
     this.#text = ''
-    const child = spawn(program, ['-n', '-D', '-i', String(every), address], {
+    const child = spawn(program, ['-n', '-D', '-i', String(this.#everyMs / 1000), address], {
       stdio: ['ignore', 'pipe', 'ignore'],
       env: BASE_ENVIRONMENT,
       cwd: '/',
@@ -100,9 +104,9 @@ export class Ping {
     const { timeoutMs, clock, faults } = this.#options
     const answer = parseAnswer(line, Date.now())
     if (answer === undefined || answer.roundTripMs > timeoutMs) return
-    // What lay in the pipe while we were away tells of the past: by both clocks' words, not by ours alone.
-    if (Math.abs(answer.agoMs) > timeoutMs) return
-    const arrivedAt = clock.now() - Math.max(0, answer.agoMs)
+    const agoMs = this.#freshness.judge(answer.agoMs, performance.now())
+    if (agoMs === null) return
+    const arrivedAt = clock.now() - agoMs
     this.#heard = { sentAt: arrivedAt - answer.roundTripMs, arrivedAt }
     this.#lastSign = performance.now()
     this.#backoffMs = RESTART_MS
