@@ -95,7 +95,7 @@ function withCompiledSchemas() {
   }
 }
 
-/** Runner (and later agent): one file and lazy chunks, named by the hash of them all. */
+/** Runner and agent: an entry each, what they share in chunks; named by the hash of them all. */
 async function hostBundle() {
   const outdir = join(staging, 'bundle')
   await build({
@@ -104,7 +104,10 @@ async function hostBundle() {
     minify: true,
     keepNames: true,
     splitting: true,
-    entryPoints: { main: join(ROOT, 'src/runner/main.ts') },
+    entryPoints: {
+      main: join(ROOT, 'src/runner/main.ts'),
+      agent: join(ROOT, 'src/agent/main.ts'),
+    },
     outdir,
     outExtension: { '.js': '.mjs' },
     chunkNames: '[name]-[hash]',

@@ -16,7 +16,7 @@ const FORBIDDEN = [
   { from: 'src/host/',    to: /^ssh2|^src\/(?!core\/|host\/)|^modules\//,                                     why: 'a host carries out what it is told; it decides nothing' },
   { from: 'src/remote/',  to: /^(zx|pg)|^src\/(?!core\/|remote\/)|^modules\//,                                why: 'a session carries plans and events; it knows nothing of modules' },
   { from: 'src/runner/',  to: /^ssh2|^src\/(cli|remote|agent)\//,                                             why: 'the runner acts on its own host only' },
-  { from: 'src/agent/',   to: /^(ssh2|zx|pg)|^src\/(cli|remote)\//,                                            why: 'the agent acts on its own host only, through src/host/' },
+  { from: 'src/agent/',   to: /^(ssh2|zx|pg)|^src\/(cli|remote|runner)\//,                                   why: 'the agent acts on its own host only, through src/host/' },
   { from: 'src/pair/',    to: /^(ssh2|zx|pg|node:)|^src\/(?!core\/|pair\/)|^modules\//,                       why: 'the two-node domain is pure' },
   { from: 'src/cli/',     to: /^(zx|pg)|^src\/(engine|host|agent)\//,                                         why: 'the laptop never touches a host but through a session' },
 ] as const
@@ -53,6 +53,18 @@ test.each(FORBIDDEN)('$from: $why', ({ from, to, why }) => {
   expect(broken).toEqual([])
 })
 
+test('src/agent/core.ts and all that it leads to knows no timer, socket, disk or process', () => {
+  const seen = new Set<string>()
+  const open = ['src/agent/core.ts']
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (seen.has(file)) continue
+    seen.add(file)
+    if (file.endsWith('.ts')) open.push(...importsOf(file))
+  }
+  const allowed = /^(src\/(core|pair|agent)\/.*\.ts|yaml)$/
+  expect([...seen].filter((name) => !allowed.test(name))).toEqual([])
+})
+
 test('zx is on hosts in src/host/local.ts and nowhere else', () => {
   const users = ['src', 'modules']
     .flatMap((folder) => filesBelow(folder))
@@ -63,7 +75,7 @@ test('zx is on hosts in src/host/local.ts and nowhere else', () => {
 test('only engine/apply.ts calls the writing half of a host', () => {
   const writes =
     /\bhost\.(writeFile|stage|setAttributes|makeDirectory|makeLink|remove|transaction|install|issue|obtain)\(/
-  const writers = ['src/engine', 'modules', 'src/runner']
+  const writers = ['src/engine', 'modules', 'src/runner', 'src/agent']
     .flatMap((folder) => filesBelow(folder))
     .filter((file) => writes.test(readFileSync(join(ROOT, file), 'utf8')))
   expect(writers.filter((file) => file !== 'src/engine/apply.ts')).toEqual([])

@@ -171,11 +171,36 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ...SELECTION,
       { flags: '--json', description: 'One JSON object a site.' },
+      {
+        flags: '-w, --watch',
+        description: 'Look again every 2 s until Ctrl-C; on a terminal in place.',
+      },
       ...CONNECTION,
     ],
     exits: [0, 2, 3, 4, 5, 130],
-    examples: ['twonode status -i inventory.yaml', 'twonode status -i inventory.yaml --json'],
+    examples: [
+      'twonode status -i inventory.yaml',
+      'twonode status -i inventory.yaml --json',
+      'twonode status -i inventory.yaml --watch',
+    ],
     load: async () => (await import('./status.ts')).status,
+  },
+  {
+    name: 'timeline',
+    brief: 'What the agents of both hosts decided and changed, in one account, oldest first.',
+    notes: [
+      "Times are each host's own; a host's lines stay in their order whatever its clock did.",
+    ],
+    arguments: [],
+    options: [
+      ...SELECTION,
+      { flags: '--lines <number>', description: 'The newest lines of each host; default 100.' },
+      { flags: '--json', description: 'One JSON object a line.' },
+      ...CONNECTION,
+    ],
+    exits: [0, 2, 3, 4, 5, 130],
+    examples: ['twonode timeline -i inventory.yaml', 'twonode timeline -i inventory.yaml --json'],
+    load: async () => (await import('./timeline.ts')).timeline,
   },
   {
     name: 'facts',

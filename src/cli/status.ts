@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { EXIT, type ExitCode } from '../core/errors.ts'
 import type { HelloEvent, StepEvent } from '../core/events.ts'
 import type { Json } from '../core/json.ts'
@@ -9,6 +10,7 @@ import { hostMetaOf } from './pair_state.ts'
 import { readRunFlags } from './run_flags.ts'
 import { guardedWorld } from './run_sites.ts'
 import { statusTable } from './status_table.ts'
+import type { World } from './world.ts'
 
 /** What is known of one host. A missing key: it does not apply. Null: it could not be found out. */
 export type HostStatus = Readonly<Record<string, Json>>
@@ -24,16 +26,47 @@ export const status: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
   const sites = await compileSites(playbookNamed(undefined, world, 'status.yaml'), flags, world)
   const guarded = guardedWorld(world, sites)
-  const seen = await look(sites, flags, guarded)
-  const all = sites.map((site) => siteStatus(site, seen))
   const asJson = flagOption(invocation, 'json')
-  guarded.stdout.write(
-    all
-      .map((one) => (asJson ? `${JSON.stringify(one)}\n` : statusTable(one)))
-      .join(asJson ? '' : '\n'),
-  )
-  // A service that does not answer is what status is for; verify judges it.
-  return lookedExit(sites, seen)
+  const text = (all: readonly SiteStatus[]) =>
+    asJson ? all.map((one) => `${JSON.stringify(one)}\n`).join('') : all.map(statusTable).join('\n')
+  const lookOnce = async () => {
+    const seen = await look(sites, flags, guarded)
+    // A service that does not answer is what status is for; verify judges it.
+    return {
+      text: text(sites.map((site) => siteStatus(site, seen))),
+      exit: lookedExit(sites, seen),
+    }
+  }
+  if (flagOption(invocation, 'watch')) return await watch(lookOnce, { world: guarded, asJson })
+  const once = await lookOnce()
+  guarded.stdout.write(once.text)
+  return once.exit
+}
+
+/** Between the end of a look and the next one. @unit milliseconds */
+const WATCH_MS = 2_000
+
+/** Clears the terminal and goes to its first line. */
+const CLEAR = '\u001B[2J\u001B[H'
+
+/** Looks until someone presses Ctrl-C; a look that fails is shown, and does not end it. */
+async function watch(
+  lookOnce: () => Promise<{ readonly text: string; readonly exit: ExitCode }>,
+  { world, asJson }: { readonly world: World; readonly asJson: boolean },
+): Promise<ExitCode> {
+  const over = new AbortController()
+  const dispose = world.onInterrupt(() => over.abort())
+  try {
+    while (!over.signal.aborted) {
+      const { text } = await lookOnce()
+      const inPlace = world.stdout.isTerminal && !asJson
+      world.stdout.write(inPlace ? `${CLEAR}${text}` : text)
+      await setTimeout(WATCH_MS, undefined, { signal: over.signal }).catch(() => {})
+    }
+    return EXIT.done
+  } finally {
+    dispose()
+  }
 }
 
 /**

@@ -27,18 +27,20 @@ export async function execute(run: Run): Promise<ExitCode> {
     if (!run.options.check) forgetUnknownHandlers(run)
     const left = run.journal.leftBehind()
     if (!run.options.check) await cleanUp(run, left, { keepPartial: true })
+    if (run.straight === true)
+      return await walk(run, { views: new Map(), left, firstBarrier: Number.POSITIVE_INFINITY })
     const seen = await survey(run, left.handlers)
     const verdict = await run.control.observed(seen.observation)
     // A controller that ends here has told the events itself: they came along with the observation.
     if (verdict.kind === 'end') return await endUnchanged(run, seen, left)
-    return await walk(run, { seen, left, firstBarrier: verdict.firstBarrier })
+    return await walk(run, { views: seen.views, left, firstBarrier: verdict.firstBarrier })
   } catch (error) {
     return giveUp(run, error)
   }
 }
 
 interface Walk {
-  readonly seen: Survey
+  readonly views: Survey['views']
   readonly left: LeftBehind
   readonly firstBarrier: number
 }
@@ -57,8 +59,8 @@ function giveUp(run: Run, error: unknown): ExitCode {
   return summarize(run, undefined, trouble.exitCode)
 }
 
-async function walk(run: Run, { seen, left, firstBarrier }: Walk): Promise<ExitCode> {
-  const state = new WalkState(run, seen.views)
+async function walk(run: Run, { views, left, firstBarrier }: Walk): Promise<ExitCode> {
+  const state = new WalkState(run, views)
   try {
     const trouble = await walkPlays(run, state, { left, firstBarrier })
     if (trouble === undefined) {
@@ -77,7 +79,7 @@ async function walk(run: Run, { seen, left, firstBarrier }: Walk): Promise<ExitC
 async function walkPlays(
   run: Run,
   state: WalkState,
-  { left, firstBarrier }: Omit<Walk, 'seen'>,
+  { left, firstBarrier }: Omit<Walk, 'views'>,
 ): Promise<Trouble | undefined> {
   let leftOver = left.handlers
   for (const play of run.plan.plays) {

@@ -74,7 +74,8 @@ export function openJournal(settings: JournalSettings): Journal {
   return new FileJournal(settings)
 }
 
-const HANDLERS = 'handlers.json'
+/** Names the handlers that are owed. */
+export const HANDLERS_FILE = 'handlers.json'
 
 const RUN_FILE = /^\d+\..*\.ndjson$/
 
@@ -100,7 +101,7 @@ class FileJournal implements Journal {
   }
 
   owed(): readonly PendingHandler[] {
-    this.#owed ??= readHandlers(join(this.#settings.folder, HANDLERS))
+    this.#owed ??= readHandlers(join(this.#settings.folder, HANDLERS_FILE))
     return this.#owed
   }
 
@@ -166,7 +167,7 @@ class FileJournal implements Journal {
     const text = `${JSON.stringify({ format: JOURNAL_FORMAT, handlers })}\n`
     this.#inWords(() => {
       this.#open()
-      replaceDurably(join(this.#settings.folder, HANDLERS), text)
+      replaceDurably(join(this.#settings.folder, HANDLERS_FILE), text)
       this.#line({ kind: 'handlers', owed: handlers.map(({ name }) => name) })
     })
     this.#owed = handlers

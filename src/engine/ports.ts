@@ -75,6 +75,11 @@ export interface Run {
   readonly role: 'leader' | 'follower'
   /** The peer takes no part: what needs it is unknown, not wrong. */
   readonly solo: boolean
+  /**
+   * Nothing is observed before its turn: for a run that is known to change most of what it looks at, and
+   * is in a hurry.
+   */
+  readonly straight?: boolean
   /** Names that hold for every step; see {@link Names}. */
   readonly names: Names
   readonly registry: Registry

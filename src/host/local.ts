@@ -67,6 +67,8 @@ export interface LocalHostOptions {
   readonly rehash?: boolean
   /** Holds passwd and group. */
   readonly accountsDirectory?: string
+  /** Commands are started without bash between: an agent's promotion waits for each of them. */
+  readonly direct?: boolean
 }
 
 /** The machine that this process runs on. Close it at the end of the run. */
@@ -102,12 +104,13 @@ interface Parts {
 }
 
 function createObserver(
-  { name, lockFd, now = Date.now }: LocalHostOptions,
+  { name, lockFd, direct = false, now = Date.now }: LocalHostOptions,
   { accounts, digests, postgres }: Parts,
 ): Observer {
   return {
     name,
-    exec: async (argv, more = {}) => await execute(argv, more, accounts, lockFd?.()),
+    exec: async (argv, more = {}) =>
+      await execute(argv, more, { accounts, lockFd: lockFd?.(), direct }),
     readFile: readText,
     stat: async (path) => await statPath(path, accounts),
     list: listDirectory,
@@ -190,17 +193,22 @@ function numeric(name: string): number | undefined {
   return /^\d+$/.test(name) ? Number(name) : undefined
 }
 
+interface Starting {
+  readonly accounts: Accounts
+  readonly lockFd: number | undefined
+  readonly direct: boolean
+}
+
 /** Runs argv through zx: quoted word by word, in its own process group, bounded in time and output. */
 async function execute(
   argv: readonly string[],
   options: ExecOptions,
-  accounts: Accounts,
-  lockFd: number | undefined,
+  { accounts, lockFd, direct }: Starting,
 ): Promise<ExecResult> {
   const { timeoutMs = EXEC_TIMEOUT_MS } = options
   const [words, env] = await asUser(argv, options, accounts)
   const input = options.stdin === undefined ? '' : reveal(options.stdin)
-  if (words.join(' ').length > LONGEST_COMMAND_LINE)
+  if (direct || words.join(' ').length > LONGEST_COMMAND_LINE)
     return await runCommand(words, { stdin: input, timeoutMs, env, lockFd })
 
   const [stdout, stderr] = [new BoundedOutput(), new BoundedOutput()]

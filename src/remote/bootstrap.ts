@@ -72,7 +72,9 @@ if [ -n "$missing" ]; then
     why=$(mv -T "$temp/bundle" "$bundle" 2>&1) || [ -f "$bundle/main.mjs" ] || fail files "$why"
     sync "$root/bundle"
     ls -1dt "$root"/bundle/* | grep -v "/$sha\$" | tail -n +3 | while IFS= read -r old; do
-      [ "$old" -ef "$root/current" ] || rm -rf "$old"
+      [ "$old" -ef "$root/current" ] && continue
+      # The agent runs the bundle that compiled the site file.
+      grep -q "$(basename "$old")" /etc/twonode/site.yaml 2>/dev/null || rm -rf "$old"
     done
   fi
   rm -rf "$temp"
@@ -80,6 +82,9 @@ if [ -n "$missing" ]; then
 fi
 if ! [ "$root/current" -ef "$bundle" ]; then
   why=$(ln -s "bundle/$sha" "$root/.current.$$" 2>&1 && mv -fT "$root/.current.$$" "$root/current" 2>&1) || fail files "$why"
+fi
+if ! [ "$root/node" -ef "$node" ]; then
+  why=$(ln -s "$node" "$root/.node.$$" 2>&1 && mv -fT "$root/.node.$$" "$root/node" 2>&1) || fail files "$why"
 fi
 say exec
 exec "$node" "$bundle/main.mjs" runner

@@ -4,7 +4,7 @@ import type { Observer } from '../core/host.ts'
 import { isObject } from '../core/json.ts'
 import type { Site } from '../core/site.ts'
 import type { SiteSecrets } from '../host/site_secrets.ts'
-import { readFacts } from './facts.ts'
+import { readFacts } from '../host/facts.ts'
 
 export interface HelloSources {
   readonly host: Observer

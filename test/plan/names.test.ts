@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readFacts } from '../../src/runner/facts.ts'
+import { readFacts } from '../../src/host/facts.ts'
 import { FACTS } from '../../src/plan/names.ts'
 
 test('the facts that a playbook may name are those that a host tells', () => {

@@ -65,7 +65,7 @@ test('a bare host gets runtime and bundle in the same connection, then hears eve
   expect(more).toEqual([])
   expect(readdirSync(join(root, 'bundle', bundle)).toSorted()).toEqual(['extra.mjs', 'main.mjs'])
   expect(readlinkSync(join(root, 'current'))).toBe(`bundle/${bundle}`)
-  expect(readdirSync(root).toSorted()).toEqual(['bundle', 'current', 'runtime'])
+  expect(readdirSync(root).toSorted()).toEqual(['bundle', 'current', 'node', 'runtime'])
 })
 
 test('two sessions that install on a bare host at once both come up', async () => {
@@ -74,7 +74,7 @@ test('two sessions that install on a bare host at once both come up', async () =
   for (const { session } of both) session.send({ type: 'end' })
   for (const { session } of both) expect(await session.ended).toEqual({ kind: 'done' })
   const root = join(directory, 'race')
-  expect(readdirSync(root).toSorted()).toEqual(['bundle', 'current', 'runtime'])
+  expect(readdirSync(root).toSorted()).toEqual(['bundle', 'current', 'node', 'runtime'])
 })
 
 test('a host that has everything is at work after 7 client bursts', async () => {

@@ -21,6 +21,8 @@ export interface TestWorldOptions {
   /** What a person types, line by line; absent: nobody is there. */
   readonly answers?: readonly string[]
   readonly open?: OpenSession
+  /** Told of the world before the command begins. */
+  readonly onWorld?: (world: TestWorld) => void
 }
 
 const CWD = '/home/ana/site'
@@ -87,6 +89,7 @@ export async function runCommandLine(
   options: TestWorldOptions = {},
 ): Promise<{ exit: ExitCode; out: string; err: string; world: TestWorld }> {
   const world = testWorld(options)
+  options.onWorld?.(world)
   const exit = await main(
     line.split(' ').filter((word) => word !== ''),
     world,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { FACTS } from '../../src/plan/names.ts'
-import { parseOsRelease, readFacts } from '../../src/runner/facts.ts'
+import { parseOsRelease, readFacts } from '../../src/host/facts.ts'
 
 test('the runner tells exactly the facts that templates may name', () => {
   expect(Object.keys(readFacts()).toSorted()).toEqual(Object.keys(FACTS).toSorted())

@@ -1,0 +1,45 @@
+#!/bin/bash
+# Stops kine and the virtual address when the agent has been silent for too long (B9).
+#
+# The agent writes the time since boot, in hundredths of a second, into a file in memory with each of
+# its rounds. No clock that can be set is read, a machine that slept or stood still counts as time gone
+# by, and an agent that hangs is as silent as one that is dead. Nothing is started while all is well:
+# the shell waits on a pipe of its own. What may be running is told by the permit that a role converge
+# writes before it starts kine: it goes as the last thing, so that a guard which is killed half-way
+# begins anew; and with it gone nothing but the agent, or a converge, can start kine again.
+set -u
+# As a late tick (A8): the fence time, (failures - 1) x interval, but at least 3 s.
+limit=$((($2 - 1) * $1 / 10)) # hundredths of a second
+((limit >= 300)) || limit=300
+folder=${3:-/run/twonode}
+alive=$folder/agent.alive
+permit=$folder/kine.permit
+exec 9<> <(:)
+
+silent() {
+  local now beat=
+  read -r now _ </proc/uptime
+  now=$((10#${now/./}))
+  [[ -r $alive ]] && read -r beat <"$alive"
+  [[ $beat =~ ^[0-9]+$ ]] || return 0
+  beat=$((10#$beat))
+  ((now - beat > limit || beat > now + 100))
+}
+
+stop_all() {
+  timeout 5 systemctl kill --signal=KILL kine.service
+  timeout 10 systemctl stop kine.service twonode-virtual-ip.service
+}
+
+while :; do
+  read -rt 0.25 -u 9
+  [[ -e $permit ]] || continue
+  silent || continue
+  # A file that was caught between two writes is whole a moment later.
+  read -rt 0.1 -u 9
+  silent || continue
+  echo "the agent has been silent for over $((limit / 100)) s: kine and the virtual address are stopped"
+  stop_all 2>/dev/null
+  rm -f "$permit"
+  stop_all 2>/dev/null
+done

@@ -1,0 +1,125 @@
+import { join } from 'node:path'
+import { redactor } from '../core/secret.ts'
+import { timingOf } from '../pair/timing.ts'
+import { createClock, readBootId } from './clock.ts'
+import { AgentCore } from './core.ts'
+import { Faults } from './faults.ts'
+import { type Heartbeat, openHeartbeat } from './heartbeat.ts'
+import { type DecisionJournal, openDecisionJournal } from './journal.ts'
+import type { LocalEngine } from './local_engine.ts'
+import { createNotifier, type Notifier } from './notify.ts'
+import type { OwnSite } from './own_site.ts'
+import { createPeerApi, type PeerApi, type PeerHandlers } from './peer_api.ts'
+import { createPeerClient, type PeerClient } from './peer_client.ts'
+import type { Pair } from './peer_messages.ts'
+import type { Clock, Note, Sight } from './ports.ts'
+import type { Settings } from './state.ts'
+import { createSight, type LocalSight } from './probes/sight.ts'
+import { openStateFiles, type StateFiles } from './state_files.ts'
+import { TLS_PATHS, TlsFiles } from './tls_files.ts'
+
+/** Everything that an agent is made of. */
+export interface AgentParts {
+  readonly site: OwnSite
+  readonly clock: Clock
+  readonly journal: DecisionJournal
+  readonly journalFolder: string
+  readonly faults: Faults
+  readonly store: StateFiles
+  readonly tls: TlsFiles
+  readonly client: PeerClient
+  readonly api: PeerApi
+  readonly sight: LocalSight
+  readonly engine: LocalEngine
+  readonly core: AgentCore
+  readonly heartbeat: Heartbeat
+  readonly notifier: Notifier
+}
+
+/** Puts an agent together from this host's site; nothing is started yet. */
+export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
+  const { name, stateDirectory, liveness } = site.plan.site
+  const clock = createClock()
+  const bootId = readBootId()
+  const journalFolder = join(stateDirectory, 'journal')
+  const journal = openDecisionJournal({
+    folder: journalFolder,
+    host: site.host,
+    bootId,
+    clock,
+    redact: redactor([...site.secrets.values()]),
+  })
+  const note = (entry: Note) => journal.note(entry)
+  const faults = new Faults(note)
+  const store = openStateFiles({ directory: stateDirectory, site: name, note })
+  const tls = new TlsFiles(TLS_PATHS, faults)
+  const shared = { pair: pairOf(site), port: liveness.port, tls, faults }
+  const client = createPeerClient({ ...shared, address: addresses(site).peer, clock })
+  const heartbeat = openHeartbeat(() => clock.now())
+  const notifier = createNotifier({
+    socket: process.env['NOTIFY_SOCKET'],
+    watchdogUsec: process.env['WATCHDOG_USEC'],
+  })
+  const sight = createSight({ site: site.plan.site, host: site.host, client, clock, faults })
+  const alive = () => {
+    heartbeat.beat()
+    notifier.alive()
+  }
+  const ports = { clock, sight: living(sight, alive), store, peer: client, engine, note }
+  const core = new AgentCore(coreSettings(site), ports)
+  const api = createPeerApi({
+    ...shared,
+    address: addresses(site).own,
+    handlers: handlersOf(core, { host: site.host, bootId }),
+    intervalMs: liveness.intervalMs,
+  })
+  // oxfmt-ignore
+  return { site, clock, journal, journalFolder, faults, store, tls, client, api, sight, engine, core, heartbeat, notifier }
+}
+
+function coreSettings({ host, plan }: OwnSite): Settings {
+  const { liveness, reconcile, partition, replication } = plan.site
+  return {
+    self: host,
+    timing: timingOf(liveness, reconcile.intervalMs),
+    policy: { partition, acceptLossBytes: replication.acceptLossBytes },
+  }
+}
+
+/** What the peer may ask is the core's to answer. */
+function handlersOf(
+  core: AgentCore,
+  self: { readonly host: string; readonly bootId: string },
+): PeerHandlers {
+  return {
+    status: () => {
+      const { initialised: _, frozen: __, ...says } = core.status()
+      return { ...self, ...says }
+    },
+    voidProof: async (term) => await core.onVoidProof(term),
+    handOver: async (request) => await core.onHandOver(request),
+  }
+}
+
+/** Each round looks once: an agent whose rounds have stopped is as silent as a dead one (B9). */
+function living(sight: Sight, alive: () => void): Sight {
+  return {
+    look: async (about) => {
+      alive()
+      return await sight.look(about)
+    },
+  }
+}
+
+function pairOf({ host, plan }: OwnSite): Pair {
+  const peer = plan.site.hosts.find(({ name }) => name !== host)
+  if (peer === undefined) throw new Error(`${host} has no peer in its site`)
+  return { site: plan.site.name, self: host, peer: peer.name }
+}
+
+function addresses({ host, plan }: OwnSite): { readonly own: string; readonly peer: string } {
+  const [first, second] = plan.site.hosts
+  return first.name === host
+    ? { own: first.address, peer: second.address }
+    : { own: second.address, peer: first.address }
+}

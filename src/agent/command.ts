@@ -1,0 +1,34 @@
+import { basename } from 'node:path'
+import { EXIT, type ExitCode, toTrouble } from '../core/errors.ts'
+
+/** Where this program's output goes; nothing else here prints. */
+const out = { write: (text: string) => void process.stdout.write(text) }
+
+process.exitCode = await run(process.argv.slice(2))
+
+async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
+  try {
+    if (command === 'daemon') {
+      const { runDaemon } = await import('./daemon.ts')
+      return await runDaemon({
+        host: optionOf(rest, '--host'),
+        bundle: basename(import.meta.dirname),
+      })
+    }
+    const { runLocalCommand } = await import('./local_commands.ts')
+    return await runLocalCommand([command ?? '--help', ...rest], out)
+  } catch (error) {
+    const { code, message, hint, exitCode } = toTrouble(error)
+    process.stderr.write(`${code}: ${message}\n${hint === '' ? '' : `  ${hint}\n`}`)
+    return exitCode
+  }
+}
+
+function optionOf(words: readonly string[], name: string): string {
+  const value = words[words.indexOf(name) + 1]
+  if (!words.includes(name) || value === undefined) {
+    process.stderr.write(`twonode: daemon needs ${name}\n`)
+    process.exit(EXIT.badInput)
+  }
+  return value
+}

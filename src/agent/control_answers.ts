@@ -1,0 +1,74 @@
+import { TwonodeError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { AgentParts } from './assemble.ts'
+import type { Answerer, ControlRequest } from './control_socket.ts'
+import { type JournalLine, readDecisions } from './journal.ts'
+import { timelineLine } from './local_text.ts'
+
+/** Lines of a timeline where nobody names another number. */
+const LINES = 100
+
+/** More than this is no account that a person reads. */
+const MOST_LINES = 5_000
+
+type Say = (data: JsonObject) => void
+type Answer = (parts: AgentParts, options: JsonObject, say: Say) => Promise<void>
+
+/** What the local command line may ask. */
+const ANSWERS: Readonly<Record<string, Answer>> = {
+  status: async (parts, _, say) => say(statusOf(parts)),
+  timeline,
+  pause: async ({ store }, _, say) => {
+    await store.setPaused(true)
+    say({ message: 'paused: no promotion and no hand-over by choice until `twonode resume`' })
+  },
+  resume: async ({ store }, _, say) => {
+    await store.setPaused(false)
+    say({ message: 'resumed' })
+  },
+  promote: async ({ core }, { force }, say) => {
+    const { ok, rule, why } = await core.ask({ kind: 'promote', force: force === true })
+    if (!ok) throw new TwonodeError('E_FAILED', `refused by rule ${rule}: ${why}`, { hint: '' })
+    say({ rule, why, message: `${rule}: ${why}` })
+  },
+}
+
+/** Answers the local command line for this agent. */
+export function answerControl(parts: AgentParts): Answerer {
+  return async ({ command, options }: ControlRequest, say) => {
+    const answer = ANSWERS[command]
+    if (answer === undefined)
+      throw new TwonodeError('E_USAGE', `this agent knows no command ${command}`)
+    await answer(parts, options, say)
+  }
+}
+
+/** What this agent is and sees, in words. */
+function statusOf({ core, site }: AgentParts): JsonObject {
+  const { meta, peer, policy: _, asked: __, self, ...facts } = core.facts()
+  return {
+    host: self,
+    site: site.plan.site.name,
+    role: meta === null ? null : meta.leader === self ? 'leader' : 'follower',
+    leader: meta?.leader ?? null,
+    term: meta?.term ?? null,
+    branch: meta?.branch ?? null,
+    mode: meta?.mode ?? null,
+    slot: meta?.slot ?? null,
+    peer: peer.contact,
+    ...(JSON.parse(JSON.stringify(facts)) as JsonObject),
+  }
+}
+
+async function timeline(parts: AgentParts, options: JsonObject, say: Say): Promise<void> {
+  const { lines = LINES } = options
+  const most = Math.min(MOST_LINES, Number(lines))
+  const { journal, journalFolder } = parts
+  await journal.flush()
+  for (const line of await readDecisions(journalFolder, most)) say(withText(line))
+}
+
+function withText(line: JournalLine): JsonObject {
+  const data = JSON.parse(JSON.stringify(line)) as JsonObject
+  return { ...data, text: timelineLine(data) }
+}

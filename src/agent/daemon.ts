@@ -1,0 +1,114 @@
+import { EXIT, type ExitCode } from '../core/errors.ts'
+import { type AgentParts, assemble } from './assemble.ts'
+import { answerControl } from './control_answers.ts'
+import { CONTROL_SOCKET, openControlSocket } from './control_socket.ts'
+import { openLocalEngine } from './local_engine.ts'
+import { type OwnSite, readOwnSite } from './own_site.ts'
+import { mayBeReplaced } from './replacement.ts'
+
+export interface DaemonSettings {
+  /** This host's name in the site. */
+  readonly host: string
+  /** Content hash of the bundle that runs. */
+  readonly bundle: string
+}
+
+/** A site that can't be read is looked at again so often. @unit milliseconds */
+const SITE_RETRY_MS = 2_000
+
+/** Between two looks at whether the site or the certificate was replaced. @unit milliseconds */
+const UPKEEP_MS = 2_000
+
+/** What is under way may take so long to end when the agent is told to: below the unit's bound. @unit milliseconds */
+const FINISH_MS = 20_000
+
+/** A peer API that does not get its port or certificate by then keeps nobody waiting. @unit milliseconds */
+const API_TIMEOUT_MS = 10_000
+
+const ENDING = ['SIGTERM', 'SIGINT'] as const
+
+/** The agent of this host, until it is told to end or its site is replaced. */
+export async function runDaemon({ host, bundle }: DaemonSettings): Promise<ExitCode> {
+  const site = siteOf(host)
+  if (site === undefined) {
+    // systemd starts us anew, perhaps with another bundle.
+    await new Promise((resolve) => setTimeout(resolve, SITE_RETRY_MS))
+    return EXIT.unsafe
+  }
+  const parts = assemble(site, await openLocalEngine({ site, bundle }))
+  const stop = new AbortController()
+  for (const signal of ENDING) process.once(signal, () => void endWhenIdle(parts, stop))
+  await serve(parts, stop)
+  return EXIT.done
+}
+
+/** Everything that a start does, and nothing that another process would see. */
+export async function tryDaemon({ host, bundle }: DaemonSettings): Promise<ExitCode> {
+  const engine = await openLocalEngine({ site: readOwnSite(host), bundle })
+  await engine.close()
+  return EXIT.done
+}
+
+/**
+ * Without its site an agent knows nothing, and must not say that it is alive: the guard stops kine then.
+ */
+function siteOf(host: string): OwnSite | undefined {
+  try {
+    return readOwnSite(host)
+  } catch (error) {
+    process.stderr.write(`this host can not converge itself: ${inWords(error)}\n`)
+    return undefined
+  }
+}
+
+async function serve(parts: AgentParts, stop: AbortController): Promise<void> {
+  const { core, api, notifier, heartbeat, engine } = parts
+  await core.start()
+  heartbeat.beat()
+  const listening = api.start(stop.signal)
+  // It answers before anything else is done here (B8).
+  await Promise.race([listening, parts.clock.sleep(API_TIMEOUT_MS, stop.signal)])
+  const control = await openControlSocket(CONTROL_SOCKET, answerControl(parts))
+  const upkeep = setInterval(upkeepOf(parts, stop), UPKEEP_MS)
+  notifier.ready()
+  try {
+    await core.run(stop.signal)
+  } finally {
+    clearInterval(upkeep)
+    notifier.stop()
+    parts.client.close()
+    await Promise.all([control.close(), api.close(), engine.close(), parts.sight.close()])
+    await parts.journal.flush()
+  }
+}
+
+/** Rounds go on meanwhile, so a promotion that begins now is finished as well. */
+async function endWhenIdle({ core, clock }: AgentParts, stop: AbortController): Promise<void> {
+  await Promise.race([core.idle(), clock.sleep(FINISH_MS, stop.signal)])
+  stop.abort()
+}
+
+/** Looks after what changes on the disk while the agent runs; never twice at once. */
+function upkeepOf(parts: AgentParts, stop: AbortController): () => void {
+  const { site, tls, api, client } = parts
+  let isBusy = false
+  const keepUp = async () => {
+    if (await tls.refresh()) {
+      api.reload()
+      client.reload()
+    }
+    if (site.isReplaced() && (await mayBeReplaced(parts, stop.signal)))
+      await endWhenIdle(parts, stop)
+  }
+  return () => {
+    if (isBusy) return
+    isBusy = true
+    keepUp()
+      .catch((error: unknown) => parts.faults.tell('upkeep', inWords(error)))
+      .finally(() => (isBusy = false))
+  }
+}
+
+function inWords(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

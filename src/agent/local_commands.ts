@@ -1,0 +1,106 @@
+import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import { askAgent, CONTROL_SOCKET } from './control_socket.ts'
+import { statusText } from './local_text.ts'
+
+/** A stream that people or programs read. */
+export interface Output {
+  write(text: string): void
+}
+
+interface LocalCommand {
+  readonly usage: string
+  readonly brief: string
+  /** Options that it takes, beside --json. */
+  readonly options: readonly string[]
+  /** One line of the agent's answer, for people. */
+  readonly text: (data: JsonObject) => string
+}
+
+/** What a host's own command line knows; all of it is the agent's work. */
+const COMMANDS: Readonly<Record<string, LocalCommand>> = {
+  status: {
+    usage: 'status [--json]',
+    brief: 'What this host is, what it thinks of its peer, and why.',
+    options: [],
+    text: statusText,
+  },
+  timeline: {
+    usage: 'timeline [--own] [--lines N] [--json]',
+    brief: 'What both agents (with --own: this one) decided and changed.',
+    options: ['--lines', '--own'],
+    text: ({ text }) => wordsOf(text),
+  },
+  pause: {
+    usage: 'pause',
+    brief: 'No promotion, no hand-over by choice, until resumed; fencing and pairing go on.',
+    options: [],
+    text: said,
+  },
+  resume: { usage: 'resume', brief: 'The end of a pause.', options: [], text: said },
+  promote: {
+    usage: 'promote [--force]',
+    brief: 'Lead. With --force whatever the peer may have that is not here.',
+    options: ['--force'],
+    text: said,
+  },
+}
+
+/** Runs one command of this host: asks its agent and prints the answer. */
+export async function runLocalCommand(
+  [name = '', ...words]: readonly string[],
+  out: Output,
+  socket = CONTROL_SOCKET,
+): Promise<ExitCode> {
+  if (['--help', '-h', 'help'].includes(name)) {
+    out.write(helpText())
+    return EXIT.done
+  }
+  const command = COMMANDS[name]
+  if (command === undefined)
+    throw new TwonodeError('E_USAGE', `there is no command ${name} on a host`, {
+      hint: 'See `twonode --help` here; everything else is run from a laptop.',
+    })
+  const { json, options } = readOptions(name, command, words)
+  await askAgent(socket, { command: name, options }, (data) => {
+    out.write(json ? `${JSON.stringify(data)}\n` : `${command.text(data)}\n`)
+  })
+  return EXIT.done
+}
+
+function readOptions(
+  name: string,
+  { options, usage }: LocalCommand,
+  words: readonly string[],
+): { readonly json: boolean; readonly options: JsonObject } {
+  const read: Record<string, boolean | number> = {}
+  const left = [...words]
+  let json = false
+  for (let word = left.shift(); word !== undefined; word = left.shift()) {
+    if (word === '--json') json = true
+    else if ((word === '--force' || word === '--own') && options.includes(word))
+      read[word.slice(2)] = true
+    else if (word === '--lines' && options.includes(word)) read['lines'] = countOf(left.shift())
+    else throw new TwonodeError('E_USAGE', `${name} takes no ${word}: twonode ${usage}`)
+  }
+  return { json, options: read }
+}
+
+function countOf(word: string | undefined): number {
+  const count = Number(word)
+  if (Number.isSafeInteger(count) && count > 0) return count
+  throw new TwonodeError('E_USAGE', '--lines takes a whole number from 1')
+}
+
+function said({ message }: JsonObject): string {
+  return wordsOf(message)
+}
+
+function wordsOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function helpText(): string {
+  const lines = Object.values(COMMANDS).map(({ usage, brief }) => `  ${usage.padEnd(32)}${brief}`)
+  return `twonode on this host:\n${lines.join('\n')}\n`
+}

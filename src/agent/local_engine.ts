@@ -1,0 +1,286 @@
+import { join } from 'node:path'
+import { registry } from '../../modules/index.ts'
+import { validate } from '../../modules/parts/validators.ts'
+import { TwonodeError } from '../core/errors.ts'
+import type { Registry, Validate } from '../core/module.ts'
+import { type Plan, PLAN_FORMAT, type RunOptions } from '../core/plan.ts'
+import { redactor } from '../core/secret.ts'
+import { APPLIED_FILE } from '../engine/applied_record.ts'
+import { type Clock, systemClock } from '../engine/clock.ts'
+import { execute } from '../engine/execute.ts'
+import { type Journal, openJournal } from '../engine/journal.ts'
+import { createFileLock, type FileLock, LOCK_FILE } from '../engine/lock.ts'
+import { namesOf, roleOf } from '../engine/names.ts'
+import type { Control, Evaluator, Run } from '../engine/ports.ts'
+import { readFacts } from '../host/facts.ts'
+import { createLocalHost, type LocalHost } from '../host/local.ts'
+import { pairStateOf } from '../pair/host_meta.ts'
+import { withCustomModules } from '../plan/custom_modules.ts'
+import { stepContext } from '../plan/step_context.ts'
+import { GRACE_MS, Ousting } from './ousting.ts'
+import type { OwnSite } from './own_site.ts'
+import type { ConvergeOutcome, Engine } from './ports.ts'
+import { ToldEvents } from './told_events.ts'
+
+/** Where things lie on a host; tests have their own. */
+export interface EnginePlaces {
+  readonly lockFile: string
+  readonly appliedFile: string
+}
+
+export interface LocalEngineSettings {
+  readonly site: OwnSite
+  /** Content hash of the bundle that runs; it runs its own plans only. */
+  readonly bundle: string
+  readonly places?: EnginePlaces
+  /** Tests have a host of their own; the lock's descriptor goes to its commands. */
+  readonly makeHost?: (lockFd: () => number | undefined) => LocalHost
+  readonly clock?: Clock
+  /** Called with each sign of life of a converge that is under way. */
+  readonly onLife?: () => void
+}
+
+type Wanted = Parameters<Engine['converge']>[0]
+
+const PLACES: EnginePlaces = { lockFile: LOCK_FILE, appliedFile: APPLIED_FILE }
+
+/** A query that was not killed with a command may still be under way. @unit milliseconds */
+const QUERY_GRACE_MS = 200
+
+/** An urgent converge that can't have the lock by then says so, and is asked for again. @unit milliseconds */
+const OUST_TIMEOUT_MS = 10_000
+
+/** The engine on the spot, and what it holds. */
+export interface LocalEngine extends Engine {
+  /** A converge is under way. */
+  isBusy(): boolean
+  close(): Promise<void>
+}
+
+/**
+ * The engine of every converge in this process: plan, modules and templates are parsed beforehand, and
+ * the connection to PostgreSQL is kept, so that a promotion begins with its first read.
+ *
+ * @throws TwonodeError E_BUNDLE for a site that another bundle compiled
+ */
+export async function openLocalEngine(settings: LocalEngineSettings): Promise<LocalEngine> {
+  const { plan } = settings.site
+  refuseForeign(plan, settings.bundle)
+  const modules = await withCustomModules({ registry, validate }, plan.customModules)
+  return new OwnEngine(settings, modules)
+}
+
+function refuseForeign({ format, bundle }: Plan, own: string): void {
+  if (format === PLAN_FORMAT && bundle === own) return
+  throw new TwonodeError(
+    'E_BUNDLE',
+    `the site file is of bundle ${bundle.slice(0, 12)}…, this is ${own.slice(0, 12)}…`,
+  )
+}
+
+/** A converge that is under way. */
+interface Underway {
+  readonly stop: AbortController
+  readonly ended: Promise<unknown>
+}
+
+class OwnEngine implements LocalEngine {
+  readonly #settings: LocalEngineSettings
+  readonly #places: EnginePlaces
+  readonly #modules: { readonly registry: Registry; readonly validate: Validate }
+  readonly #evaluator: Evaluator
+  readonly #clock: Clock
+  readonly #host: LocalHost
+  readonly #ousting: Ousting
+  readonly #redact: (text: string) => string
+  #lock: FileLock | undefined
+  #underway: Underway | undefined
+  #runs = 0
+
+  constructor(
+    settings: LocalEngineSettings,
+    modules: { readonly registry: Registry; readonly validate: Validate },
+  ) {
+    const { site, places = PLACES, clock = systemClock, makeHost } = settings
+    this.#settings = settings
+    this.#places = places
+    this.#ousting = new Ousting(places.lockFile)
+    this.#modules = modules
+    this.#evaluator = stepContext(modules.registry, site.secrets)
+    this.#clock = clock
+    this.#redact = redactor([...site.secrets.values()])
+    const lockFd = () => this.#lock?.fd()
+    const { port } = site.plan.site.postgres
+    this.#host =
+      makeHost?.(lockFd) ?? createLocalHost({ name: site.host, lockFd, port, direct: true })
+  }
+
+  async converge(wanted: Wanted): Promise<ConvergeOutcome> {
+    const before = this.#underway
+    if (before !== undefined) {
+      if (!wanted.urgent) return { kind: 'locked', by: 'a converge of this agent' }
+      await this.#end(before)
+    }
+    const stop = new AbortController()
+    const running = this.#converge(wanted, stop)
+    const underway = { stop, ended: running.catch(() => undefined) }
+    this.#underway = underway
+    const end = () => void this.#end(underway)
+    wanted.stop.addEventListener('abort', end)
+    if (wanted.stop.aborted) end()
+    try {
+      const outcome = await running
+      return stop.signal.aborted && outcome.kind === 'failed' ? { kind: 'stopped' } : outcome
+    } finally {
+      wanted.stop.removeEventListener('abort', end)
+      if (this.#underway === underway) this.#underway = undefined
+    }
+  }
+
+  isBusy(): boolean {
+    return this.#underway !== undefined
+  }
+
+  async close(): Promise<void> {
+    if (this.#underway !== undefined) await this.#end(this.#underway)
+    await this.#host.close()
+  }
+
+  /** After its current change, or after the grace without the command that it waits for. */
+  async #end({ stop, ended }: Underway): Promise<void> {
+    if (stop.signal.aborted) return void (await ended)
+    stop.abort(new TwonodeError('E_INTERRUPTED', 'something more urgent is to be done'))
+    await Promise.race([ended, this.#clock.sleep(GRACE_MS)])
+    // Our own commands hold the lock's file as well; this process is left out.
+    this.#ousting.killCommands()
+    await Promise.race([ended, this.#clock.sleep(QUERY_GRACE_MS)])
+    // A statement that still waits ends with its connection; the next one opens another.
+    await this.#host.close()
+    await ended
+  }
+
+  async #converge(wanted: Wanted, stop: AbortController): Promise<ConvergeOutcome> {
+    const options = this.#options(wanted)
+    const lock = this.#lockFor(options, wanted)
+    this.#lock = lock
+    try {
+      await lock.take(stop.signal)
+      const told = new ToldEvents()
+      const exitCode = await execute(this.#run(wanted, { options, stop, lock, told }))
+      return told.outcome(exitCode)
+    } catch (error) {
+      return troubleOf(error)
+    } finally {
+      await lock.release()
+    }
+  }
+
+  #options({ meta, tags, urgent }: Wanted): RunOptions {
+    this.#runs += 1
+    const { host } = this.#settings.site
+    return {
+      check: false,
+      diff: false,
+      tags,
+      limit: [],
+      lockTimeoutMs: urgent ? OUST_TIMEOUT_MS : 0,
+      runId: `agent-${meta.term}-${process.pid}-${this.#runs}`,
+      by: `agent@${host}`,
+      allowDowngrade: false,
+      report: true,
+    }
+  }
+
+  #lockFor({ runId, by, lockTimeoutMs }: RunOptions, { meta, urgent }: Wanted): FileLock {
+    return createFileLock({
+      file: this.#places.lockFile,
+      holder: { pid: process.pid, runId, by },
+      timeoutMs: lockTimeoutMs,
+      clock: this.#clock,
+      now: () => new Date(),
+      onWait: urgent ? this.#ousting.inTerm(meta.term) : () => {},
+    })
+  }
+
+  #run(
+    { meta, urgent }: Wanted,
+    parts: {
+      readonly options: RunOptions
+      readonly stop: AbortController
+      readonly lock: FileLock
+      readonly told: ToldEvents
+    },
+  ): Run {
+    const { options, stop, lock, told } = parts
+    const { site, onLife = () => {} } = this.#settings
+    const { plan, host } = site
+    const pair = pairStateOf(meta)
+    return {
+      plan,
+      options,
+      host: this.#host,
+      role: roleOf(host, pair),
+      solo: false,
+      straight: urgent,
+      names: namesOf({ plan, host, pair, facts: readFacts() }),
+      ...this.#modules,
+      evaluator: this.#evaluator,
+      control: ownControl(stop.signal, told),
+      lock,
+      journal: this.#journal(options, urgent),
+      clock: this.#clock,
+      appliedFile: this.#places.appliedFile,
+      emit: (event) => {
+        told.take(event)
+        onLife()
+      },
+    }
+  }
+
+  /** An urgent converge is no time for what others owe: a handler may restart k3s, for minutes. */
+  #journal({ runId, by }: RunOptions, urgent: boolean): Journal {
+    const { plan } = this.#settings.site
+    const journal = openJournal({
+      folder: join(plan.site.stateDirectory, 'journal'),
+      runId,
+      by,
+      version: plan.version,
+      redact: this.#redact,
+      now: () => new Date(),
+    })
+    return urgent ? withOwnDebtsOnly(journal, runId) : journal
+  }
+}
+
+function withOwnDebtsOnly(journal: Journal, runId: string): Journal {
+  return {
+    leftBehind: () => ({ handlers: [], folders: [] }),
+    intend: (step, change) => journal.intend(step, change),
+    done: (step) => journal.done(step),
+    owe: (handlers, play) => journal.owe(handlers, play),
+    settle: (handlers) => journal.settle(handlers),
+    owed: () => journal.owed().filter((owed) => owed.runId === runId),
+    end: (exitCode) => journal.end(exitCode),
+  }
+}
+
+/** Nobody else takes part: every barrier is open, and what is pending is done. */
+function ownControl(stop: AbortSignal, told: ToldEvents): Control {
+  return {
+    stop,
+    peerFailed: () => undefined,
+    observed: async ({ pending, events }) => {
+      if (pending.length > 0) return { kind: 'apply', firstBarrier: Number.POSITIVE_INFINITY }
+      for (const event of events) told.take(event)
+      return { kind: 'end' }
+    },
+    barrier: async () => ({ kind: 'proceed', peerChanged: false }),
+  }
+}
+
+function troubleOf(error: unknown): ConvergeOutcome {
+  if (error instanceof TwonodeError && error.code === 'E_LOCKED')
+    return { kind: 'locked', by: error.message }
+  const message = error instanceof Error ? error.message : String(error)
+  return { kind: 'failed', task: null, message }
+}

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { TwonodeError } from '../core/errors.ts'
+import type { Plan } from '../core/plan.ts'
+import type { Secret } from '../core/secret.ts'
+import { readSite, SECRETS_FILE, SITE_FILE } from '../plan/site_file.ts'
+
+/** The compiled site that this host keeps, read once and held: a failover parses nothing. */
+export interface OwnSite {
+  readonly host: string
+  readonly plan: Plan
+  readonly secrets: ReadonlyMap<string, Secret>
+  /** A converge from a laptop has left another one since: whoever runs by this one starts anew. */
+  isReplaced(): boolean
+}
+
+export interface SitePlaces {
+  readonly site: string
+  readonly secrets: string
+}
+
+/** Where both files lie on every host. */
+export const SITE_PLACES: SitePlaces = { site: SITE_FILE, secrets: SECRETS_FILE }
+
+/**
+ * Reads both files of this host.
+ *
+ * @throws TwonodeError E_SITE_FILE when one is missing, torn, edited or another host's
+ */
+export function readOwnSite(host: string, places: SitePlaces = SITE_PLACES): OwnSite {
+  const texts = { site: textOf(places.site), secrets: textOf(places.secrets) }
+  const { plan, secrets } = readSite(texts, host)
+  const held = versionsOf(places)
+  return { host, plan, secrets, isReplaced: () => versionsOf(places) !== held }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new TwonodeError('E_SITE_FILE', `${path} can not be read: ${why}`, { cause })
+  }
+}
+
+/** By content for the small one: what a converge rewrites with the same bytes is the same site. */
+function versionsOf({ site, secrets }: SitePlaces): string {
+  return `${versionOf(site)} ${digestOf(secrets)}`
+}
+
+function versionOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined ? 'none' : [found.ino, found.size, found.mtimeMs].join()
+}
+
+function digestOf(path: string): string {
+  try {
+    return createHash('sha256').update(readFileSync(path)).digest('hex')
+  } catch {
+    // A file that is not there, or can't be read, is another one than the one that was.
+    return 'none'
+  }
+}
