@@ -1,7 +1,7 @@
 import { decide, takesUp } from '../pair/fsm.ts'
 import type { Asked, Decision, Facts, PeerSays } from '../pair/facts.ts'
 import { deadline, lookAgainAt } from '../pair/judge.ts'
-import { afterStall, heardFrom, remember, voidMissed } from '../pair/liveness.ts'
+import { afterStall, remember, voidHeard, voidMissed } from '../pair/liveness.ts'
 import { carryOut } from './act.ts'
 import { type Act, converge } from './acting.ts'
 import { answerHandOver } from './hand_over.ts'
@@ -103,7 +103,7 @@ export class AgentCore {
     return await state.gate.run(async () => {
       const { meta, proof } = state
       if (!state.initialised || meta === null || state.leads || meta.term > term) return false
-      state.memory = heardFrom(state.memory, this.#ports.clock.now())
+      state.memory = voidHeard(state.memory, this.#ports.clock.now())
       if (proof.voided >= term) return true
       try {
         await state.writeProof({ term: proof.term <= term ? 0 : proof.term, voided: term })

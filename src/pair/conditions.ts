@@ -23,7 +23,6 @@ export const CONDITIONS = {
   late: c('its own round was late', (f) => f.late),
   impaired: c('impaired', (f) => f.impaired),
   notImpaired: c('not impaired', (f) => !f.impaired),
-  proven: c('leading is proven', (f) => f.proven),
   notProven: c('leading is not proven', (f) => !f.proven),
   impairedOrUnproven: c('impaired, or leading is not proven', (f) => f.impaired || !f.proven),
   paired: c('mode paired', (f) => f.meta?.mode === 'paired'),

@@ -92,8 +92,13 @@ export function unvouched(memory: Memory): Memory {
 }
 
 /** The peer spoke to us: whatever our own probes say, it is not gone. */
-export function heardFrom(memory: Memory, now: number): Memory {
+function heardFrom(memory: Memory, now: number): Memory {
   return { ...memory, peer: { ...memory.peer, arrivedAt: now, missed: 0, missedSince: null } }
+}
+
+/** Our proof is void: the leader goes alone, and from now on writes what we may never see. */
+export function voidHeard(memory: Memory, now: number): Memory {
+  return { ...heardFrom(memory, now), lagBytes: null }
 }
 
 /** Asked to void a proof, and could not: the leader may go alone all the same. */
@@ -181,7 +186,7 @@ function told(memory: Memory, says: PeerAnswer, { self, meta }: Viewer): Memory 
     // A leader that says "alone" takes its word back, even where no later hostMeta can be stored.
     renewedTerm: paired ? theirs.term : 0,
     inDoubt: memory.inDoubt && !paired,
-    lagBytes: says.followerBehindBytes ?? memory.lagBytes,
+    lagBytes: says.followerBehindBytes,
   }
 }
 
