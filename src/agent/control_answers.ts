@@ -22,8 +22,10 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     await store.setPaused(true)
     say({ message: 'paused: no promotion and no hand-over by choice until `twonode resume`' })
   },
-  resume: async ({ store }, _, say) => {
+  resume: async ({ store, core }, _, say) => {
     await store.setPaused(false)
+    // An operator has looked: that is what the flap guard waits for.
+    if (core.status().frozen) await core.ask({ kind: 'thaw' })
     say({ message: 'resumed' })
   },
   promote: async ({ core }, { force }, say) => {
