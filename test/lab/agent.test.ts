@@ -1,0 +1,104 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import type { Lab } from '../../lab/lab.ts'
+import { HOST_NAMES, type HostName } from '../../lab/names.ts'
+import { changedCounts, type Laptop } from '../../lab/twonode_process.ts'
+import { convergedPair, eventually, healthy, inHost, mustConverge, psql } from './pair.ts'
+
+let lab: Lab
+let from: Laptop
+
+beforeAll(async () => {
+  ;({ lab, from } = await convergedPair())
+})
+
+type AgentStatus = Readonly<Record<string, unknown>>
+
+async function agentStatus(host: HostName): Promise<AgentStatus> {
+  const text = await inHost(host, ['/usr/local/bin/twonode', 'status', '--json'], 10_000)
+  return JSON.parse(text) as AgentStatus
+}
+
+/** Polls both agents until each says this of itself. */
+async function agentsSay(wanted: Partial<Record<HostName, AgentStatus>>, timeoutMs = 60_000) {
+  await eventually(
+    `agents: ${JSON.stringify(wanted)}`,
+    async () => {
+      for (const [host, properties] of Object.entries(wanted)) {
+        const status = await agentStatus(host as HostName)
+        for (const [name, value] of Object.entries(properties))
+          if (status[name] !== value) return `${host}: ${JSON.stringify(status)}`
+      }
+      return true
+    },
+    timeoutMs,
+  )
+}
+
+/** True when the API server of this host has acknowledged the ConfigMap. */
+async function writes(host: HostName, name: string): Promise<boolean> {
+  const create = ['create', 'configmap', name, '--from-literal=by=test']
+  const kubectl = ['/usr/local/bin/k3s', 'kubectl', '--request-timeout=2s']
+  const { code, stderr } = await lab.exec(host, [...kubectl, ...create], { timeoutMs: 5_000 })
+  return code === 0 || stderr.includes('already exists')
+}
+
+async function configMaps(host: HostName): Promise<ReadonlySet<string>> {
+  const kubectl = ['/usr/local/bin/k3s', 'kubectl', '--request-timeout=10s']
+  const out = await inHost(host, [...kubectl, 'get', 'configmaps', '-o', 'name'])
+  return new Set(out.split('\n').map((line) => line.replace('configmap/', '')))
+}
+
+const digest = (host: HostName) =>
+  psql(host, "select md5(string_agg(k::text, '|' order by id)) from kine k")
+
+test('both agents are up, agree, and change nothing; a converge changes nothing either', async () => {
+  await agentsSay({
+    h1: { role: 'leader', mode: 'paired', peer: 'answers', settled: 'yes' },
+    h2: { role: 'follower', mode: 'paired', peer: 'answers', settled: 'yes', promotable: true },
+  })
+  const before = await Promise.all(
+    HOST_NAMES.map(async (host) => (await agentStatus(host))['term']),
+  )
+  expect(changedCounts(await mustConverge(from))).toEqual({ h1: 0, h2: 0 })
+  const after = await Promise.all(HOST_NAMES.map(async (host) => (await agentStatus(host))['term']))
+  expect(after).toEqual(before)
+})
+
+test('a leader that loses its power is replaced within seconds, nothing acknowledged is lost, and it comes back as the follower', async () => {
+  const acknowledged: string[] = []
+  for (let i = 0; i < 5; i += 1)
+    if (await writes('h1', `before-${i}`)) acknowledged.push(`before-${i}`)
+  expect(acknowledged).toHaveLength(5)
+
+  const offAt = Date.now()
+  await lab.powerOff('h1')
+  let served = 0
+  while (served === 0 && Date.now() - offAt < 60_000) {
+    const name = `after-${Date.now() - offAt}`
+    if (await writes('h2', name)) {
+      acknowledged.push(name)
+      served = Date.now() - offAt
+    } else await delay(100)
+  }
+  process.stdout.write(`the first write was acknowledged ${served} ms after the power was cut\n`)
+  expect(served).toBeGreaterThan(0)
+  expect(served).toBeLessThan(20_000)
+  await agentsSay({ h2: { role: 'leader', mode: 'alone', settled: 'yes' } })
+  const kept = await configMaps('h2')
+  expect(acknowledged.filter((name) => !kept.has(name))).toEqual([])
+
+  const onAt = Date.now()
+  await lab.powerOn('h1')
+  await agentsSay({ h1: { role: 'follower', settled: 'yes' }, h2: { mode: 'paired' } }, 120_000)
+  process.stdout.write(`a pair again ${Date.now() - onAt} ms after the power came back\n`)
+  await agentsSay({ h1: { promotable: true } })
+  expect(
+    await psql('h1', "select count(*) from pg_namespace where nspname like 'twonode_branch%'"),
+  ).toBe('0')
+  await eventually('the tables are equal', async () => {
+    const [one, other] = [await digest('h1'), await digest('h2')]
+    return one === other ? true : `${one} and ${other}`
+  })
+  await healthy(from)
+})
