@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, toTrouble } from '../core/errors.ts'
+import type { DaemonSettings } from './daemon.ts'
 
 /** Where this program's output goes; nothing else here prints. */
 const out = { write: (text: string) => void process.stdout.write(text) }
@@ -8,13 +9,8 @@ process.exitCode = await run(process.argv.slice(2))
 
 async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
   try {
-    if (command === 'daemon') {
-      const { runDaemon } = await import('./daemon.ts')
-      return await runDaemon({
-        host: optionOf(rest, '--host'),
-        bundle: basename(import.meta.dirname),
-      })
-    }
+    if (command === 'daemon') return await (await import('./daemon.ts')).runDaemon(daemonOf(rest))
+    if (command === 'try') return await (await import('./daemon.ts')).tryDaemon(daemonOf(rest))
     const { runLocalCommand } = await import('./local_commands.ts')
     return await runLocalCommand([command ?? '--help', ...rest], out)
   } catch (error) {
@@ -22,6 +18,10 @@ async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
     process.stderr.write(`${code}: ${message}\n${hint === '' ? '' : `  ${hint}\n`}`)
     return exitCode
   }
+}
+
+function daemonOf(words: readonly string[]): DaemonSettings {
+  return { host: optionOf(words, '--host'), bundle: basename(import.meta.dirname) }
 }
 
 function optionOf(words: readonly string[], name: string): string {
