@@ -5,7 +5,8 @@ import { createClock, readBootId } from './clock.ts'
 import { AgentCore } from './core.ts'
 import { Faults } from './faults.ts'
 import { type Heartbeat, openHeartbeat } from './heartbeat.ts'
-import { type DecisionJournal, openDecisionJournal } from './journal.ts'
+import { type DecisionJournal, openDecisionJournal, readDecisions } from './journal.ts'
+import { newestFitting } from './local_text.ts'
 import type { LocalEngine } from './local_engine.ts'
 import { createNotifier, type Notifier } from './notify.ts'
 import type { OwnSite } from './own_site.ts'
@@ -17,6 +18,9 @@ import type { Settings } from './state.ts'
 import { createSight, type LocalSight } from './probes/sight.ts'
 import { openStateFiles, type StateFiles } from './state_files.ts'
 import { TLS_PATHS, TlsFiles } from './tls_files.ts'
+
+/** More of them do not fit in a message. */
+const LINES_FOR_PEER = 500
 
 /** Everything that an agent is made of. */
 export interface AgentParts {
@@ -70,7 +74,13 @@ export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
   const api = createPeerApi({
     ...shared,
     address: addresses(site).own,
-    handlers: handlersOf(core, { host: site.host, bootId }),
+    handlers: handlersOf(core, {
+      self: { host: site.host, bootId },
+      decisions: async () => {
+        await journal.flush()
+        return newestFitting(await readDecisions(journalFolder, LINES_FOR_PEER))
+      },
+    }),
     intervalMs: liveness.intervalMs,
   })
   // oxfmt-ignore
@@ -86,12 +96,18 @@ function coreSettings({ host, plan }: OwnSite): Settings {
   }
 }
 
+interface Self {
+  readonly host: string
+  readonly bootId: string
+}
+
 /** What the peer may ask is the core's to answer. */
 function handlersOf(
   core: AgentCore,
-  self: { readonly host: string; readonly bootId: string },
+  { self, decisions }: Pick<PeerHandlers, 'decisions'> & { readonly self: Self },
 ): PeerHandlers {
   return {
+    decisions,
     status: () => {
       const { initialised: _, frozen: __, ...says } = core.status()
       return { ...self, ...says }

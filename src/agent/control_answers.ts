@@ -1,8 +1,9 @@
+import { mergeAccounts } from '../core/accounts.ts'
 import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { AgentParts } from './assemble.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
-import { type JournalLine, readDecisions } from './journal.ts'
+import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
 
 /** Lines of a timeline where nobody names another number. */
@@ -62,15 +63,20 @@ function statusOf({ core, site }: AgentParts): JsonObject {
   }
 }
 
+/** Our own account and, unless only that is asked for, the peer's as far as it can be had. */
 async function timeline(parts: AgentParts, options: JsonObject, say: Say): Promise<void> {
-  const { lines = LINES } = options
+  const { lines = LINES, own } = options
   const most = Math.min(MOST_LINES, Number(lines))
-  const { journal, journalFolder } = parts
+  const { journal, journalFolder, client } = parts
   await journal.flush()
-  for (const line of await readDecisions(journalFolder, most)) say(withText(line))
+  const ours = (await readDecisions(journalFolder, most)).map(timed)
+  const theirs = own === true ? [] : ((await client.decisions()) ?? []).map(timed)
+  for (const { data } of mergeAccounts([ours, theirs]).slice(-most))
+    say({ ...data, text: timelineLine(data) })
 }
 
-function withText(line: JournalLine): JsonObject {
+function timed(line: unknown): { readonly at: string; readonly data: JsonObject } {
   const data = JSON.parse(JSON.stringify(line)) as JsonObject
-  return { ...data, text: timelineLine(data) }
+  const { at } = data
+  return { at: typeof at === 'string' ? at : '', data }
 }

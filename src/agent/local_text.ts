@@ -47,3 +47,19 @@ function valueText(value: Json | undefined): string {
 function words(name: string): string {
   return name.replaceAll(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()
 }
+
+/** Of a message to the peer, envelope and quoting left aside. @unit characters */
+const FITTING = 48 * 1024
+
+/** As many of the last lines as fit in a message to the peer. */
+export function newestFitting(lines: readonly unknown[]): readonly JsonObject[] {
+  const kept: JsonObject[] = []
+  let left = FITTING
+  for (const line of lines.toReversed()) {
+    const text = JSON.stringify(line)
+    left -= text.length
+    if (left < 0) break
+    kept.unshift(JSON.parse(text) as JsonObject)
+  }
+  return kept
+}

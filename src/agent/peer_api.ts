@@ -26,6 +26,8 @@ export interface PeerHandlers {
   /** Resolves when the proof for this term is void on the disk: true, and only then. */
   readonly voidProof: (term: number) => Promise<boolean>
   readonly handOver: (request: HandOverRequest) => Promise<HandOverAnswer>
+  /** The newest lines of our journal, as many as fit in a message. */
+  readonly decisions: () => Promise<readonly JsonObject[]>
 }
 
 export interface PeerApiOptions {
@@ -86,6 +88,10 @@ const ROUTES: Readonly<Record<string, Route>> = {
     const { host, meta } = statusMessage(envelope, handlers.status())
     return { ...envelope, host: host ?? null, meta: meta ?? null }
   },
+  'GET /v1/decisions': async (handlers, { envelope }) => ({
+    ...envelope,
+    lines: await handlers.decisions(),
+  }),
   'POST /v1/void-proof': async (handlers, { envelope, fields }) => {
     const voided = await handlers.voidProof(parseTerm(fields))
     return { ...envelope, voided }

@@ -11,6 +11,7 @@ import {
   openAnswer,
   type Pair,
   parseHandOverAnswer,
+  parseLines,
   parseStatus,
   parseVoided,
 } from './peer_messages.ts'
@@ -31,6 +32,8 @@ export interface PeerClientOptions {
 export interface PeerClient extends Peer {
   /** Null: it did not answer, or nothing that can be believed; the fault is told. */
   readonly status: (timeoutMs: number) => Promise<PeerAnswer | null>
+  /** The newest lines of the peer's journal; null: it did not answer. */
+  readonly decisions: () => Promise<readonly JsonObject[] | null>
   /** A new certificate: connections are made anew. */
   readonly reload: () => void
   readonly close: () => void
@@ -38,6 +41,9 @@ export interface PeerClient extends Peer {
 
 /** The peer's disk has to take the void: a leader's commits wait meanwhile, 3 s at most. @unit milliseconds */
 const VOID_TIMEOUT_MS = 1_000
+
+/** It reads a file of a megabyte. @unit milliseconds */
+const DECISIONS_TIMEOUT_MS = 3_000
 
 /** By phase: killing kine, or a digest over a big table, takes its time. @unit milliseconds */
 const HAND_OVER_TIMEOUT_MS = {
@@ -111,6 +117,17 @@ class Client implements PeerClient {
     } catch (error) {
       this.#tell(error)
       return { ok: false, why: error instanceof Error ? error.message : String(error) }
+    }
+  }
+
+  readonly decisions = async (): Promise<readonly JsonObject[] | null> => {
+    const timeoutMs = DECISIONS_TIMEOUT_MS
+    try {
+      const question = { method: 'GET', path: '/v1/decisions', fields: {}, timeoutMs } as const
+      return parseLines((await this.#ask(question)).fields)
+    } catch (error) {
+      this.#tell(error)
+      return null
     }
   }
 

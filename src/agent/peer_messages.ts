@@ -200,6 +200,14 @@ export function parseVoided(fields: Record<string, unknown>): boolean {
   return voided
 }
 
+/** Lines of the peer's journal; they are shown, and decide nothing. */
+export function parseLines(fields: Record<string, unknown>): readonly JsonObject[] {
+  const { lines, ...rest } = fields
+  refuseUnknown(rest)
+  if (!Array.isArray(lines) || !lines.every(isObject)) throw wrong('lines')
+  return lines as readonly JsonObject[]
+}
+
 function refuseUnknown(rest: Record<string, unknown>): void {
   const [unknown] = Object.keys(rest)
   if (unknown !== undefined)

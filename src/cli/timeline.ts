@@ -1,3 +1,4 @@
+import { mergeAccounts } from '../core/accounts.ts'
 import { TwonodeError } from '../core/errors.ts'
 import type { StepEvent } from '../core/events.ts'
 import { isObject } from '../core/json.ts'
@@ -62,18 +63,8 @@ function playbook(lines: number): string {
 `
 }
 
-/** Oldest first. Each host's lines stay in its own order, whatever its clock did meanwhile. */
 function merged({ participants }: ReadySite, { steps }: Seen): readonly Line[] {
-  const accounts = participants.map(({ name }) => (steps.get(name) ?? []).flatMap(linesOf))
-  const all: Line[] = []
-  while (accounts.some((lines) => lines.length > 0)) {
-    const next = accounts
-      .filter((lines) => lines.length > 0)
-      .reduce((a, b) => ((b[0]?.at ?? '') < (a[0]?.at ?? '') ? b : a))
-      .shift()
-    if (next !== undefined) all.push(next)
-  }
-  return all
+  return mergeAccounts(participants.map(({ name }) => (steps.get(name) ?? []).flatMap(linesOf)))
 }
 
 function linesOf({ result }: StepEvent): Line[] {

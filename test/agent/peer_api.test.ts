@@ -48,6 +48,13 @@ test('the peer says who it is and what it knows, with the times of question and 
   expect(answer?.arrivedAt).toBeGreaterThanOrEqual(answer?.sentAt ?? Infinity)
 })
 
+test("the lines of the peer's journal are had for the asking", async () => {
+  const { client } = await connected()
+  expect(await client.decisions()).toEqual([{ at: '2026-11-21T12:00:00.000Z', kind: 'decision' }])
+  await served.close()
+  expect(await client.decisions()).toBeNull()
+})
+
 test('rounds use one connection; a request that takes its time has another', async () => {
   const port = served.api.port()
   const ports = new Set<unknown>()

@@ -49,6 +49,7 @@ export async function serveApi(paths: TlsPaths, port = 0): Promise<ServedApi> {
   const asked: ServedApi['asked'] = []
   const handlers: PeerHandlers = {
     status: () => served.status,
+    decisions: async () => [{ at: '2026-11-21T12:00:00.000Z', kind: 'decision' }],
     voidProof: async (term) => {
       await served.before()
       asked.push({ voided: term })
