@@ -228,8 +228,12 @@ async function yieldLead(act: Act): Promise<boolean> {
   if (meta === null) return false
   if (!state.impaired) {
     const outcome = await impair(act)
-    // Without PostgreSQL nothing is served, whatever else could not be done.
-    if (outcome.kind !== 'done' && state.facts(null).postgres === 'up') return false
+    // Without PostgreSQL nothing is served, and on a full disk nothing is committed, nor fenced:
+    // whatever else could not be done. A paired leader acknowledges nothing without its follower.
+    const { postgres, disk } = state.facts(null)
+    if (outcome.kind !== 'done' && postgres === 'up' && disk === 'ok') return false
+    // Nothing of it is taken back while the peer may be promoting.
+    state.impaired = true
   }
   state.handOverHeldUntil = ports.clock.now() + HAND_OVER_PAUSE_MS
   const answer = await ports.peer.handOver({ phase: 'yield', term: meta.term })

@@ -116,7 +116,6 @@ function whyNotLead(state: AgentState, byOperator: boolean): string | null {
   if (!facts.promotable) return 'it has no proof that it has everything'
   if (facts.postgres !== 'up') return 'its PostgreSQL is not up'
   if (facts.disk !== 'ok') return 'its disk is full'
-  if (!state.isSettled && facts.settled !== 'later') return 'it has not settled'
   if (byOperator) return null
   if (facts.paused) return 'it is paused'
   if (facts.frozen) return 'it is frozen'

@@ -158,6 +158,18 @@ test('a leader whose PostgreSQL is dead stands still, then asks its peer to prom
   expect(host.log.length, 'what was promised is not taken back at once').toBe(2)
 })
 
+test('a leader that can not even be fenced yields all the same, and is not settled meanwhile', async () => {
+  const host = await leader()
+  host.converges = { impair: () => FAILED, role: () => DONE }
+  host.handOvers = () => ({ ok: true })
+  await host.rounds(8, { postgres: { up: false, starting: false, why: 'connection refused' } })
+  expect(host.log).toEqual(['converge impair urgent', 'hand-over: yield 2'])
+  await host.rounds(8, leading())
+  expect(host.log.length).toBe(2)
+  await host.rounds(4)
+  expect(host.log.at(-1), 'the peer has not promoted').toBe('converge role urgent')
+})
+
 test('a follower promotes for a leader that yields, and refuses without a proof', async () => {
   const host = await follower()
   host.converges = { role: () => DONE }
