@@ -66,6 +66,7 @@ function timesText(): string {
   const { fenceMs, promoteMs, lateMs } = timingOf({ intervalMs: 1000, failures: 4 })
   return [
     `Fence time = (failures − 1) × interval (${fenceMs} ms by default), counted by the leader from the sending of the last probe that was answered. Promote time = failures × interval (${promoteMs} ms), counted by the follower from the arrival of the last answer. A round that is late by the fence time, but at least 3 s (${lateMs} ms), makes a leader kill kine first.`,
+    'A site without `gateways` takes its gateway for always up: its hosts can not tell that they are cut off from that their peer is dead.',
     'A leader that loses gateway and peer at once has stopped before its follower leads, whatever the phases of their rounds. If the peer goes first, an `availability` leader is alone already when the gateway goes too, and both write until it stops.',
     `After ${FLAP_LIMIT} changes of leader, or to alone, in an hour the host is frozen: it stays as it is, and still stops, follows and goes alone where safety asks for it, until \`twonode resume\` or an hour of calm.`,
   ].join('\n\n')

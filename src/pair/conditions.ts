@@ -49,6 +49,10 @@ export const CONDITIONS = {
 
   peerHigher: c("the peer's hostMeta is higher", higher),
   peerAnswers: c('peer answers', (f) => says(f) !== null),
+  peerNotMissed: c(
+    'peer heard, or silent for longer than a look',
+    (f) => f.peer.contact !== 'missed',
+  ),
   peerSilent: c('peer silent', (f) => ['silent', 'cut', 'gone'].includes(f.peer.contact)),
   peerCut: c('peer lost for the fence time', (f) => ['cut', 'gone'].includes(f.peer.contact)),
   peerGone: c('peer gone', (f) => f.peer.contact === 'gone'),

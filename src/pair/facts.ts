@@ -62,7 +62,7 @@ export type Settled = 'yes' | 'due' | 'later'
 export type Gateway = 'up' | 'silent' | 'down'
 
 /**
- * answers: its agent spoke in the last round · missed: it did in the one before · silent: it does not,
+ * answers: its agent spoke in the last round · missed: it did in the one before, or we only just began to look · silent: it does not,
  * but something of the peer does, or not for long yet · cut: nothing of it for the fence time · gone:
  * nothing for the promote time.
  */

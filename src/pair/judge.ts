@@ -38,11 +38,17 @@ function judgeGateway({ gateway }: Memory, { now, timing }: Judge): Gateway {
   return lostForFence(gateway, now, timing) ? 'down' : 'silent'
 }
 
+/**
+ * An upgrade starts both agents anew at the same moment: a peer that was never heard is not silent yet.
+ * Nothing is lost by it: kine has no permit after a boot, and a paired leader acknowledges nothing alone.
+ */
+const FIRST_LOOKS = 2
+
 function judgePeer({ peer, agent }: Memory, { now, timing }: Judge): PeerFacts {
   if (agent.says !== null && agent.missed === 0) return { contact: 'answers', says: agent.says }
   if (peer.missed >= timing.failures && now >= promoteAt(peer, timing)) return { contact: 'gone' }
   if (lostForFence(peer, now, timing)) return { contact: 'cut' }
-  const brief = agent.says !== null && agent.missed <= 1
+  const brief = agent.missed <= (agent.says === null ? FIRST_LOOKS : 1)
   return { contact: brief ? 'missed' : 'silent' }
 }
 

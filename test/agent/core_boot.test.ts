@@ -37,6 +37,14 @@ test('a paired leader that boots beside its follower is never fenced: nothing hi
   expect(host.log).toEqual(['converge role'])
 })
 
+test('an upgrade that starts both agents anew fences nobody: the peer is late by two looks at most', async () => {
+  const host = await boot('h1', { meta: META })
+  await host.rounds(2, { ...GATEWAY_UP, ...SILENT, ...leading() })
+  expect(host.log).toEqual([])
+  await host.rounds(1, answers({ meta: META }))
+  expect(host.log).toEqual(['converge role'])
+})
+
 test('an old leader that boots beside the promoted one follows at once', async () => {
   const host = await boot('h1', { meta: META })
   await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta: PROMOTED }), ...leading() })
@@ -52,7 +60,7 @@ test('a leader recorded alone leads at boot, whoever is silent (A5)', async () =
 test('where loss is accepted a record of mode alone proves nothing until gateway or peer answer', async () => {
   const policy = { partition: 'availability', acceptLossBytes: 1 } as const
   const host = await boot('h1', { meta: ALONE }, policy)
-  await host.rounds(3, { ...GATEWAY_LOST, ...SILENT, ...leading() })
+  await host.rounds(5, { ...GATEWAY_LOST, ...SILENT, ...leading() })
   expect(host.rule).toBe('unproven-wait')
   await host.rounds(2, GATEWAY_UP)
   expect(host.core.status().impaired).toBe(false)
@@ -61,7 +69,7 @@ test('where loss is accepted a record of mode alone proves nothing until gateway
 test('an operator overrides: promote --force leads alone whatever the peer may have (A5)', async () => {
   const host = await boot('h1', { meta: META })
   host.converges = { ...host.converges, alone: () => DONE }
-  await host.rounds(3, { ...GATEWAY_UP, ...SILENT, ...leading() })
+  await host.rounds(5, { ...GATEWAY_UP, ...SILENT, ...leading() })
   const answer = host.core.ask({ kind: 'promote', force: true })
   await host.rounds(3)
   expect(await answer).toMatchObject({ ok: true, rule: 'forced-lead' })
