@@ -27,13 +27,13 @@ interface Trouble extends Omit<Told, 'exitCode'> {
 }
 
 /** Holds one of dpkg's locks as another apt would: by fcntl, which the `flock` command can't. */
-const hold = (file: string): readonly string[] => [
+const hold = (file: string, seconds = 60): readonly string[] => [
   'systemd-run',
   '--unit=someone',
   'perl',
   '-MFcntl',
   '-e',
-  `open F, "+>>", "${file}"; $l = pack "ssx4qqix4", F_WRLCK, 0, 0, 0, 0; fcntl F, F_SETLK, $l or die; open G, ">/run/someone"; sleep 60`,
+  `open F, "+>>", "${file}"; $l = pack "ssx4qqix4", F_WRLCK, 0, 0, 0, 0; fcntl F, F_SETLK, $l or die; open G, ">/run/someone"; sleep ${seconds}`,
 ]
 
 const LISTEN =
@@ -158,6 +158,22 @@ function playOf(name: string, task: string): string {
       file: { path: '/srv/after-${name}', content: x }
 `
 }
+
+test('package lists that someone else fetches for a while are waited for', async () => {
+  const playbook = laptopFile(
+    from,
+    'fetched.yaml',
+    playOf('fetched', 'package: { name: libunwind8, lock_timeout: 1m }'),
+  )
+  await inHost('h1', ['apt-get', 'purge', '-y', 'libunwind8'])
+  await inHost('h1', hold('/var/lib/apt/lists/lock', 3))
+  await eventually('the lock is held', async () =>
+    (await lab.exec('h1', ['test', '-e', '/run/someone'])).code === 0 ? true : 'not yet',
+  )
+  const run = await convergeText(from, [playbook, '--limit', 'h1'])
+  expect(run.code, `${run.stdout}${run.stderr}`).toBe(0)
+  await inHost('h1', ['rm', '/run/someone'])
+})
 
 test('a disk too full for twonode itself is named, and nothing of it stays there', async () => {
   const playbook = laptopFile(
