@@ -143,7 +143,6 @@ class FilesOnDisk implements StateFiles {
       const text = await readText(path)
       if (text === undefined) return await this.#fromHistory('it is missing')
       const meta = this.#judge(text)
-      this.#faults.clear(HOST_META_FILE)
       await this.#keep(text)
       return { meta, fault: null }
     } catch (error) {
@@ -155,8 +154,8 @@ class FilesOnDisk implements StateFiles {
     const known = (await this.#history.versions()).find(this.#isOurs)
     if (known === undefined && why === 'it is missing') return { meta: null, fault: null }
     const used = known === undefined ? 'and no older one is known' : 'the last known one is used'
+    // Not told here: whoever asks is told, and has more to say about it.
     const fault = `${HOST_META_FILE}: ${why}; ${used}`
-    this.#faults.tell(HOST_META_FILE, fault)
     return { meta: known?.meta ?? null, fault }
   }
 
