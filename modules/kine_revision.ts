@@ -3,7 +3,7 @@ import type { Statement } from '../src/core/host.ts'
 import { isObject, type Json } from '../src/core/json.ts'
 import { defineModule } from '../src/core/module.ts'
 import type { Began } from '../src/core/site.ts'
-import { type DeadHost, deadHostKeys } from './parts/dead_host_keys.ts'
+import { type Correction, corrections, type DeadHost } from './parts/dead_host_corrections.ts'
 import { durationMs, durationSchema } from './parts/duration.ts'
 import { NAME_FORM, transaction } from './parts/postgres_sql.ts'
 
@@ -27,8 +27,8 @@ interface State {
   readonly compactRevision: number | null
   /** The last id that the sequence gave. */
   readonly lastGiven: number
-  /** What to delete in the same breath; none once there is a marker. */
-  readonly deadKeys: readonly string[]
+  /** What to correct in the same breath; nothing once there is a marker. */
+  readonly corrections: readonly Correction[]
 }
 
 /**
@@ -112,7 +112,7 @@ export const kineRevision = defineModule<Args, State>({
           address: { type: 'string', minLength: 1, description: 'Its address.' },
         },
         description:
-          "The old leader: a promotion deletes its API server's lease and the locks it held (C4).",
+          "The old leader: a promotion deletes its API server's lease and the locks it held, and takes its address from the API's endpoints (C4).",
       },
       tombstones: {
         type: 'array',
@@ -149,7 +149,7 @@ export const kineRevision = defineModule<Args, State>({
     return {
       ...numbers,
       marker: marker && { id: marker.id, value: parsed(marker.value) },
-      deadKeys: releases ? await deadHostKeys(host, database, dead_host) : [],
+      corrections: releases ? await corrections(host, database, dead_host) : [],
     }
   },
 
@@ -167,7 +167,7 @@ export const kineRevision = defineModule<Args, State>({
       lockTimeoutMs: durationMs(args.timeout),
     }
     if (state.marker === null)
-      return [transaction(args.database, markerStatements(args, state.deadKeys), bounds)]
+      return [transaction(args.database, markerStatements(args, state.corrections), bounds)]
     // A sequence behind the table would give an id twice: kine could not write.
     if (state.lastGiven >= state.maxId) return []
     return [transaction(args.database, [LOCK, SET_SEQUENCE], bounds)]
@@ -185,7 +185,7 @@ export const kineRevision = defineModule<Args, State>({
   }),
 })
 
-type RawState = Omit<State, 'marker' | 'deadKeys'> & {
+type RawState = Omit<State, 'marker' | 'corrections'> & {
   marker: { id: number; value: string } | null
 }
 
@@ -216,11 +216,12 @@ function jumps({ branch, began }: Pick<Args, 'branch' | 'began'>): boolean {
   return (began ?? (branch > 1 ? 'promotion' : 'first')) === 'promotion'
 }
 
-function markerStatements(args: Args, deadKeys: readonly string[]): readonly Statement[] {
+function markerStatements(args: Args, found: readonly Correction[]): readonly Statement[] {
   const { branch, term, fork_lsn, fork_slot } = args
   const isJump = jumps(args)
   const name = markerName(branch)
-  const keys = [...new Set([...args.tombstones, ...deadKeys])]
+  const asked = args.tombstones.map((key) => ({ name: key, value: null }))
+  const rows = [...asked, ...found.filter((one) => !args.tombstones.includes(one.name))]
   const values = [name, isJump ? JUMP : 1, branch, term, fork_lsn, fork_slot]
   return [
     // The fence is up while a follower is promoted; triggers of mode O don't fire for this session.
@@ -228,9 +229,9 @@ function markerStatements(args: Args, deadKeys: readonly string[]): readonly Sta
     LOCK,
     { text: INSERT_MARKER, values },
     ...(isJump ? [{ text: ONE_COMPACT_ROW }, { text: COMPACT, values: [name] }] : []),
-    ...(keys.length === 0
+    ...(rows.length === 0
       ? []
-      : [{ text: INSERT_TOMBSTONES, values: [name, JSON.stringify(keys)] }]),
+      : [{ text: INSERT_CORRECTIONS, values: [name, JSON.stringify(rows)] }]),
     SET_SEQUENCE,
   ]
 }
@@ -261,12 +262,14 @@ const COMPACT = `
   update public.kine set prev_revision = (select id from public.kine where name = $1)
   where name = 'compact_rev_key'`
 
-/** As kine deletes a key: a row of its own that names the live one, whose value it keeps (C4). */
-const INSERT_TOMBSTONES = `
+/** As kine deletes or updates a key: a row of its own that names the live one, whose value it keeps (C4). */
+const INSERT_CORRECTIONS = `
   insert into public.kine
     (id, name, created, deleted, create_revision, prev_revision, lease, value, old_value)
-  select m.id + row_number() over (order by l.name collate "C"), l.name, 0, 1, 0, l.id, 0, null, l.value
+  select m.id + row_number() over (order by l.name collate "C"), l.name, 0, (c.value is null)::int,
+    case when c.value is null then 0 when l.created = 1 then l.id else l.create_revision end, l.id,
+    case when c.value is null then 0 else l.lease end, decode(c.value, 'base64'), l.value
   from (select id from public.kine where name = $1) m,
-    (select distinct on (name) name, id, deleted, value from public.kine
-     where name in (select json_array_elements_text($2::json)) order by name, id desc) l
+    json_to_recordset($2::json) as c (name text, value text)
+    join lateral (select k.* from public.kine k where k.name = c.name order by k.id desc limit 1) l on true
   where l.deleted = 0`

@@ -32,6 +32,8 @@ export interface How {
   readonly warm?: boolean
   /** SIGKILL before this change, or after it if it ends in a half. */
   readonly cutAt?: number
+  /** A second run right after it: what that one changes is told. */
+  readonly again?: boolean
 }
 
 /** The two hosts' agents, played by a test: they write hostMeta, and converge in process. */
@@ -106,9 +108,13 @@ export class Agents {
     return run
   }
 
-  command(host: HostName, tags: string, { warm = false, cutAt }: How = {}): string[] {
+  command(
+    host: HostName,
+    tags: string,
+    { warm = false, cutAt, again = false }: How = {},
+  ): string[] {
     const node = 'exec /opt/twonode/runtime/*/bin/node "$@"'
-    const how = [warm ? 'warm' : 'cold', String(cutAt ?? '')]
+    const how = [warm ? 'warm' : 'cold', String(cutAt ?? ''), again ? 'again' : 'once']
     return ['sh', '-c', node, 'node', PROGRAM, host, tags, ...how]
   }
 

@@ -19,6 +19,15 @@ export class PlayedPair {
     this.agents = new Agents(lab)
   }
 
+  /** The hosts' own agents end for good, and the test plays them. */
+  async begin(): Promise<void> {
+    for (const host of HOST_NAMES) {
+      const units = ['twonode-guard.service', 'twonode-agent.service']
+      await this.#lab.exec(host, ['systemctl', 'disable', '--now', '--quiet', ...units])
+      await this.agents.install(host)
+    }
+  }
+
   /** hostMeta of a new branch, on this host alone. */
   async begins(leader: HostName, began: 'promotion' | 'handover', on = leader): Promise<HostMeta> {
     const { term } = await this.agents.meta(on)

@@ -9,7 +9,7 @@ let pair: PlayedPair
 beforeAll(async () => {
   const { lab } = await convergedPair()
   pair = new PlayedPair(lab)
-  for (const host of HOST_NAMES) await pair.agents.install(host)
+  await pair.begin()
 })
 
 const COMPARISON = "How this host's table compares with the leader's (A1)"
@@ -40,12 +40,18 @@ describe('the leader loses its power', () => {
     await expectSettled('h2')
   })
 
-  test('C4: what the dead host held in Kubernetes is free', async () => {
+  test('C4: what the dead host held in Kubernetes is free, and its address no way to the API', async () => {
     const text = `select count(*) from (
       select distinct on (name) name, deleted from kine
       where name like '/registry/masterleases/%' order by name, id desc) latest
       where deleted = 0`
     expect(await psql('h2', text)).toBe('1')
+    // The API server that is left looks every ten seconds whose lease is there.
+    await eventually('the service of the API names one host', async () => {
+      const path = 'jsonpath={.subsets[*].addresses[*].ip}'
+      const found = await kubectl('h2', ['get', 'endpoints', 'kubernetes', '-o', path])
+      return found.split(' ').length === 1 ? true : found
+    })
   })
 
   test('A1: back again, and with nothing of its own, it follows without a copy', async () => {

@@ -181,47 +181,6 @@ test('C4: tombstones stand behind the marker, name the live row and keep its val
   expect(await converge(bench.host, 'kine_revision', { ...promotion, tombstones })).toEqual([])
 })
 
-/** What an API server stores: protobuf, or JSON in base64. */
-const lease = async (name: string, value: string) =>
-  await bench.server.sql(
-    'kine',
-    `insert into kine (name, created, deleted, create_revision, prev_revision, lease, value)
-     values ($1, 1, 0, 0, 0, 0, decode($2, 'base64'))`,
-    [name, value],
-  )
-
-/** A Lease in JSON. */
-function held(holder: string): string {
-  const text = JSON.stringify({ kind: 'Lease', spec: { holderIdentity: holder } })
-  return Buffer.from(text).toString('base64')
-}
-
-test("C4: a promotion deletes the dead host's API server lease and the locks it held, and no others", async () => {
-  await kineLived()
-  await lease('/registry/masterleases/10.0.0.1', '')
-  await lease('/registry/masterleases/10.0.0.2', '')
-  await lease('/registry/leases/kube-system/kube-scheduler', held('h1_0b8c'))
-  await lease('/registry/leases/kube-system/kube-controller-manager', held('h2_0b8c'))
-  await lease('/registry/leases/kube-system/of-another', held('h10_0b8c'))
-  await lease('/registry/leases/kube-node-lease/h1', held('h1'))
-  const args = { ...promotion, dead_host: { name: 'h1', address: '10.0.0.1' } }
-  await converge(bench.host, 'kine_revision', args)
-  const deleted = (await rows()).filter((row) => row.deleted === 1).map(({ name }) => name)
-  expect(deleted).toEqual([
-    '/registry/leases/kube-system/kube-scheduler',
-    '/registry/masterleases/10.0.0.1',
-  ])
-  expect(await converge(bench.host, 'kine_revision', args)).toEqual([])
-})
-
-test('C4: a hand-over deletes nothing: nobody died', async () => {
-  await kineLived()
-  await lease('/registry/masterleases/10.0.0.1', '')
-  const dead_host = { name: 'h1', address: '10.0.0.1' }
-  await converge(bench.host, 'kine_revision', { ...promotion, began: 'handover', dead_host })
-  expect((await rows()).filter((row) => row.deleted === 1)).toEqual([])
-})
-
 test("A1: the fork names the branch that the table was of, and is told in hostMeta's words", async () => {
   await converge(bench.host, 'kine_revision', first)
   await kineLived()

@@ -11,7 +11,7 @@ import {
   step,
   until,
 } from '../support/postgres_bench.ts'
-import { type Pair, startPair } from '../support/replicating_pair.ts'
+import { ABSENT, type Pair, startPair } from '../support/replicating_pair.ts'
 
 let pair: Pair
 beforeAll(async () => {
@@ -157,6 +157,22 @@ describe('changing it', () => {
     expect(
       await converge(pair.follower.host, 'postgres_subscription', pair.present({ enabled: false })),
     ).toEqual([])
+  })
+
+  test('A6: a promotion disables what is there, keeps it with its origin, and asks for nothing else', async () => {
+    await converge(pair.follower.host, 'postgres_subscription', pair.present())
+    await pair.ready()
+    await pair.arrives(await kineWrites(pair.leader.server, '/a', 'x'))
+    const disabled = { name: 'twonode', database: 'kine', state: 'disabled' }
+    await converge(pair.follower.host, 'postgres_subscription', disabled)
+    expect(await pair.workers()).toBe(0)
+    expect(await result(pair.follower.host, 'postgres_subscription', disabled)).toMatchObject({
+      slot: 'h2_1_1',
+      origin_lsn: expect.stringContaining('/'),
+    })
+    expect(await converge(pair.follower.host, 'postgres_subscription', disabled)).toEqual([])
+    await converge(pair.follower.host, 'postgres_subscription', ABSENT)
+    expect(await converge(pair.follower.host, 'postgres_subscription', disabled)).toEqual([])
   })
 
   test('A6: a worker that outlives DISABLE is ended', async () => {

@@ -20,10 +20,10 @@ import { stepContext } from '../../src/plan/step_context.ts'
  * What the agent does with the engine and nothing else, for tests on real hosts: converges the tasks of
  * these tags in process, from the site file, as the hostMeta on the disk says. `argv`: the host's name,
  * the tags, `warm` for a look beforehand, as an agent that has run for a while is warm, and where to be
- * killed: 3 before the third change, 3.5 right after it. Each step is a line on stdout; the last line is
- * what it cost.
+ * killed: 3 before the third change, 3.5 right after it; `again`: a second time, of which the steps are
+ * told. Each step is a line on stdout; the last line is what it cost.
  */
-const [, , name = '', tags = '', warm = '', cutAt = ''] = process.argv
+const [, , name = '', tags = '', warm = '', cutAt = '', again = ''] = process.argv
 const texts = { site: readFileSync(SITE_FILE, 'utf8'), secrets: readFileSync(SECRETS_FILE, 'utf8') }
 const { plan, secrets } = readSite(texts, name)
 const folder = plan.site.stateDirectory
@@ -44,7 +44,7 @@ const lock = createFileLock({
   onWait: () => {},
 })
 const { port } = plan.site.postgres
-const local = createLocalHost({ name, port, lockFd: () => lock.fd() })
+const local = createLocalHost({ name, port, lockFd: () => lock.fd(), direct: true })
 const host: Host = {
   ...local,
   sql: async (...asked) => {
@@ -77,6 +77,7 @@ function runOf(check: boolean): Run {
     host,
     role: roleOf(name, pair),
     solo: false,
+    straight: !check && warm === 'warm',
     names: namesOf({ plan, host: name, pair, facts: {} }),
     registry,
     validate,
@@ -112,9 +113,14 @@ if (warm === 'warm')
 counts.forks = 0
 counts.queries = 0
 await lock.take(new AbortController().signal)
-const begin = performance.now()
-const exitCode = await execute(runOf(false))
+let begin = performance.now()
+let exitCode = await execute(runOf(false))
 const ms = performance.now() - begin
+if (again === 'again' && exitCode === 0) {
+  steps.length = 0
+  begin = performance.now()
+  exitCode = await execute(runOf(false))
+}
 await lock.release()
 for (const step of steps) {
   const at = Math.round((begins.get(step.task) ?? begin) - begin)

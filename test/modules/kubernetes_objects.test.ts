@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isOfHost, leaseHolder } from '../../modules/parts/kubernetes_lease.ts'
+import { isOfHost, leaseHolder, withoutAddress } from '../../modules/parts/kubernetes_objects.ts'
 
 /** A field with a length. */
 function field(number: number, content: Buffer): Buffer {
@@ -8,6 +8,57 @@ function field(number: number, content: Buffer): Buffer {
   const varint = length < 128 ? [length] : [(length % 128) + 128, Math.floor(length / 128)]
   return Buffer.concat([Buffer.from([number * 8 + 2, ...varint]), content])
 }
+
+/** As the API server stores an object: the magic number, the type, and the object. */
+function wrapped(object: Buffer): Buffer {
+  const type = field(1, field(1, Buffer.from('v1')))
+  return Buffer.concat([Buffer.from('k8s\0'), type, field(2, object), field(4, Buffer.from(''))])
+}
+
+const METADATA = field(1, field(1, Buffer.from('kubernetes'.repeat(20))))
+const text = (number: number, content: string) => field(number, Buffer.from(content))
+
+const endpoints = (...ips: string[]) =>
+  wrapped(
+    Buffer.concat([
+      METADATA,
+      field(
+        2,
+        Buffer.concat([...ips.map((ip) => field(1, text(1, ip))), field(3, text(1, 'https'))]),
+      ),
+    ]),
+  )
+
+const slice = (...ips: string[]) =>
+  wrapped(
+    Buffer.concat([
+      METADATA,
+      ...ips.map((ip) => field(2, Buffer.concat([text(1, ip), field(2, Buffer.from([8, 1]))]))),
+      field(3, text(1, 'https')),
+      text(4, 'IPv4'),
+    ]),
+  )
+
+describe("C4: a dead host's address among those of the API", () => {
+  test.each([
+    ['Endpoints' as const, endpoints],
+    ['EndpointSlice' as const, slice],
+  ])('is taken out of %s, and the rest stays to the byte', (kind, made) => {
+    const both = made('10.77.0.11', '10.77.0.12')
+    expect(withoutAddress(both, '10.77.0.11', kind)).toEqual(made('10.77.0.12'))
+    expect(withoutAddress(both, '10.77.0.12', kind)).toEqual(made('10.77.0.11'))
+    expect(withoutAddress(both, '10.77.0.1', kind)).toBeUndefined()
+  })
+
+  test('stays when it is the only one, or nothing can be read', () => {
+    expect(withoutAddress(endpoints('10.77.0.11'), '10.77.0.11', 'Endpoints')).toBeUndefined()
+    expect(withoutAddress(slice('10.77.0.11'), '10.77.0.11', 'EndpointSlice')).toBeUndefined()
+    expect(withoutAddress(Buffer.from('{}'), '10.77.0.11', 'Endpoints')).toBeUndefined()
+    const whole = endpoints('10.77.0.11', '10.77.0.12')
+    for (let end = 0; end < whole.length - 2; end += 1)
+      expect(withoutAddress(whole.subarray(0, end), '10.77.0.11', 'Endpoints')).toBeUndefined()
+  })
+})
 
 /** As the API server stores a Lease: the magic number, the type, metadata, and then the spec. */
 function stored(holder: string): Buffer {
