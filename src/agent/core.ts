@@ -63,10 +63,11 @@ export class AgentCore {
     if (this.#stalled()) await this.#decideAndAct()
     const at = clock.now()
     this.#lookAt = at + this.#settings.timing.intervalMs
+    // From here on: a disk that hangs is a stall as well.
+    this.#expect(this.#settings.timing.intervalMs)
     await this.#lookAtSentinels()
     const { meta } = this.#state
     const looking = this.#ports.sight.look({ meta })
-    this.#expect(this.#settings.timing.intervalMs)
     const sighting = await this.#untilSeen(looking, at)
     // What was seen before a stall says nothing of the time after it.
     if (!this.#stalled()) {
@@ -143,18 +144,21 @@ export class AgentCore {
 
   /** The deadline of a fence is the clock's: it does not wait for a look that is under way. */
   async #untilSeen(looking: Promise<Sighting>, at: number): Promise<Sighting> {
-    const { clock } = this.#ports
     const due = deadline(this.#state.memory, this.#state.judgeAt(at))
     if (due === null || due - at > this.#settings.timing.intervalMs) return await looking
     const seen = new AbortController()
-    const timer = clock.sleep(due - at, seen.signal).then(
-      () => 'due' as const,
-      () => 'seen' as const,
-    )
+    const timer = this.#until(due, seen.signal).then(() => 'due' as const)
     const first = await Promise.race([looking.then(() => 'seen' as const), timer])
     seen.abort()
     if (first === 'due' && !this.#stalled()) await this.#decideAndAct()
     return await looking
+  }
+
+  /** Real timers wake a little early, and the clock may be coarse. */
+  async #until(time: number, stop: AbortSignal): Promise<void> {
+    const { clock } = this.#ports
+    for (let now = clock.now(); now < time && !stop.aborted; now = clock.now())
+      await clock.sleep(time - now, stop)
   }
 
   async #rest(stop: AbortSignal): Promise<void> {
@@ -167,7 +171,7 @@ export class AgentCore {
       const until = Math.min(next, due)
       if (until > now) {
         this.#expect(until - now)
-        await clock.sleep(until - now, AbortSignal.any([stop, this.#wake.signal])).catch(() => {})
+        await clock.sleep(until - now, AbortSignal.any([stop, this.#wake.signal]))
         if (this.#stalled()) {
           await this.#decideAndAct()
           break
@@ -226,8 +230,11 @@ export class AgentCore {
     if (decision.rule !== this.#lastRule || taken) this.#noteDecision(decision, facts)
     this.#expect(STOP_MS)
     const begun = await this.#begin(decision, asked)
-    const why = begun ? decision.why : 'something more pressing is under way'
-    waiting?.resolve({ ok: taken && begun, rule: decision.rule, why })
+    waiting?.resolve({
+      ok: taken && begun,
+      rule: decision.rule,
+      why: reasonOf(decision, taken, begun),
+    })
   }
 
   #noteDecision(decision: Decision, facts: Facts): void {
@@ -270,6 +277,11 @@ export class AgentCore {
       })
     })
   }
+}
+
+function reasonOf({ why }: Decision, taken: boolean, begun: boolean): string {
+  if (!taken) return `no rule takes it up as things are: ${why}`
+  return begun ? why : 'something more pressing is under way'
 }
 
 /** A request that waits for the next decision. */

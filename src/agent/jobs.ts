@@ -74,7 +74,7 @@ export class Jobs {
   async #endOf(job: Job): Promise<void> {
     job.stop.abort()
     const over = new AbortController()
-    await Promise.race([job.done, this.#clock.sleep(STOP_MS, over.signal).catch(() => {})])
+    await Promise.race([job.done, this.#clock.sleep(STOP_MS, over.signal)])
     over.abort()
   }
 

@@ -20,6 +20,7 @@ export interface Ports {
 export interface Clock {
   /** CLOCK_BOOTTIME: goes on while the machine sleeps, never jumps. @unit milliseconds */
   now(): number
+  /** Resolves after that time, or at once when `stop` is aborted; never rejects. */
   sleep(ms: number, stop: AbortSignal): Promise<void>
   /** For people only; never compared. ISO 8601. */
   wallTime(): string

@@ -27,10 +27,10 @@ export class ManualClock {
   }
 
   sleep(ms: number, stop: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (stop.aborted) return reject(new Error('stopped'))
+    if (stop.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
       this.#sleepers.push({ at: this.time + ms, wake: resolve })
-      stop.addEventListener('abort', () => reject(new Error('stopped')), { once: true })
+      stop.addEventListener('abort', () => resolve(), { once: true })
     })
   }
 
