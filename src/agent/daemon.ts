@@ -4,7 +4,7 @@ import { answerControl } from './control_answers.ts'
 import { CONTROL_SOCKET, openControlSocket } from './control_socket.ts'
 import { openLocalEngine } from './local_engine.ts'
 import { type OwnSite, readOwnSite } from './own_site.ts'
-import { mayBeReplaced } from './replacement.ts'
+import { startUpkeep } from './upkeep.ts'
 
 export interface DaemonSettings {
   /** This host's name in the site. */
@@ -16,14 +16,11 @@ export interface DaemonSettings {
 /** A site that can't be read is looked at again so often. @unit milliseconds */
 const SITE_RETRY_MS = 2_000
 
-/** Between two looks at whether the site or the certificate was replaced. @unit milliseconds */
-const UPKEEP_MS = 2_000
-
 /** What is under way may take so long to end when the agent is told to: below the unit's bound. @unit milliseconds */
 const FINISH_MS = 20_000
 
 /** A peer API that does not get its port or certificate by then keeps nobody waiting. @unit milliseconds */
-const API_TIMEOUT_MS = 10_000
+const API_TIMEOUT_MS = 2_000
 
 const ENDING = ['SIGTERM', 'SIGINT'] as const
 
@@ -69,12 +66,12 @@ async function serve(parts: AgentParts, stop: AbortController): Promise<void> {
   // It answers before anything else is done here (B8).
   await Promise.race([listening, parts.clock.sleep(API_TIMEOUT_MS, stop.signal)])
   const control = await openControlSocket(CONTROL_SOCKET, answerControl(parts))
-  const upkeep = setInterval(upkeepOf(parts, stop), UPKEEP_MS)
+  const upkeep = startUpkeep(parts, { stop: stop.signal, end: () => endWhenIdle(parts, stop) })
   notifier.ready()
   try {
     await core.run(stop.signal)
   } finally {
-    clearInterval(upkeep)
+    upkeep.end()
     notifier.stop()
     parts.client.close()
     await Promise.all([control.close(), api.close(), engine.close(), parts.sight.close()])
@@ -86,27 +83,6 @@ async function serve(parts: AgentParts, stop: AbortController): Promise<void> {
 async function endWhenIdle({ core, clock }: AgentParts, stop: AbortController): Promise<void> {
   await Promise.race([core.idle(), clock.sleep(FINISH_MS, stop.signal)])
   stop.abort()
-}
-
-/** Looks after what changes on the disk while the agent runs; never twice at once. */
-function upkeepOf(parts: AgentParts, stop: AbortController): () => void {
-  const { site, tls, api, client } = parts
-  let isBusy = false
-  const keepUp = async () => {
-    if (await tls.refresh()) {
-      api.reload()
-      client.reload()
-    }
-    if (site.isReplaced() && (await mayBeReplaced(parts, stop.signal)))
-      await endWhenIdle(parts, stop)
-  }
-  return () => {
-    if (isBusy) return
-    isBusy = true
-    keepUp()
-      .catch((error: unknown) => parts.faults.tell('upkeep', inWords(error)))
-      .finally(() => (isBusy = false))
-  }
 }
 
 function inWords(error: unknown): string {
