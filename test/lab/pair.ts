@@ -103,6 +103,13 @@ export async function eventually(
   expect.fail(`${what}: not within ${timeoutMs / 1000} s; last seen: ${seen}`)
 }
 
+/** Nobody heals the pair from here on: what a laptop finds is what a test has made. */
+export async function stopAgents(): Promise<void> {
+  // Together, or the guard would stop kine for the agent's silence.
+  const units = ['twonode-guard.service', 'twonode-agent.service']
+  for (const host of HOST_NAMES) await inHost(host, ['systemctl', 'stop', ...units])
+}
+
 /** Bare hosts, as Debian installs them. */
 export async function bareHosts(): Promise<Lab> {
   const lab = await theLab()
