@@ -88,6 +88,8 @@ export function winner(a: HostMeta, b: HostMeta): HostMeta {
 
 /** True when the two say the same of the pair, whenever they were written. */
 export function sameHostMeta(a: HostMeta, b: HostMeta): boolean {
+  // Asked several times a round, and mostly of one and the same.
+  if (a === b) return true
   return (
     serialiseHostMeta({ ...a, lastModified: '' }) === serialiseHostMeta({ ...b, lastModified: '' })
   )
