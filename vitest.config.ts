@@ -10,12 +10,22 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/lab/**', 'node_modules/**'],
+          exclude: ['test/lab/**', 'test/scenarios/**', 'node_modules/**'],
           // Much of it waits for real servers and real bounds.
           maxWorkers: 4,
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'scenarios',
+          include: ['test/scenarios/**/*.test.ts'],
+          // Nothing but computing: by itself, or what waits for real servers would wait for it too.
+          maxWorkers: 2,
+          testTimeout: 5 * 60_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -27,7 +37,7 @@ export default defineConfig({
           maxWorkers: 2,
           testTimeout: 10 * 60_000,
           hookTimeout: 15 * 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,0 +1,33 @@
+import { AgentCore } from '../../src/agent/core.ts'
+import type { Ports } from '../../src/agent/ports.ts'
+import { type Timing, timingOf } from '../../src/pair/timing.ts'
+import type { RunningAgent } from './running_agent.ts'
+
+/** The default timing of an inventory. */
+export const TIMING: Timing = timingOf({ intervalMs: 1_000, failures: 4 })
+
+/** The real agent over simulated ports, as the daemon runs it. */
+export function startAgent(ports: Ports, host: string): RunningAgent {
+  return agentWith(ports, host, TIMING)
+}
+
+export function agentWith(ports: Ports, self: string, timing: Timing): RunningAgent {
+  const policy = { partition: 'availability', acceptLossBytes: 0 } as const
+  const core = new AgentCore({ self, timing, policy }, ports)
+  const stop = new AbortController().signal
+  void core
+    .start()
+    .then(() => core.run(stop))
+    .catch((error: unknown) => {
+      // An agent that ends of itself is a defect whatever the pair does next.
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      ports.note({ kind: 'fault', what: 'crash', message })
+    })
+  return {
+    status: () => core.status(),
+    voidProof: (term) => core.onVoidProof(term),
+    handOver: (request) => core.onHandOver(request),
+    ask: (asked) => void core.ask(asked),
+    frozen: () => core.status().frozen,
+  }
+}

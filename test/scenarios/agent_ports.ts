@@ -1,0 +1,256 @@
+import type {
+  Heard,
+  HandOverAnswer,
+  HandOverRequest,
+  PeerAnswer,
+  Ports,
+  PostgresSighting,
+  Sighting,
+} from '../../src/agent/ports.ts'
+import type { HostMeta } from '../../src/pair/host_meta.ts'
+import type { Machine } from './machine.ts'
+import { FILES, NO_PROOF, type RunningAgent } from './running_agent.ts'
+import { converge } from './engine.ts'
+import type { Life } from './virtual_time.ts'
+import type { World } from './world.ts'
+
+/** An answer that takes longer is none: half an interval. @unit milliseconds */
+const PROBE_BOUND_MS = 500
+
+/** A request to the peer ends after this. @unit milliseconds */
+const REQUEST_BOUND_MS = 2_000
+
+/** What the core of an agent is given of the simulated world. */
+export function portsOf(world: World, machine: Machine, life: Life): Ports {
+  const { time, story } = world
+  const bytesFree = () => (machine.disk.full ? 0 : 1e10)
+  return {
+    clock: {
+      now: () => machine.bootTime(time.now),
+      sleep: (ms, stop) =>
+        sleepUntil(world, life, { ms: Math.max(1, Math.ceil(ms / machine.rate)), stop }),
+      wallTime: () =>
+        new Date(Date.UTC(2026, 0, 1) + time.now + machine.wallOffsetMs).toISOString(),
+    },
+    sight: {
+      look: ({ meta }) =>
+        new Promise((resolve) => {
+          look(world, machine, life, (seen) =>
+            resolve(sighting({ machine, world, meta, seen, freeBytes: bytesFree() })),
+          )
+        }),
+    },
+    store: {
+      readMeta: () =>
+        Promise.resolve({
+          meta: machine.disk.read<HostMeta | null>(FILES.meta, null),
+          fault: null,
+        }),
+      writeMeta: async (meta) => {
+        await machine.disk.write(FILES.meta, meta, life)
+        world.judge.metaWritten(machine, meta)
+      },
+      readProof: () => Promise.resolve(machine.disk.read(FILES.proof, NO_PROOF)),
+      writeProof: async (proof) => {
+        await machine.disk.write(FILES.proof, proof, life)
+        world.judge.proofWritten(machine, proof)
+      },
+      writeChanges: (changes) => machine.disk.write(FILES.changes, changes, life),
+      isInitialised: () => Promise.resolve(true),
+      isPaused: () => Promise.resolve(machine.paused),
+      readChanges: () => Promise.resolve(machine.disk.read<readonly number[]>(FILES.changes, [])),
+    },
+    peer: {
+      voidProof: async (term) => {
+        const ask = (core: RunningAgent) => core.voidProof(term)
+        const acknowledged = await request<boolean>(world, machine, life, { none: false, ask })
+        machine.voidRefused = !acknowledged
+        return acknowledged
+      },
+      handOver: (asked: HandOverRequest) =>
+        request<HandOverAnswer>(world, machine, life, {
+          none: { ok: false, why: 'no answer' },
+          ask: (core) => core.handOver(asked),
+        }),
+    },
+    engine: { converge: (wanted) => converge(world, machine, life, wanted) },
+    note: (entry) => story.note(machine.name, entry),
+  }
+}
+
+function sleepUntil(
+  world: World,
+  life: Life,
+  { ms, stop }: { ms: number; stop: AbortSignal },
+): Promise<void> {
+  const { time } = world
+  return new Promise((resolve) => {
+    if (stop.aborted) return resolve()
+    const end = () => {
+      if (!world.asleep.delete(sleeper)) return
+      sleeper.forget()
+      time.wake(resolve)
+    }
+    const sleeper = { life, forget: () => stop.removeEventListener('abort', end) }
+    world.asleep.add(sleeper)
+    stop.addEventListener('abort', end)
+    time.after(ms, life, end)
+  })
+}
+
+interface Seen {
+  agent: PeerAnswer | null
+  api: Heard | null
+  ping: Heard | null
+  gateway: Heard | null
+}
+
+/** All probes at once: the answers come back as the links and the peer's state on the way allow. */
+function look(world: World, machine: Machine, life: Life, done: (seen: Seen) => void): void {
+  const { time, network, random } = world
+  const peer = world.machine(machine.peerName)
+  const forthMs = network.wayMs(machine.name, peer.name)
+  const bothWaysMs = forthMs + network.wayMs(peer.name, machine.name)
+  const heard: Heard = {
+    sentAt: machine.bootTime(time.now),
+    arrivedAt: machine.bootTime(time.now + bothWaysMs),
+  }
+  const passes = () => network.passes(machine.name, peer.name)
+  const asks = { agent: passes(), api: passes(), ping: passes() }
+  const seen: Seen = {
+    agent: null,
+    api: null,
+    ping: null,
+    gateway: network.gatewayAnswers(machine.name)
+      ? { sentAt: heard.sentAt, arrivedAt: heard.sentAt + 1 }
+      : null,
+  }
+  world.later(forthMs, () => {
+    const back = () => peer.answersPing && network.passes(peer.name, machine.name)
+    if (asks.ping && back()) seen.ping = heard
+    if (asks.api && back()) seen.api = heard
+    if (asks.agent && back()) seen.agent = answerOf(peer, heard)
+  })
+  const quick = asks.agent && peer.answersPing && network.open(peer.name, machine.name)
+  const tookMs = quick ? bothWaysMs + random.between(1, 6) : PROBE_BOUND_MS
+  time.after(Math.min(tookMs, PROBE_BOUND_MS), life, () => {
+    if (bothWaysMs > PROBE_BOUND_MS || !network.open(peer.name, machine.name)) {
+      seen.agent = null
+      seen.api = null
+      seen.ping = null
+    }
+    remember(world, machine, seen)
+    time.wake(() => done(seen))
+  })
+}
+
+function answerOf(peer: Machine, heard: Heard): PeerAnswer | null {
+  const { agent } = peer
+  if (agent === null || agent.life.frozen !== null) return null
+  return {
+    ...agent.core.status(),
+    ...heard,
+    host: peer.name,
+    bootId: `${peer.name}-${peer.boots}`,
+  }
+}
+
+/** What the judge must know of what this agent knows. */
+function remember({ time }: World, machine: Machine, seen: Seen): void {
+  machine.heardPeer = seen.agent !== null
+  if (seen.agent === null) {
+    if (seen.gateway === null) machine.cutOffSince ??= time.now
+    return
+  }
+  machine.cutOffSince = null
+  if (machine.agent !== null) machine.agent.heardPeer = true
+  const { meta } = seen.agent
+  if (machine.agent !== null && meta?.leader === machine.peerName)
+    machine.agent.heardPaired = meta.mode === 'paired' ? meta.term : 0
+}
+
+function sighting(about: {
+  machine: Machine
+  world: World
+  meta: HostMeta | null
+  seen: Seen
+  freeBytes: number
+}): Sighting {
+  const { machine, world, meta, seen, freeBytes } = about
+  return {
+    gateway: seen.gateway,
+    peerAgent: seen.agent,
+    peerApi: seen.api,
+    peerPing: seen.ping,
+    endpoint: null,
+    script: null,
+    postgres: postgresSighting(world, machine, meta),
+    disk: { writable: !machine.disk.full, freeBytes },
+    carrier: true,
+    memoryPressure: 0,
+  }
+}
+
+function postgresSighting(
+  { time }: World,
+  machine: Machine,
+  meta: HostMeta | null,
+): PostgresSighting {
+  const { postgres } = machine
+  if (!postgres.up)
+    return { up: false, starting: postgres.state === 'starting', why: postgres.state }
+  const slot = meta?.slot == null ? undefined : postgres.slots.get(meta.slot)
+  const active = slot !== undefined && !slot.lost && slot.activeUntil > time.now
+  const { subscription } = postgres
+  return {
+    up: true,
+    leader: {
+      oldestWaitMs: postgres.oldestWaitMs(),
+      slot: slot === undefined ? 'missing' : slot.lost ? 'lost' : active ? 'active' : 'idle',
+      streaming: active && slot.streaming,
+      synchronous: postgres.synchronous,
+      writtenBytes: postgres.log.length,
+      flushedBytes: active ? slot.confirmed : null,
+    },
+    follower:
+      subscription === null
+        ? null
+        : {
+            slot: subscription.slot,
+            enabled: subscription.enabled,
+            ready: subscription.state === 'ready',
+            workerAlive: subscription.workerAlive,
+            errors: subscription.errors,
+          },
+  }
+}
+
+/** One question to the peer's agent; silence is an answer too. */
+function request<T>(
+  world: World,
+  machine: Machine,
+  life: Life,
+  { none, ask }: { none: T; ask: (core: RunningAgent) => Promise<T> },
+): Promise<T> {
+  const { time, network } = world
+  const peer = world.machine(machine.peerName)
+  return new Promise((resolve) => {
+    let done = false
+    const end = (answer: T) => {
+      if (done) return
+      done = true
+      time.wake(() => resolve(answer))
+    }
+    time.after(REQUEST_BOUND_MS, life, () => end(none))
+    if (!network.open(machine.name, peer.name)) return
+    world.later(network.wayMs(machine.name, peer.name), () => {
+      const { agent } = peer
+      if (!peer.powered || agent === null || agent.life.frozen !== null) return
+      time.wake(() => undefined)
+      void ask(agent.core).then((answer) => {
+        if (!network.open(peer.name, machine.name)) return
+        time.after(network.wayMs(peer.name, machine.name), life, () => end(answer))
+      })
+    })
+  })
+}

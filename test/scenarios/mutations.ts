@@ -1,0 +1,104 @@
+import type { PeerAnswer, Ports, Sighting } from '../../src/agent/ports.ts'
+import { type Rule, RULES } from '../../src/pair/fsm.ts'
+import { agentWith, startAgent, TIMING } from './agent.ts'
+import type { StartAgent } from './running_agent.ts'
+import type { SimulationPlan } from './simulate.ts'
+import { SEQUENCE } from './sequences.ts'
+import type { World } from './world.ts'
+
+/** A defect that somebody might build in, in the agent, its disk, its rules or the order of the tasks. */
+export interface Mutation {
+  readonly name: string
+  readonly plan: Partial<SimulationPlan>
+  /** The rule table with the defect; the array that the agents go by is changed for the run. */
+  readonly rules?: (rules: readonly Rule[]) => readonly Rule[]
+}
+
+const without = (id: string) => (rules: readonly Rule[]) => rules.filter((rule) => rule.id !== id)
+
+const unconditional = (id: string, name: string) => (rules: readonly Rule[]) =>
+  rules.map((rule) =>
+    rule.id === id ? { ...rule, when: rule.when.filter((each) => each !== name) } : rule,
+  )
+
+const withPorts =
+  (change: (ports: Ports) => Partial<Ports>): StartAgent =>
+  (ports, host) =>
+    startAgent({ ...ports, ...change(ports) }, host)
+
+const lacking = (...ids: readonly string[]) => SEQUENCE.filter(({ id }) => !ids.includes(id))
+
+/** A leader's word, made up from the own files: as if a proof outlived the power. */
+function believesItsFiles(ports: Ports): Partial<Ports> {
+  let first = true
+  const look = async (about: { readonly meta: PeerAnswer['meta'] }): Promise<Sighting> => {
+    const seen = await ports.sight.look(about)
+    if (!first || seen.peerAgent !== null || about.meta === null) return seen
+    first = false
+    return { ...seen, peerAgent: wordOf(about.meta, ports.clock.now()) }
+  }
+  return { sight: { look } }
+}
+
+const wordOf = (meta: NonNullable<PeerAnswer['meta']>, at: number): PeerAnswer => ({
+  meta,
+  gateway: 'up',
+  paused: false,
+  impaired: false,
+  settled: true,
+  proofTerm: null,
+  voided: 0,
+  lacksSlot: false,
+  followerBehindBytes: 0,
+  sentAt: at,
+  arrivedAt: at,
+  host: 'peer',
+  bootId: 'before',
+})
+
+function lieAboutDisks({ machines }: World): void {
+  for (const { disk } of machines) disk.lazyMs = 4_000
+}
+
+/** The follower is promoted and dies, and only the old leader comes back: rare by chance. */
+const BOTH_OFF = [
+  { atMs: 20_000, text: 'power-off h1' },
+  { atMs: 40_000, text: 'power-off h2' },
+  { atMs: 50_000, text: 'power-on h1' },
+  { atMs: 80_000, text: 'power-on h2' },
+]
+
+/** Each must be caught by some seed. */
+// oxfmt-ignore
+export const MUTATIONS: readonly Mutation[] = [
+  { name: 'a follower promotes without a proof (A3)', plan: {}, rules: unconditional('promote', 'promotable') },
+  { name: 'a paused follower promotes', plan: {}, rules: without('paused') },
+  { name: 'a leader that boots alone takes its word for it (A5)', plan: { storm: BOTH_OFF }, rules: (rules) => without('unproven')(without('unproven-wait')(rules)) },
+  { name: 'a leader that is cut off from all goes on', plan: {}, rules: without('cut-off') },
+  { name: 'a higher hostMeta is not adopted', plan: {}, rules: without('superseded') },
+  { name: 'a leader goes alone and voids nothing (B7)', plan: { startAgent: withPorts(({ peer }) => ({ peer: { ...peer, voidProof: () => Promise.resolve(true) } })) } },
+  { name: 'a write to the disk is believed before it is there', plan: { prepare: lieAboutDisks } },
+  { name: 'a proof outlives the power (A3)', plan: { startAgent: withPorts(believesItsFiles) } },
+  { name: 'the fence comes later than the promotion', plan: { startAgent: (ports, host) => agentWith(ports, host, host === 'h1' ? { ...TIMING, fenceMs: 8_000 } : TIMING) } },
+  { name: 'histories are compared by their highest revision (A1)', plan: { rules: { sameHistory: ({ machine, meta }) => machine.postgres.table.max === meta.fork?.max } } },
+  { name: 'a slot is made again under its old name (B3)', plan: { rules: { remembersSlots: false } } },
+  { name: 'a leader pairs while its follower copies (A3)', plan: { rules: { seesCopy: false, waitsForCopy: false } } },
+  { name: 'a swap drops the old table (A2)', plan: { rules: { keepsOldTable: false } } },
+  { name: 'a promotion moves the revision on by one', plan: { rules: { jump: 1 } } },
+  { name: 'a follower waits for a follower of its own (B2)', plan: { sequence: lacking('the follower waits for nobody (B2)') } },
+  { name: 'a follower keeps its kine on its own table (A7)', plan: { sequence: lacking('no kine writes to the table of this host', 'kine serves the follower', "the follower's table refuses writes that are not the leader's") } },
+  { name: 'the follower need not have everything (A3, A7)', plan: { sequence: lacking('the follower has everything (A3, A7)', 'the follower streams, and no copy is under way (A3)') } },
+]
+
+/** Runs something by a changed rule table. */
+export async function goingBy<T>(change: Mutation['rules'], run: () => Promise<T>): Promise<T> {
+  if (change === undefined) return await run()
+  const rules = RULES as Rule[]
+  const before = [...rules]
+  rules.splice(0, rules.length, ...change(before))
+  try {
+    return await run()
+  } finally {
+    rules.splice(0, rules.length, ...before)
+  }
+}

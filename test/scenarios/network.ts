@@ -1,0 +1,58 @@
+import type { Random } from './random.ts'
+
+/** With so much on each way an answer may come too late to be one. @unit milliseconds */
+const SLOW_MS = 200
+
+/** Two hosts and the gateways of the site, with whatever is wrong between them. */
+export class Network {
+  /** 'h1>h2': nothing gets from the first to the second. */
+  readonly cuts = new Set<string>()
+  /** Hosts that no gateway answers. */
+  readonly gatewayCuts = new Set<string>()
+  gatewayDead = false
+  /** Added to every way between the hosts. @unit milliseconds */
+  delayMs = 0
+  /** Share of the packets between the hosts that are lost. @range 0..1 */
+  loss = 0
+  /** Since when each host has lost its gateways, and its peer; absent: it has not. @unit milliseconds */
+  readonly gatewayLostAt = new Map<string, number>()
+  peerLostAt: number | null = null
+  /** When loss or delay last made each host hear something else. @unit milliseconds */
+  blurredAt = -Infinity
+  readonly #random: Random
+
+  constructor(random: Random) {
+    this.#random = random
+  }
+
+  /** One packet. A stream is asked by `open`: it sends again what is lost. */
+  passes(from: string, to: string): boolean {
+    return this.open(from, to) && (this.loss === 0 || !this.#random.chance(this.loss))
+  }
+
+  open(from: string, to: string): boolean {
+    return from === to || !this.cuts.has(`${from}>${to}`)
+  }
+
+  bothWays(a: string, b: string): boolean {
+    return this.open(a, b) && this.open(b, a)
+  }
+
+  wayMs(from: string, to: string): number {
+    return from === to ? 0 : this.delayMs + 1 + this.#random.between(0, 2)
+  }
+
+  /** To be told after each change of what is cut: it keeps since when. */
+  changed(now: number, hosts: readonly string[]): void {
+    for (const host of hosts) {
+      if (this.gatewayAnswers(host)) this.gatewayLostAt.delete(host)
+      else if (!this.gatewayLostAt.has(host)) this.gatewayLostAt.set(host, now)
+    }
+    this.peerLostAt = this.cuts.size === 0 ? null : (this.peerLostAt ?? now)
+    if (this.loss > 0 || this.delayMs > SLOW_MS) this.blurredAt = now
+  }
+
+  gatewayAnswers(host: string): boolean {
+    return !this.gatewayDead && !this.gatewayCuts.has(host)
+  }
+}

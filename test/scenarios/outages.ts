@@ -1,0 +1,90 @@
+import type { Machine } from './machine.ts'
+import type { World } from './world.ts'
+
+/** What may happen to the pair, at a time: the words of scenario files, and what a seed draws. */
+export interface Outage {
+  /** @unit milliseconds */
+  readonly atMs: number
+  /** A word of {@link OUTAGES}, and what it takes. */
+  readonly text: string
+}
+
+type Act = (world: World, machine: Machine, argument: string) => void
+
+/** How long `promote --force` counts as the reason of what comes. @unit milliseconds */
+const FORCE_MS = 20_000
+
+/** Each word with what it does. Those that name no host are given the first one. */
+// oxfmt-ignore
+export const OUTAGES: Readonly<Record<string, Act>> = {
+  'power-off':       (_, machine) => machine.powerOff(),
+  'power-on':        (_, machine) => machine.powerOn(),
+  'freeze':          (_, machine, kind) => machine.freeze(kind === 'all' ? 'all' : 'processes'),
+  'thaw':            (_, machine) => machine.thaw(),
+  'kill-agent':      (_, machine) => machine.killAgent(),
+  'hang-agent':      (_, machine) => machine.hangAgent(),
+  'mask-agent':      (_, machine) => machine.maskAgent(true),
+  'unmask-agent':    (_, machine) => machine.maskAgent(false),
+  'kill-kine':       (_, machine) => machine.crashKine(),
+  'crash-postgres':  (_, machine) => machine.postgres.stop(),
+  'stop-postgres':   (_, machine) => machine.holdPostgres(true),
+  'repair-postgres': (_, machine) => machine.holdPostgres(false),
+  'fill-disk':       (_, machine) => { machine.disk.full = true },
+  'free-disk':       (_, machine) => { machine.disk.full = false },
+  'cut':             ({ network }, { name, peerName }) => { network.cuts.add(`${name}>${peerName}`) },
+  'join':            ({ network }, { name, peerName }) => { network.cuts.delete(`${name}>${peerName}`) },
+  'cut-gateway':     ({ network }, { name }) => { network.gatewayCuts.add(name) },
+  'join-gateway':    ({ network }, { name }) => { network.gatewayCuts.delete(name) },
+  'gateway-dies':    ({ network }) => { network.gatewayDead = true },
+  'gateway-returns': ({ network }) => { network.gatewayDead = false },
+  'delay':           ({ network }, _, ms) => { network.delayMs = Number(ms) },
+  'loss':            ({ network }, _, percent) => { network.loss = Number(percent) / 100 },
+  'step-clock':      (_, machine, seconds) => { machine.wallOffsetMs += Number(seconds) * 1000 },
+  'lose-slot':       (_, { postgres }) => { for (const slot of postgres.slots.values()) slot.lost = true },
+  'drop-slot':       (_, { postgres }) => postgres.slots.clear(),
+  'conflict':        (_, { postgres }) => { if (postgres.subscription !== null) postgres.subscription.conflict = true },
+  'lock':            ({ time }, machine, seconds) => { machine.lockedUntil = time.now + Number(seconds) * 1000 },
+  'pause':           (_, machine) => { if (machine.powered) machine.pause(true) },
+  'resume':          (_, machine) => machine.pause(false),
+  'switchover':      ({ time }, { agent }) => time.wake(() => agent?.core.ask({ kind: 'switchover' })),
+  'promote':         force,
+  'heal':            heal,
+}
+
+/** The words that name no host. */
+const WITHOUT_HOST = new Set(['gateway-dies', 'gateway-returns', 'delay', 'loss', 'heal'])
+
+export function apply(world: World, { text }: Outage): void {
+  const [word = '', ...rest] = text.split(' ')
+  const act = OUTAGES[word]
+  if (act === undefined) throw new Error(`no outage is called '${word}'`)
+  world.story.tell('--', text, true)
+  const host = WITHOUT_HOST.has(word) ? 'h1' : rest.shift()
+  if (host !== 'h1' && host !== 'h2') throw new Error(`'${text}' names no host`)
+  act(world, world.machine(host), rest[0] ?? '')
+  world.network.changed(world.time.now, ['h1', 'h2'])
+}
+
+function force(world: World, { agent }: Machine): void {
+  if (agent === null || agent.life.frozen !== null) return
+  world.judge.forcedUntil = world.time.now + FORCE_MS
+  world.time.wake(() => agent.core.ask({ kind: 'promote', force: true }))
+}
+
+/** Everything that an outage may have left is well again. */
+function heal({ network, machines }: World): void {
+  network.cuts.clear()
+  network.gatewayCuts.clear()
+  network.gatewayDead = false
+  network.delayMs = 0
+  network.loss = 0
+  for (const machine of machines) {
+    machine.disk.full = false
+    machine.pause(false)
+    machine.lockedUntil = 0
+    machine.thaw()
+    machine.holdPostgres(false)
+    machine.maskAgent(false)
+    machine.powerOn()
+  }
+}

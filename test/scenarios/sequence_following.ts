@@ -1,0 +1,201 @@
+import { type Place, type Step, Trouble } from './engine.ts'
+import { commits, fence, positionOf, until } from './place.ts'
+import type { Subscription } from './postgres.ts'
+import { Table } from './table.ts'
+
+/** @unit milliseconds */
+const COPY_BOUND_MS = 600_000
+
+/** What kine_history says of this host's table. */
+type History = 'joined' | 'empty' | 'same' | 'other'
+
+const historyOf = ({ registered }: Place): History | undefined =>
+  registered['history'] as History | undefined
+
+/** playbooks/role/follows.yaml: one that follows, that was leader until now, that was away. */
+export const FOLLOWING: readonly Step[] = [
+  {
+    id: 'the virtual address is not here',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'nothing',
+    atMostMs: 10,
+    act: ({ machine }) => {
+      machine.virtualIp = false
+    },
+  },
+  {
+    id: 'no kine writes to the table of this host',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'nothing',
+    atMostMs: 20,
+    when: ({ machine, meta }) => machine.kine.endpoint !== meta.leader,
+    act: ({ machine }) => machine.killKine(),
+  },
+  {
+    id: 'nothing that kine had begun here goes on (A7)',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 20,
+    act: ({ machine }) => machine.postgres.terminateBackends(),
+  },
+  {
+    id: 'the follower waits for nobody (B2)',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 40,
+    when: ({ machine }) => machine.postgres.synchronous,
+    act: (place) => {
+      commits(place)
+      place.machine.postgres.stopWaiting()
+    },
+  },
+  {
+    id: "the follower's table refuses writes that are not the leader's",
+    on: 'follower',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 20,
+    act: (place) => fence(place),
+  },
+  {
+    id: "the leader's branch has begun",
+    on: 'follower',
+    tags: ['role'],
+    needs: 'nothing',
+    atMostMs: 5,
+    act: ({ meta }) => {
+      if (meta.began !== 'first' && meta.fork === null)
+        throw new Trouble('the leader has not written the marker of its branch yet')
+    },
+  },
+  {
+    id: 'kine serves the follower',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'nothing',
+    atMostMs: 60,
+    act: ({ machine, meta }) => machine.startKine(meta.leader),
+  },
+  {
+    id: "how this host's table compares with the leader's (A1)",
+    on: 'follower',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 40,
+    act: (place) => {
+      const { machine, meta, registered, world } = place
+      const { subscription, table } = machine.postgres
+      let history: History = 'other'
+      if (subscription !== null && subscription.slot === meta.slot) history = 'joined'
+      else if (table.count === 0) history = 'empty'
+      else if (world.rules.sameHistory(place)) history = 'same'
+      registered['history'] = history
+      if (meta.mode === 'paired' && history !== 'joined')
+        throw new Trouble('a follower is taken in while its leader is alone (B10)')
+    },
+  },
+  {
+    id: 'a table of another history is kept aside (A2)',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 60,
+    when: (place) => historyOf(place) === 'other',
+    act: (place) => {
+      commits(place)
+      const { postgres } = place.machine
+      place.world.story.tell(place.machine.name, `moves ${postgres.table.count} rows aside`)
+      postgres.subscription = null
+      if (place.world.rules.keepsOldTable) postgres.kept.push(postgres.table)
+      postgres.table = new Table()
+    },
+  },
+  {
+    id: 'the follower subscribes to the leader (B4)',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 100,
+    when: (place) => place.meta.slot !== null && historyOf(place) !== undefined,
+    act: (place) => {
+      commits(place)
+      const { postgres } = place.machine
+      const { slot } = place.meta
+      if (slot === null) return
+      if (historyOf(place) === 'joined') {
+        if (postgres.subscription !== null) postgres.subscription.enabled = true
+        return
+      }
+      slotOnLeader(place)
+      postgres.subscription = subscriptionOn(slot, historyOf(place) !== 'same')
+    },
+  },
+  {
+    id: 'the slots of its time as a leader are gone',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 20,
+    act: ({ machine }) => machine.postgres.slots.clear(),
+  },
+  {
+    id: 'the copy is whole (A3)',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 10,
+    when: ({ meta, world }) => meta.slot !== null && world.rules.waitsForCopy,
+    act: async (place) => {
+      const whole = () => place.machine.postgres.subscription?.state === 'ready'
+      if (!(await until(place, COPY_BOUND_MS, whole))) throw new Trouble('the copy is not whole')
+    },
+  },
+]
+
+/** The slot of this follower on its leader, asked over the network. */
+function slotOnLeader({ world, machine, meta }: Place): void {
+  const leader = world.machine(meta.leader).postgres
+  if (!leader.up || !world.network.bothWays(machine.name, meta.leader))
+    throw new Trouble("the leader's PostgreSQL does not answer")
+  const slot = meta.slot === null ? undefined : leader.slots.get(meta.slot)
+  if (slot === undefined || slot.lost) throw new Trouble('the slot does not exist on the leader')
+}
+
+const subscriptionOn = (slot: string, copies: boolean): Subscription => ({
+  slot,
+  enabled: true,
+  state: copies ? 'copying' : 'ready',
+  position: 0,
+  flushed: 0,
+  unflushed: [],
+  copyUntil: null,
+  conflict: false,
+  workerAlive: true,
+  errors: 0,
+  started: false,
+})
+
+/** A slot of another number was made later than its branch's marker: rows before it would be missed. */
+const MADE_WITH_THE_MARKER = /_1$/
+
+/** A1: whether this host's history is what the leader's branch continues. Undecidable is no. */
+export function sameHistory({ machine, meta }: Place): boolean {
+  const { postgres } = machine
+  const { fork, slot } = meta
+  if (fork === null || fork.lsn === null || fork.slot === null) return false
+  if (slot === null || !MADE_WITH_THE_MARKER.test(slot)) return false
+  if (postgres.table.highestBranch !== fork.from) return false
+  const own = postgres.slots.get(fork.slot)
+  if (own === undefined || own.lost) return false
+  const { count, sum, max } = postgres.table
+  return (
+    postgres.log.length === positionOf(fork.lsn) &&
+    count === fork.count &&
+    String(sum) === fork.sum &&
+    max === fork.max
+  )
+}
