@@ -2,6 +2,7 @@ import { mergeAccounts } from '../core/accounts.ts'
 import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { AgentParts } from './assemble.ts'
+import type { AskAnswer } from './core.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
 import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
@@ -12,8 +13,15 @@ const LINES = 100
 /** More than this is no account that a person reads. */
 const MOST_LINES = 5_000
 
+/** Of an agent, what its answers are made of. */
+export interface ControlParts extends Pick<AgentParts, 'core' | 'site' | 'journalFolder'> {
+  readonly store: Pick<AgentParts['store'], 'setPaused'>
+  readonly journal: Pick<AgentParts['journal'], 'flush'>
+  readonly client: Pick<AgentParts['client'], 'decisions'>
+}
+
 type Say = (data: JsonObject) => void
-type Answer = (parts: AgentParts, options: JsonObject, say: Say) => Promise<void>
+type Answer = (parts: ControlParts, options: JsonObject, say: Say) => Promise<void>
 
 /** What the local command line may ask. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
@@ -29,15 +37,22 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     if (core.status().frozen) await core.ask({ kind: 'thaw' })
     say({ message: 'resumed' })
   },
-  promote: async ({ core }, { force }, say) => {
-    const { ok, rule, why } = await core.ask({ kind: 'promote', force: force === true })
-    if (!ok) throw new TwonodeError('E_FAILED', `refused by rule ${rule}: ${why}`, { hint: '' })
-    say({ rule, why, message: `${rule}: ${why}` })
-  },
+  promote: async ({ core }, { force }, say) =>
+    taken(await core.ask({ kind: 'promote', force: force === true }), say),
+  switchover: async ({ core }, _, say) => taken(await core.ask({ kind: 'switchover' }), say),
+}
+
+/** What the rules made of a request: it has begun, or why not. */
+function taken({ ok, rule, why }: AskAnswer, say: Say): void {
+  if (!ok)
+    throw new TwonodeError('E_FAILED', `nothing is done: ${why} (rule ${rule})`, {
+      hint: '`twonode status` shows what this host sees; docs/fsm.md has the rules.',
+    })
+  say({ rule, why, message: `begun: ${why} (rule ${rule})` })
 }
 
 /** Answers the local command line for this agent. */
-export function answerControl(parts: AgentParts): Answerer {
+export function answerControl(parts: ControlParts): Answerer {
   return async ({ command, options }: ControlRequest, say) => {
     const answer = ANSWERS[command]
     if (answer === undefined)
@@ -47,7 +62,7 @@ export function answerControl(parts: AgentParts): Answerer {
 }
 
 /** What this agent is and sees, in words. */
-function statusOf({ core, site }: AgentParts): JsonObject {
+function statusOf({ core, site }: ControlParts): JsonObject {
   const { meta, peer, policy: _, asked: __, self, ...facts } = core.facts()
   return {
     host: self,
@@ -57,14 +72,14 @@ function statusOf({ core, site }: AgentParts): JsonObject {
     term: meta?.term ?? null,
     branch: meta?.branch ?? null,
     mode: meta?.mode ?? null,
-    slot: meta?.slot ?? null,
     peer: peer.contact,
     ...(JSON.parse(JSON.stringify(facts)) as JsonObject),
+    followersSlot: meta?.slot ?? null,
   }
 }
 
 /** Our own account and, unless only that is asked for, the peer's as far as it can be had. */
-async function timeline(parts: AgentParts, options: JsonObject, say: Say): Promise<void> {
+async function timeline(parts: ControlParts, options: JsonObject, say: Say): Promise<void> {
   const { lines = LINES, own } = options
   const most = Math.min(MOST_LINES, Number(lines))
   const { journal, journalFolder, client } = parts

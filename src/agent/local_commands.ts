@@ -38,6 +38,12 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
     text: said,
   },
   resume: { usage: 'resume', brief: 'The end of a pause.', options: [], text: said },
+  switchover: {
+    usage: 'switchover',
+    brief: 'On the leader: hand over to the follower, by agreement and without a copy.',
+    options: [],
+    text: said,
+  },
   promote: {
     usage: 'promote [--force]',
     brief: 'Lead. With --force whatever the peer may have that is not here.',

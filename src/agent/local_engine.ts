@@ -36,8 +36,6 @@ export interface LocalEngineSettings {
   /** Tests have a host of their own; the lock's descriptor goes to its commands. */
   readonly makeHost?: (lockFd: () => number | undefined) => LocalHost
   readonly clock?: Clock
-  /** Called with each sign of life of a converge that is under way. */
-  readonly onLife?: () => void
 }
 
 type Wanted = Parameters<Engine['converge']>[0]
@@ -212,8 +210,7 @@ class OwnEngine implements LocalEngine {
     },
   ): Run {
     const { options, stop, lock, told } = parts
-    const { site, onLife = () => {} } = this.#settings
-    const { plan, host } = site
+    const { plan, host } = this.#settings.site
     const pair = pairStateOf(meta)
     return {
       plan,
@@ -230,10 +227,7 @@ class OwnEngine implements LocalEngine {
       journal: this.#journal(options, urgent),
       clock: this.#clock,
       appliedFile: this.#places.appliedFile,
-      emit: (event) => {
-        told.take(event)
-        onLife()
-      },
+      emit: (event) => told.take(event),
     }
   }
 

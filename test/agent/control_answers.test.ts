@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { answerControl } from '../../src/agent/control_answers.ts'
+import { type ControlSocket, openControlSocket } from '../../src/agent/control_socket.ts'
+import { type DecisionJournal, openDecisionJournal } from '../../src/agent/journal.ts'
+import { runLocalCommand } from '../../src/agent/local_commands.ts'
+import { openStateFiles } from '../../src/agent/state_files.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import {
+  answers,
+  following,
+  GATEWAY_UP,
+  leading,
+  pairMeta,
+  SILENT,
+} from '../support/agent_sightings.ts'
+import { planOf, scratch } from '../support/engine_run.ts'
+import { DONE, ScriptedHost } from '../support/scripted_agent.ts'
+import { manualClock } from './support/manual_clock.ts'
+
+const META = pairMeta()
+
+let folder: ReturnType<typeof scratch>
+let socket: ControlSocket | undefined
+let journal: DecisionJournal
+let peerSays: readonly JsonObject[] | null
+beforeEach(() => {
+  folder = scratch()
+  peerSays = null
+})
+afterEach(async () => {
+  await socket?.close()
+  await journal.flush()
+  folder.remove()
+})
+
+/** A core in its role, whose agent answers on a socket. */
+async function agentOf(self: 'h1' | 'h2'): Promise<ScriptedHost> {
+  const host = new ScriptedHost(self, { meta: META })
+  host.converges = { role: () => DONE }
+  await host.core.start()
+  const seen = self === 'h1' ? leading() : following('h2_1_1')
+  await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta: META, proofTerm: 2 }), ...seen })
+  const journalFolder = join(folder.path, 'journal')
+  journal = openDecisionJournal({
+    folder: journalFolder,
+    host: self,
+    bootId: 'b',
+    clock: manualClock(),
+    redact: (text) => text,
+  })
+  const parts = {
+    core: host.core,
+    site: {
+      host: self,
+      plan: planOf([]),
+      secrets: new Map<string, never>(),
+      isReplaced: () => false,
+    },
+    store: openStateFiles({ directory: folder.path, site: 'test', note: () => {} }),
+    journal,
+    journalFolder,
+    client: { decisions: async () => peerSays },
+  }
+  socket = await openControlSocket(join(folder.path, 'agent.sock'), answerControl(parts))
+  return host
+}
+
+async function twonode(...words: readonly string[]): Promise<string> {
+  let said = ''
+  const out = { write: (text: string) => void (said += text) }
+  expect(await runLocalCommand(words, out, join(folder.path, 'agent.sock'))).toBe(0)
+  return said
+}
+
+test('status says what this host is, and what it sees', async () => {
+  await agentOf('h1')
+  expect(JSON.parse(await twonode('status', '--json'))).toMatchObject({
+    host: 'h1',
+    role: 'leader',
+    term: 2,
+    mode: 'paired',
+    peer: 'answers',
+    settled: 'yes',
+    followersSlot: 'h2_1_1',
+  })
+  expect(await twonode('status')).toMatch(/^role +leader$/m)
+})
+
+test('a timeline is both accounts in one; that of a peer that does not answer is missing', async () => {
+  await agentOf('h1')
+  journal.note({ kind: 'meta', term: 3, branch: 3, mode: 'alone', leader: 'h1' })
+  const words = 'hostMeta: h1 leads, term 3, branch 3, alone'
+  expect(await twonode('timeline')).toBe(`2026-01-01 00:00:00.000  h1        ${words}\n`)
+  const proof = { kind: 'proof', term: 2, voided: 2 }
+  peerSays = [{ at: '2025-12-31T23:59:59.000Z', host: 'h2', ...proof }]
+  expect((await twonode('timeline')).split('\n')).toEqual([
+    '2025-12-31 23:59:59.000  h2        proof: term 2, voided to 2',
+    `2026-01-01 00:00:00.000  h1        ${words}`,
+    '',
+  ])
+  expect(await twonode('timeline', '--own', '--lines', '1')).toContain(words)
+})
+
+test('pause and resume are a file that the next round sees', async () => {
+  await agentOf('h2')
+  const sentinel = join(folder.path, '.two-node-pause')
+  expect(await twonode('pause')).toContain('paused')
+  expect(existsSync(sentinel)).toBe(true)
+  expect(await twonode('resume')).toBe('resumed\n')
+  expect(existsSync(sentinel)).toBe(false)
+})
+
+test('a request that the rules refuse ends with their reason; one that they take up has begun', async () => {
+  const host = await agentOf('h2')
+  await expect(withRounds(host, twonode('promote'))).rejects.toThrow(
+    /^nothing is done: .* \(rule steady\)$/,
+  )
+  await host.rounds(1, SILENT)
+  expect(await withRounds(host, twonode('promote', '--force'))).toMatch(
+    /^begun: .*\(rule promote-forced\)\n$/,
+  )
+})
+
+/** Lets rounds pass until it is answered. */
+async function withRounds<T>(host: ScriptedHost, asking: Promise<T>): Promise<T> {
+  const over = new AbortController()
+  const end = () => over.abort()
+  asking.then(end, end)
+  for (let round = 0; !over.signal.aborted && round < 1_000; round += 1) {
+    await host.rounds(1)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return await asking
+}
+
+test.each([
+  ['an option', ['status', '--force'], 'status takes no --force'],
+  ['a number', ['timeline', '--lines', 'many'], '--lines takes a whole number from 1'],
+  ['a command', ['converge'], 'there is no command converge on a host'],
+])('%s that is none is refused before the agent is asked', async (_, words, message) => {
+  await agentOf('h1')
+  await socket?.close()
+  await expect(twonode(...words)).rejects.toThrow(message)
+})
