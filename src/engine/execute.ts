@@ -121,6 +121,17 @@ async function passBarrier(
 }
 
 async function walkPlay(run: Run, state: WalkState, play: PlanPlay): Promise<Trouble | undefined> {
+  // Told at the next barrier; without barriers, as in an agent's run, the gate asks for this play alone.
+  const before = state.changedInPlay
+  state.changedInPlay = false
+  try {
+    return await walkSteps(run, state, play)
+  } finally {
+    state.changedInPlay ||= before
+  }
+}
+
+async function walkSteps(run: Run, state: WalkState, play: PlanPlay): Promise<Trouble | undefined> {
   for (const step of stepsOf(run, play)) {
     const { trouble } = await runStep(run, state, { step, play: play.name })
     if (trouble !== undefined) return trouble

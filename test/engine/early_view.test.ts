@@ -90,3 +90,20 @@ test("an observation that hangs is given up at the end of the step's time", asyn
     trouble: { message: 'looking took longer than 5 s' },
   })
 })
+
+test('where no barrier stands between plays, a gate is asked for what its own play changed', async () => {
+  const gate = [step('healthy', 'claim', { path: '/etc/x', must_hold: 'never' })]
+  const changing = step('a', 'text', { path: '/etc/y', content: 'new' })
+  const control = {
+    observed: async () => ({ kind: 'apply', firstBarrier: Number.POSITIVE_INFINITY }) as const,
+  }
+  const idle = planOf([{ steps: [changing] }, { rolling: true, gate, steps: [] }])
+  expect((await converge({ host: host(), plan: idle, journal: journal(), control })).exitCode).toBe(
+    0,
+  )
+  const late = step('b', 'text', { path: '/etc/z', content: 'new' })
+  const busy = planOf([{ rolling: true, gate, steps: [late] }])
+  expect((await converge({ host: host(), plan: busy, journal: journal(), control })).exitCode).toBe(
+    3,
+  )
+})
