@@ -102,3 +102,50 @@ test('a leader that loses its power is replaced within seconds, nothing acknowle
   })
   await healthy(from)
 })
+
+test('a switchover hands over by agreement: no copy, no jump of the revision, and what was written is there', async () => {
+  const [leader, follower] = await roles()
+  expect(await writes(leader, 'before-switchover')).toBe(true)
+  const before = Number(await psql(leader, 'select max(id) from kine'))
+  await inHost(leader, ['/usr/local/bin/twonode', 'switchover'])
+  await agentsSay({
+    [follower]: { role: 'leader', mode: 'paired', settled: 'yes' },
+    [leader]: { role: 'follower', mode: 'paired', promotable: true },
+  })
+  await eventually('the new leader takes writes', async () => await served(follower, 'switched'))
+  expect(await configMaps(follower)).toContain('before-switchover')
+  expect(Number(await psql(follower, 'select max(id) from kine'))).toBeLessThan(before + 10_000)
+  await healthy(from)
+})
+
+test('a leader whose agent is dead for good stops writing, and goes on when it is back (B9)', async () => {
+  const [leader] = await roles()
+  await inHost(leader, ['systemctl', 'mask', '--runtime', 'twonode-agent.service'])
+  await inHost(leader, ['systemctl', 'kill', '--signal=KILL', 'twonode-agent.service'])
+  await eventually(
+    'kine and the virtual address are gone',
+    async () => {
+      const { stdout } = await lab.exec(leader, ['systemctl', 'is-active', 'kine.service'])
+      const addresses = await inHost(leader, ['ip', '-br', 'address', 'show'])
+      if (addresses.includes(`${lab.virtualIp}/`)) return addresses
+      return stdout.trim() === 'inactive' ? true : stdout
+    },
+    15_000,
+  )
+  expect(await writes(leader, 'unwatched')).toBe(false)
+  await inHost(leader, ['systemctl', 'unmask', '--runtime', 'twonode-agent.service'])
+  await inHost(leader, ['systemctl', 'start', 'twonode-agent.service'])
+  await agentsSay({ [leader]: { mode: 'paired', settled: 'yes', peer: 'answers' } })
+  await eventually('it takes writes again', async () => await served(leader, 'watched'))
+  await healthy(from)
+})
+
+/** The leader, then its follower. */
+async function roles(): Promise<readonly [HostName, HostName]> {
+  const { leader } = await agentStatus('h1')
+  return leader === 'h1' ? ['h1', 'h2'] : ['h2', 'h1']
+}
+
+async function served(host: HostName, name: string): Promise<true | string> {
+  return (await writes(host, name)) || 'not yet'
+}

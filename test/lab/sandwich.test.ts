@@ -23,7 +23,7 @@ describe('bare hosts', () => {
     const check = await converge(from, ['--check'])
     expect(check.code, explain(check)).toBe(10)
     expect(stepNames(check, 'would-change')).toContain(
-      'h1: PostgreSQL, arping and ip are installed',
+      'h1: PostgreSQL, arping, ping and ip are installed',
     )
     for (const step of steps(check, 'unknown')) expect(step.reason, step.task).toBeTruthy()
     expect(stepNames(check, 'failed')).toEqual([])
