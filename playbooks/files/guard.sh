@@ -11,7 +11,8 @@ set -u
 # As a late tick (A8): the fence time, (failures - 1) x interval, but at least 3 s.
 limit=$((($2 - 1) * $1 / 10)) # hundredths of a second
 ((limit >= 300)) || limit=300
-folder=${3:-/run/twonode}
+address=${3:-} interface=${4:-}
+folder=${TWONODE_RUN:-/run/twonode}
 alive=$folder/agent.alive
 permit=$folder/kine.permit
 exec 9<> <(:)
@@ -29,6 +30,8 @@ silent() {
 stop_all() {
   timeout 5 systemctl kill --signal=KILL kine.service
   timeout 10 systemctl stop kine.service twonode-virtual-ip.service
+  # A promotion brings the address up before its unit.
+  [[ -z $address ]] || timeout 5 ip address del "$address" dev "$interface"
 }
 
 while :; do

@@ -36,14 +36,17 @@ async function until(holds: () => boolean, timeoutMs = 10_000): Promise<boolean>
   return holds()
 }
 
-/** With a systemctl that only writes down what it is asked. */
+/** With a systemctl and an ip that only write down what they are asked. */
 function startGuard(): void {
   mkdirSync(at('bin'))
-  const script = `#!/bin/sh\necho "$@" >> ${at('asked')}\n`
-  writeFileSync(at('bin/systemctl'), script, { mode: 0o755 })
-  guard = spawn('bash', [join(PLAYBOOKS, 'files/guard.sh'), '1000', '4', folder.path], {
+  for (const name of ['systemctl', 'ip']) {
+    const script = `#!/bin/sh\necho ${name} "$@" >> ${at('asked')}\n`
+    writeFileSync(at(`bin/${name}`), script, { mode: 0o755 })
+  }
+  const args = ['1000', '4', '192.0.2.10/24', 'eth0']
+  guard = spawn('bash', [join(PLAYBOOKS, 'files/guard.sh'), ...args], {
     stdio: 'ignore',
-    env: { PATH: `${at('bin')}:${process.env['PATH']}` },
+    env: { PATH: `${at('bin')}:${process.env['PATH']}`, TWONODE_RUN: folder.path },
   })
 }
 
@@ -71,7 +74,7 @@ describe('the guard (B9)', () => {
     expect(tookMs).toBeGreaterThan(2_900)
     expect(tookMs).toBeLessThan(5_000)
     expect(asked()).toMatch(
-      /^kill --signal=KILL kine.service\nstop kine.service twonode-virtual-ip.service\n/,
+      /^systemctl kill --signal=KILL kine.service\nsystemctl stop kine.service twonode-virtual-ip.service\nip address del 192.0.2.10\/24 dev eth0\n/,
     )
     heart.close()
   })
