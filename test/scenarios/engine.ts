@@ -19,7 +19,8 @@ export interface Place {
 
 /** One task of role.yaml, as far as the pair's state goes. Between two of them everything may be cut. */
 export interface Step {
-  readonly id: string
+  /** The task's name in the playbook; a test holds the two together. */
+  readonly task: string
   readonly on: 'leader' | 'follower' | 'both'
   readonly tags: readonly string[]
   readonly needs: 'postgres' | 'nothing'
@@ -91,7 +92,7 @@ async function walk(
       await step.act(place)
     } catch (error) {
       if (!(error instanceof Trouble)) throw error
-      return { kind: 'failed', task: step.id, message: error.message }
+      return { kind: 'failed', task: step.task, message: error.message }
     }
   }
   return { kind: 'done', changed: 1, registered: place.registered }

@@ -245,6 +245,7 @@ export class Machine {
     // For another term it proves nothing.
     if (this.meta?.term !== term || this.meta.leader === this.name) return false
     if (this.agent.heardPaired !== term) return false
+    if (this.postgres.subscription?.state !== 'ready') return false
     const { cutOffSince } = this
     return cutOffSince === null || this.#world.time.now - cutOffSince < 6_000
   }

@@ -25,6 +25,8 @@ export interface Subscription {
   flushed: number
   /** Applied, not flushed. */
   unflushed: Row[]
+  /** When its tablesync worker is started, and when it has copied; null: not yet. */
+  copyFrom: number | null
   copyUntil: number | null
   /** A row that is there already stops its worker for ever; it tries again and again. */
   conflict: boolean
@@ -111,6 +113,7 @@ export class Postgres {
       this.log.splice(this.log.length - subscription.unflushed.length)
       subscription.unflushed = []
       subscription.position = subscription.flushed
+      subscription.copyFrom = null
       subscription.copyUntil = null
     }
     for (const slot of this.slots.values()) {

@@ -18,6 +18,9 @@ export interface ReplicationWorld {
 /** Without a word from its reader a walsender ends after this. @unit milliseconds */
 const WALSENDER_TIMEOUT_MS = 5_000
 
+/** Until the apply worker has started one that copies: it streams already (A3). @unit milliseconds */
+const COPY_WORKER_MS = 400
+
 /** Copying a table: a start, and so much for each row. @unit milliseconds */
 const COPY_START_MS = 800
 const COPY_ROW_MS = 5
@@ -87,22 +90,26 @@ export class Replication {
 
   /** A stream starts at the later of what the reader asks for and what the slot remembers (B3, B4). */
   #start(subscription: Subscription, slot: Slot): boolean {
-    if (subscription.started) return true
-    if (!this.#heard()) return false
+    if (!subscription.started && !this.#heard()) return false
     subscription.started = true
-    subscription.position = Math.max(subscription.position, slot.confirmed)
-    subscription.flushed = subscription.position
+    if (slot.confirmed > subscription.position) {
+      subscription.position = slot.confirmed
+      subscription.flushed = slot.confirmed
+    }
     return true
   }
 
   #copy(subscription: Subscription): void {
     const { time, random } = this.#world
     if (subscription.copyUntil !== null || !this.#heard()) return
+    subscription.copyFrom ??= time.now + random.between(0, COPY_WORKER_MS)
+    if (time.now < subscription.copyFrom) return
     const rows = this.#source.postgres.table.count
     const takesMs = COPY_START_MS + rows * COPY_ROW_MS + random.between(0, 2_000)
     subscription.copyUntil = time.now + takesMs
     this.#later(takesMs, () => {
       if (this.#target.postgres.subscription !== subscription) return
+      subscription.copyFrom = null
       subscription.copyUntil = null
       if (this.#slotOf(subscription) === null || !this.#heard()) return
       this.#finishCopy(subscription)

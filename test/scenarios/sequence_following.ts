@@ -1,10 +1,7 @@
 import { type Place, type Step, Trouble } from './engine.ts'
-import { commits, fence, positionOf, until } from './place.ts'
+import { commits, fence, positionOf } from './place.ts'
 import type { Subscription } from './postgres.ts'
 import { Table } from './table.ts'
-
-/** @unit milliseconds */
-const COPY_BOUND_MS = 600_000
 
 /** What kine_history says of this host's table. */
 type History = 'joined' | 'empty' | 'same' | 'other'
@@ -12,10 +9,13 @@ type History = 'joined' | 'empty' | 'same' | 'other'
 const historyOf = ({ registered }: Place): History | undefined =>
   registered['history'] as History | undefined
 
-/** playbooks/role/follows.yaml: one that follows, that was leader until now, that was away. */
+/**
+ * playbooks/role/follows.yaml: one that follows, that was leader until now, that was away. Its copy goes
+ * on after it: the agent waits for nobody.
+ */
 export const FOLLOWING: readonly Step[] = [
   {
-    id: 'the virtual address is not here',
+    task: 'The virtual address is not here',
     on: 'follower',
     tags: ['role'],
     needs: 'nothing',
@@ -25,7 +25,7 @@ export const FOLLOWING: readonly Step[] = [
     },
   },
   {
-    id: 'no kine writes to the table of this host',
+    task: 'No kine writes to the table of this host',
     on: 'follower',
     tags: ['role'],
     needs: 'nothing',
@@ -34,7 +34,7 @@ export const FOLLOWING: readonly Step[] = [
     act: ({ machine }) => machine.killKine(),
   },
   {
-    id: 'nothing that kine had begun here goes on (A7)',
+    task: 'Nothing that kine had begun here goes on',
     on: 'follower',
     tags: ['role'],
     needs: 'postgres',
@@ -42,7 +42,7 @@ export const FOLLOWING: readonly Step[] = [
     act: ({ machine }) => machine.postgres.terminateBackends(),
   },
   {
-    id: 'the follower waits for nobody (B2)',
+    task: 'The follower does not wait for a follower of its own',
     on: 'follower',
     tags: ['role'],
     needs: 'postgres',
@@ -54,7 +54,7 @@ export const FOLLOWING: readonly Step[] = [
     },
   },
   {
-    id: "the follower's table refuses writes that are not the leader's",
+    task: "The follower's table refuses writes that are not the leader's",
     on: 'follower',
     tags: ['role'],
     needs: 'postgres',
@@ -62,7 +62,7 @@ export const FOLLOWING: readonly Step[] = [
     act: (place) => fence(place),
   },
   {
-    id: "the leader's branch has begun",
+    task: "The leader's branch has begun",
     on: 'follower',
     tags: ['role'],
     needs: 'nothing',
@@ -73,7 +73,7 @@ export const FOLLOWING: readonly Step[] = [
     },
   },
   {
-    id: 'kine serves the follower',
+    task: 'kine serves the follower',
     on: 'follower',
     tags: ['role'],
     needs: 'nothing',
@@ -81,7 +81,7 @@ export const FOLLOWING: readonly Step[] = [
     act: ({ machine, meta }) => machine.startKine(meta.leader),
   },
   {
-    id: "how this host's table compares with the leader's (A1)",
+    task: "How this host's table compares with the leader's (A1)",
     on: 'follower',
     tags: ['role'],
     needs: 'postgres',
@@ -99,7 +99,7 @@ export const FOLLOWING: readonly Step[] = [
     },
   },
   {
-    id: 'a table of another history is kept aside (A2)',
+    task: 'A table of another history is kept aside (A2)',
     on: 'follower',
     tags: ['role'],
     needs: 'postgres',
@@ -115,7 +115,7 @@ export const FOLLOWING: readonly Step[] = [
     },
   },
   {
-    id: 'the follower subscribes to the leader (B4)',
+    task: 'The follower subscribes to the leader',
     on: 'follower',
     tags: ['role'],
     needs: 'postgres',
@@ -135,24 +135,12 @@ export const FOLLOWING: readonly Step[] = [
     },
   },
   {
-    id: 'the slots of its time as a leader are gone',
+    task: 'The slots of its time as a leader are gone',
     on: 'follower',
     tags: ['role'],
     needs: 'postgres',
     atMostMs: 20,
     act: ({ machine }) => machine.postgres.slots.clear(),
-  },
-  {
-    id: 'the copy is whole (A3)',
-    on: 'follower',
-    tags: ['role'],
-    needs: 'postgres',
-    atMostMs: 10,
-    when: ({ meta, world }) => meta.slot !== null && world.rules.waitsForCopy,
-    act: async (place) => {
-      const whole = () => place.machine.postgres.subscription?.state === 'ready'
-      if (!(await until(place, COPY_BOUND_MS, whole))) throw new Trouble('the copy is not whole')
-    },
   },
 ]
 
@@ -172,6 +160,7 @@ const subscriptionOn = (slot: string, copies: boolean): Subscription => ({
   position: 0,
   flushed: 0,
   unflushed: [],
+  copyFrom: null,
   copyUntil: null,
   conflict: false,
   workerAlive: true,

@@ -1,5 +1,5 @@
 import type { ForkPoint } from '../../src/core/site.ts'
-import type { Place, Step } from './engine.ts'
+import { type Place, type Step, Trouble } from './engine.ts'
 import { begun, commits, lsnText, makeSlotOnce, notBegun } from './place.ts'
 
 /** A promotion is one of these in so many that gets no slot for its peer: a transaction stays open (B5). */
@@ -8,7 +8,7 @@ const NO_SLOT_CHANCE = 0.05
 /** playbooks/role/leads.yaml: while the branch has no marker, a promotion or the taking of a hand-over. */
 export const LEADING: readonly Step[] = [
   {
-    id: 'kine stands still until the branch has begun',
+    task: 'kine stands still until the branch has begun',
     on: 'leader',
     tags: ['role'],
     needs: 'postgres',
@@ -17,7 +17,7 @@ export const LEADING: readonly Step[] = [
     act: ({ machine }) => machine.killKine(),
   },
   {
-    id: 'a leader that is alone waits for nobody (B2)',
+    task: 'A leader that is alone waits for nobody',
     on: 'leader',
     tags: ['role', 'alone'],
     needs: 'postgres',
@@ -29,7 +29,7 @@ export const LEADING: readonly Step[] = [
     },
   },
   {
-    id: 'what came from the old leader is applied, and nothing more comes (A6)',
+    task: 'What came from the old leader is applied, and nothing more comes (A6)',
     on: 'leader',
     tags: ['role'],
     needs: 'postgres',
@@ -42,7 +42,7 @@ export const LEADING: readonly Step[] = [
     },
   },
   {
-    id: 'no transaction is open (B5)',
+    task: 'No transaction is open (B5)',
     on: 'leader',
     tags: ['role'],
     needs: 'postgres',
@@ -51,7 +51,7 @@ export const LEADING: readonly Step[] = [
     act: ({ machine }) => machine.postgres.terminateBackends(),
   },
   {
-    id: 'the old leader has a slot for its return (B3, B5)',
+    task: 'The old leader has a slot for its return',
     on: 'leader',
     tags: ['role'],
     needs: 'postgres',
@@ -63,7 +63,7 @@ export const LEADING: readonly Step[] = [
     },
   },
   {
-    id: 'the branch has its marker (A1)',
+    task: 'The branch has its marker',
     on: 'leader',
     tags: ['role'],
     needs: 'postgres',
@@ -77,7 +77,7 @@ export const LEADING: readonly Step[] = [
     },
   },
   {
-    id: 'the table is open for writes',
+    task: "The leader's table is open for writes",
     on: 'leader',
     tags: ['role'],
     needs: 'postgres',
@@ -90,7 +90,7 @@ export const LEADING: readonly Step[] = [
     },
   },
   {
-    id: 'kine serves the leader',
+    task: 'kine serves the leader',
     on: 'leader',
     tags: ['role'],
     needs: 'nothing',
@@ -99,7 +99,7 @@ export const LEADING: readonly Step[] = [
     act: ({ machine }) => machine.startKine(machine.name),
   },
   {
-    id: 'the virtual address is here',
+    task: 'The virtual address is here',
     on: 'leader',
     tags: ['role'],
     needs: 'nothing',
@@ -110,7 +110,7 @@ export const LEADING: readonly Step[] = [
     },
   },
   {
-    id: 'the subscription of its time as a follower is gone',
+    task: 'The subscription of its time as a follower is gone',
     on: 'leader',
     tags: ['role'],
     needs: 'postgres',
@@ -124,7 +124,7 @@ export const LEADING: readonly Step[] = [
     },
   },
   {
-    id: 'the follower has its slot',
+    task: 'The follower has its slot',
     on: 'leader',
     tags: ['role'],
     needs: 'postgres',
@@ -136,7 +136,7 @@ export const LEADING: readonly Step[] = [
     },
   },
   {
-    id: 'no other slot keeps WAL',
+    task: 'No other slot keeps WAL',
     on: 'leader',
     tags: ['role'],
     needs: 'postgres',
@@ -145,6 +145,30 @@ export const LEADING: readonly Step[] = [
     act: ({ machine, meta }) => {
       const { slots } = machine.postgres
       for (const name of slots.keys()) if (name !== meta.slot) slots.delete(name)
+    },
+  },
+  {
+    task: 'Every write waits for the follower',
+    on: 'leader',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 100,
+    when: ({ meta }) => meta.mode === 'paired',
+    act: (place) => {
+      commits(place)
+      place.machine.postgres.synchronous = true
+    },
+  },
+  {
+    task: 'The pair still has its slot',
+    on: 'leader',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 10,
+    when: ({ meta }) => meta.mode === 'paired',
+    act: ({ machine, meta }) => {
+      if (meta.slot === null || !machine.postgres.slots.has(meta.slot))
+        throw new Trouble('the slot of a pair is gone')
     },
   },
 ]

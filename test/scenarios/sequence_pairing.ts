@@ -1,4 +1,4 @@
-import { type Step, Trouble } from './engine.ts'
+import { type Place, type Step, Trouble } from './engine.ts'
 import { commits, fence, until } from './place.ts'
 
 /** What the follower lacks must come within this. @unit milliseconds */
@@ -7,34 +7,10 @@ const FLUSH_BOUND_MS = 2_000
 /** @unit milliseconds */
 const STREAM_BOUND_MS = 30_000
 
-/** playbooks/role/leads.yaml, its end, and pair_tasks.yaml: A3's order. */
+/** playbooks/role/pair_tasks.yaml: A3's order. */
 export const PAIRING: readonly Step[] = [
   {
-    id: 'every write of a pair waits for the follower',
-    on: 'leader',
-    tags: ['role'],
-    needs: 'postgres',
-    atMostMs: 100,
-    when: ({ meta }) => meta.mode === 'paired',
-    act: (place) => {
-      commits(place)
-      place.machine.postgres.synchronous = true
-    },
-  },
-  {
-    id: 'the pair still has its slot (B3)',
-    on: 'leader',
-    tags: ['role'],
-    needs: 'postgres',
-    atMostMs: 10,
-    when: ({ meta }) => meta.mode === 'paired',
-    act: ({ machine, meta }) => {
-      if (meta.slot === null || !machine.postgres.slots.has(meta.slot))
-        throw new Trouble('the slot of a pair is gone')
-    },
-  },
-  {
-    id: 'the follower streams, and no copy is under way (A3)',
+    task: 'The follower streams',
     on: 'leader',
     tags: ['pair'],
     needs: 'postgres',
@@ -58,7 +34,7 @@ export const PAIRING: readonly Step[] = [
     },
   },
   {
-    id: 'a write waits for the follower (A3)',
+    task: 'A write waits for the follower',
     on: 'leader',
     tags: ['pair'],
     needs: 'postgres',
@@ -69,15 +45,36 @@ export const PAIRING: readonly Step[] = [
     },
   },
   {
-    id: 'kine is dead',
+    task: 'The follower has everything',
+    on: 'leader',
+    tags: ['pair'],
+    needs: 'postgres',
+    atMostMs: 20,
+    act: followerHasAll,
+  },
+]
+
+const ENDED: Step = {
+  task: 'What kine had begun has ended',
+  on: 'leader',
+  tags: ['handover'],
+  needs: 'postgres',
+  atMostMs: 20,
+  act: ({ machine }) => machine.postgres.terminateBackends(),
+}
+
+/** playbooks/role/stands_still.yaml: a host that takes no writes, and a hand-over (A7). */
+export const STANDING_STILL: readonly Step[] = [
+  {
+    task: 'kine stands still',
     on: 'both',
-    tags: ['impair', 'handover'],
+    tags: ['impair'],
     needs: 'nothing',
     atMostMs: 20,
     act: ({ machine }) => machine.killKine(),
   },
   {
-    id: 'the virtual address is gone',
+    task: 'The virtual address is nowhere',
     on: 'both',
     tags: ['impair'],
     needs: 'nothing',
@@ -87,7 +84,7 @@ export const PAIRING: readonly Step[] = [
     },
   },
   {
-    id: 'what kine had begun has ended (A7, B1)',
+    task: 'Nothing that kine had begun goes on',
     on: 'both',
     tags: ['impair'],
     needs: 'postgres',
@@ -95,7 +92,7 @@ export const PAIRING: readonly Step[] = [
     act: ({ machine }) => machine.postgres.terminateBackends(),
   },
   {
-    id: 'the table refuses writes (B1)',
+    task: 'The table refuses writes (B1)',
     on: 'both',
     tags: ['impair'],
     needs: 'postgres',
@@ -103,41 +100,34 @@ export const PAIRING: readonly Step[] = [
     act: (place) => fence(place),
   },
   {
-    id: 'what kine had begun has ended before a hand-over (A7)',
-    on: 'leader',
+    task: 'kine stands still',
+    on: 'both',
     tags: ['handover'],
-    needs: 'postgres',
+    needs: 'nothing',
     atMostMs: 20,
-    act: ({ machine }) => machine.postgres.terminateBackends(),
+    act: ({ machine }) => machine.killKine(),
   },
+  ENDED,
   {
-    id: 'the table refuses writes before a hand-over (A7)',
+    task: 'The table refuses writes',
     on: 'leader',
     tags: ['handover'],
     needs: 'postgres',
     atMostMs: 20,
     act: (place) => fence(place),
   },
+  // The other host's kine may have come back in between.
+  ENDED,
   {
-    id: 'the follower has everything (A3, A7)',
+    task: 'The follower has everything',
     on: 'leader',
-    tags: ['pair', 'handover'],
+    tags: ['handover'],
     needs: 'postgres',
     atMostMs: 20,
-    act: async (place) => {
-      const { machine, meta } = place
-      const { postgres } = machine
-      const position = postgres.log.length
-      const has = () => {
-        const slot = meta.slot === null ? undefined : postgres.slots.get(meta.slot)
-        return slot !== undefined && slot.confirmed >= position
-      }
-      if (!(await until(place, FLUSH_BOUND_MS, has)))
-        throw new Trouble('the follower does not have everything')
-    },
+    act: followerHasAll,
   },
   {
-    id: "a number for the table's content",
+    task: "A number for the table's content",
     on: 'both',
     tags: ['digest'],
     needs: 'postgres',
@@ -148,3 +138,16 @@ export const PAIRING: readonly Step[] = [
     },
   },
 ]
+
+/** How far the leader has written, and that the follower has flushed it. */
+async function followerHasAll(place: Place): Promise<void> {
+  const { machine, meta } = place
+  const { postgres } = machine
+  const position = postgres.log.length
+  const has = () => {
+    const slot = meta.slot === null ? undefined : postgres.slots.get(meta.slot)
+    return slot !== undefined && slot.confirmed >= position
+  }
+  if (!(await until(place, FLUSH_BOUND_MS, has)))
+    throw new Trouble('the follower does not have everything')
+}

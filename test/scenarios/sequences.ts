@@ -1,18 +1,16 @@
 import type { Step } from './engine.ts'
 import { FOLLOWING, sameHistory } from './sequence_following.ts'
-import { PAIRING } from './sequence_pairing.ts'
+import { PAIRING, STANDING_STILL } from './sequence_pairing.ts'
 import { LEADING } from './sequence_leading.ts'
 
 /** The tasks of role.yaml in their order, as far as they decide who has which writes. */
-export const SEQUENCE: readonly Step[] = [...LEADING, ...FOLLOWING, ...PAIRING]
+export const SEQUENCE: readonly Step[] = [...LEADING, ...FOLLOWING, ...PAIRING, ...STANDING_STILL]
 
 /** What single tasks go by: a mutation changes one of these, or leaves a step out. */
 export interface SequenceRules {
   readonly sameHistory: typeof sameHistory
   /** A pairing waits for the end of a copy (A3). */
   readonly seesCopy: boolean
-  /** A follower has settled when its copy is whole (A3). */
-  readonly waitsForCopy: boolean
   /** A slot that is gone is not made again under its name (B3). */
   readonly remembersSlots: boolean
   /** What a promotion moves the revision on by. */
@@ -24,7 +22,6 @@ export interface SequenceRules {
 export const RULES: SequenceRules = {
   sameHistory,
   seesCopy: true,
-  waitsForCopy: true,
   remembersSlots: true,
   jump: 1_000_000,
   keepsOldTable: true,

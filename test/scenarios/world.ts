@@ -152,6 +152,7 @@ export class World {
       position: 1,
       flushed: 1,
       unflushed: [],
+      copyFrom: null,
       copyUntil: null,
       conflict: false,
       workerAlive: true,
