@@ -109,7 +109,7 @@ function handlersOf(
   return {
     decisions,
     status: () => {
-      const { initialised: _, frozen: __, ...says } = core.status()
+      const { initialised: _, frozen: __, ...says } = core.onStatus()
       return { ...self, ...says }
     },
     voidProof: async (term) => await core.onVoidProof(term),

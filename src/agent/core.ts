@@ -1,7 +1,7 @@
 import { decide, takesUp } from '../pair/fsm.ts'
 import type { Asked, Decision, Facts, PeerSays } from '../pair/facts.ts'
 import { deadline, lookAgainAt } from '../pair/judge.ts'
-import { afterStall, remember, voidHeard, voidMissed } from '../pair/liveness.ts'
+import { afterStall, heardFrom, remember, voidHeard, voidMissed } from '../pair/liveness.ts'
 import { carryOut } from './act.ts'
 import { type Act, converge } from './acting.ts'
 import { answerHandOver } from './hand_over.ts'
@@ -88,6 +88,17 @@ export class AgentCore {
   status(): PeerSays & { readonly initialised: boolean; readonly frozen: boolean } {
     const { initialised, flaps } = this.#state
     return { ...this.#state.says(), initialised, frozen: flaps.frozen }
+  }
+
+  /**
+   * The peer's agent asks what we say. A leader counts its silence from the sending of this question at
+   * the earliest, so its follower must not count from before: a link that comes back for an instant
+   * between two of our own looks would have us promote before that leader has stopped.
+   */
+  onStatus(): ReturnType<AgentCore['status']> {
+    const state = this.#state
+    if (!state.leads) state.memory = heardFrom(state.memory, this.#ports.clock.now())
+    return this.status()
   }
 
   /** What the next round would be decided from. */

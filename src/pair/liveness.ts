@@ -92,7 +92,7 @@ export function unvouched(memory: Memory): Memory {
 }
 
 /** The peer spoke to us: whatever our own probes say, it is not gone. */
-function heardFrom(memory: Memory, now: number): Memory {
+export function heardFrom(memory: Memory, now: number): Memory {
   return { ...memory, peer: { ...memory.peer, arrivedAt: now, missed: 0, missedSince: null } }
 }
 

@@ -9,7 +9,7 @@ import type { LivenessSettings } from '../core/site.ts'
  *     fence   = (failures − 1) × interval, counted by the leader from the *sending* of the last probe
  *               that was answered
  *     promote = failures × interval, counted by the follower from the *arrival* of the last answer,
- *               and not before (failures − 1) × interval + probeTimeout after the sending of the first
+ *               or of the leader's own last question to its agent, and not before (failures − 1) × interval + probeTimeout after the sending of the first
  *               probe that was not
  *
  * Proof. Let the link be cut at c, for both at once (what holds if they are cut one by one is said in

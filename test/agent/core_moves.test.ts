@@ -76,6 +76,26 @@ test('a follower that was frozen does not take the silence of its sleep for that
   expect(host.rule).toBe('no-proof')
 })
 
+test('a follower whose leader has asked it since counts its silence from that question', async () => {
+  const host = await follower()
+  host.converges = { role: () => DONE }
+  await host.rounds(3, { ...GATEWAY_UP, ...SILENT })
+  host.core.onStatus()
+  await host.rounds(3, { ...GATEWAY_UP, ...SILENT })
+  expect(host.log).toEqual([])
+  await host.rounds(2, { ...GATEWAY_UP, ...SILENT })
+  expect(host.log[0]).toMatch(/^meta 3\/3 alone h2/)
+})
+
+test('a leader that is asked by its follower stops no later for it', async () => {
+  const host = await leader()
+  host.converges = { impair: () => DONE }
+  await host.rounds(2, { ...GATEWAY_LOST, ...SILENT })
+  host.core.onStatus()
+  await host.rounds(1, { ...GATEWAY_LOST, ...SILENT })
+  expect(host.log).toEqual(['converge impair urgent'])
+})
+
 test('a paused follower does not promote; resumed it does', async () => {
   const host = await follower({ paused: true })
   host.converges = { role: () => DONE }

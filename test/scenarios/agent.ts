@@ -24,7 +24,7 @@ export function agentWith(ports: Ports, self: string, timing: Timing): RunningAg
       ports.note({ kind: 'fault', what: 'crash', message })
     })
   return {
-    status: () => core.status(),
+    status: () => core.onStatus(),
     voidProof: (term) => core.onVoidProof(term),
     handOver: (request) => core.onHandOver(request),
     ask: (asked) => void core.ask(asked),

@@ -129,7 +129,10 @@ function look(world: World, machine: Machine, life: Life, done: (seen: Seen) => 
     const back = () => peer.answersPing && network.passes(peer.name, machine.name)
     if (asks.ping && back()) seen.ping = heard
     if (asks.api && back()) seen.api = heard
-    if (asks.agent && back()) seen.agent = answerOf(peer, heard)
+    // A connection needs both ways; after that the answer alone may be lost.
+    const asked = asks.agent && network.open(peer.name, machine.name)
+    const answer = asked ? answerOf(peer, heard) : null
+    if (answer !== null && back()) seen.agent = answer
   })
   const quick = asks.agent && peer.answersPing && network.open(peer.name, machine.name)
   const tookMs = quick ? bothWaysMs + random.between(1, 6) : PROBE_BOUND_MS

@@ -4,6 +4,7 @@ import type { Life } from './virtual_time.ts'
 
 /** What the simulator needs of an agent that runs: the answers to its peer, and an operator's requests. */
 export interface RunningAgent {
+  /** The peer asks. */
   status(): PeerSays
   voidProof(term: number): Promise<boolean>
   handOver(request: HandOverRequest): Promise<HandOverAnswer>
