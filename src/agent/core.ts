@@ -90,11 +90,7 @@ export class AgentCore {
     return { ...this.#state.says(), initialised, frozen: flaps.frozen }
   }
 
-  /**
-   * The peer's agent asks what we say. A leader counts its silence from the sending of this question at
-   * the earliest, so its follower must not count from before: a link that comes back for an instant
-   * between two of our own looks would have us promote before that leader has stopped.
-   */
+  /** The peer's agent asks. A leader counts silence from no earlier than this: its follower neither. */
   onStatus(): ReturnType<AgentCore['status']> {
     const state = this.#state
     if (!state.leads) state.memory = heardFrom(state.memory, this.#ports.clock.now())
