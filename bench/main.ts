@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { endCommands } from '../lab/command.ts'
 import { LabError } from '../lab/lab_error.ts'
+import { benchAgent } from './agent.ts'
 import { benchConverge } from './converge.ts'
 import { benchCut } from './cut.ts'
+import { benchFailover } from './failover.ts'
 
 const program = new Command('bench')
   .description('Measures twonode beside its peers, in one run, on labs of its own. Needs root.')
@@ -31,6 +33,24 @@ program
   .option('--seed <n>', 'the first seed', count, 1)
   .option('--json', 'one JSON object instead of a table')
   .action(benchCut)
+
+program
+  .command('failover')
+  .description(
+    "power cuts of the leader at seeded moments: what they cost, and the dead host's return",
+  )
+  .option('--runs <n>', 'how many power cuts', count, 30)
+  .option('--seed <n>', 'of the moments', count, 1)
+  .option('--interval <duration>', "the agents' liveness.interval; the default is the inventory's")
+  .option('--json', 'one JSON object instead of a table')
+  .action(benchFailover)
+
+program
+  .command('agent')
+  .description("what a pair's agents take at rest, from /proc")
+  .option('--minutes <n>', 'how long', count, 10)
+  .option('--json', 'one JSON object instead of a table')
+  .action(benchAgent)
 
 let interrupted = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const)

@@ -21,6 +21,24 @@ export function metaOf(lab: Lab, host: HostName): HostMeta | undefined {
   }
 }
 
+/** The term for which a follower's proof stands on its disk; 0 if there is none (A3). */
+export function proofTerm(lab: Lab, host: HostName): number {
+  const file = join(hostRoot(lab.name, host), STATE_DIRECTORY, 'promotable.json')
+  try {
+    return Number((JSON.parse(readFileSync(file, 'utf8')) as { term?: unknown }).term)
+  } catch {
+    return 0
+  }
+}
+
+/** True when both hosts say paired in one term, and the follower has its proof of it. */
+export function arePaired(lab: Lab): boolean {
+  const [mine, theirs] = [metaOf(lab, 'h1'), metaOf(lab, 'h2')]
+  if (mine?.mode !== 'paired' || theirs?.mode !== 'paired' || mine.term !== theirs.term)
+    return false
+  return proofTerm(lab, mine.leader === 'h1' ? 'h2' : 'h1') === mine.term
+}
+
 /** One line of an agent's journal: what it did by which rule, and when. */
 export interface Decision {
   readonly host: HostName

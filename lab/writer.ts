@@ -19,7 +19,11 @@ const PATH = '/api/v1/namespaces/default/configmaps'
 
 const stop = new AbortController()
 
-/** The highest revision that each of the two clients has been shown. */
+/**
+ * The highest revision that each of the two clients was promised: the writer by an acknowledgement, the
+ * watcher by a list or an event. What a read showed is no promise (A8): a leader that was cut off may
+ * show a write that nobody acknowledged, and that is gone with it.
+ */
 const seen = { writer: 0, watcher: 0 }
 
 async function main(): Promise<void> {
@@ -57,6 +61,7 @@ async function writeOn(orders: WriterOrders, write: Write): Promise<void> {
       base = revision(answer)
       write({ kind: 'ack', n, rv: base })
       notBack('writer', base, write)
+      seen.writer = Math.max(seen.writer, base)
     } else if (typeof answer !== 'string' && answer.status === 409) {
       write({ kind: 'conflict', n })
       base = (await read(api, orders, write)) ?? base
@@ -100,6 +105,7 @@ async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
       const rv = revision(await must(api.send('GET', `${PATH}?${mine}`)))
       write({ kind: 'list', rv })
       notBack('watcher', rv, write)
+      seen.watcher = Math.max(seen.watcher, rv)
       const path = `${PATH}?watch=1&allowWatchBookmarks=true&${mine}&resourceVersion=${rv}`
       await api.watch(
         path,
@@ -107,6 +113,7 @@ async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
           if (type === 'ERROR') throw new Error(`${object.code} ${object.message}`)
           const rv = Number(object.metadata.resourceVersion)
           notBack('watcher', rv, write)
+          seen.watcher = Math.max(seen.watcher, rv)
           if (type !== 'BOOKMARK') write({ kind: 'event', n: Number(object.data?.['n']), rv })
         },
         WATCH_IDLE_MS,
@@ -121,7 +128,6 @@ async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
 
 function notBack(who: 'writer' | 'watcher', got: number, write: Write): void {
   if (got < seen[who]) write({ kind: 'regression', who, seen: seen[who], got })
-  seen[who] = Math.max(seen[who], got)
 }
 
 async function must(sent: Promise<Answer>): Promise<Answer> {

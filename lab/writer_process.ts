@@ -19,6 +19,7 @@ const EVERY_MS = 20
 
 export interface Writer {
   readonly name: string
+  readonly stopped: boolean
   /** What it has logged until now. */
   log(): WriterRecord[]
   /** Ends it and gives its whole log. */
@@ -69,10 +70,15 @@ export async function startWriter(lab: Lab, options: WriterOptions): Promise<Wri
     () => (log().some(({ kind }) => kind === 'ack') ? true : undefined),
     { timeoutMs: 30_000, everyMs: 50 },
   )
+  let stopped = false
   return {
     name,
+    get stopped() {
+      return stopped
+    },
     log,
     async stop() {
+      stopped = true
       child.stdin.end()
       const timer = setTimeout(() => child.kill('SIGKILL'), 2 * ANSWER_TIMEOUT_MS)
       await ended

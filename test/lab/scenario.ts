@@ -3,7 +3,14 @@ import { onTestFailed, onTestFinished } from 'vitest'
 import type { Credentials } from '../../lab/kube_api.ts'
 import type { Lab } from '../../lab/lab.ts'
 import type { HostName } from '../../lab/names.ts'
-import { decisions, metaOf, partsOf, restarted, type Parts } from '../../lab/pair_view.ts'
+import {
+  arePaired,
+  decisions,
+  metaOf,
+  partsOf,
+  restarted,
+  type Parts,
+} from '../../lab/pair_view.ts'
 import { decisionMoment, timelineText, writerMoments, type Moment } from '../../lab/timeline.ts'
 import type { Laptop } from '../../lab/twonode_process.ts'
 import { adminCredentials, startWriter, verdict, type Writer } from '../../lab/writer_process.ts'
@@ -73,15 +80,17 @@ export class Scenario {
     this.#say(`${hosts.join(' and ')} have ${JSON.stringify(wanted)}`)
   }
 
-  /** Waits until both hosts have the same hostMeta, paired, and the writers' writes are acknowledged. */
+  /** Waits until the two are a pair, the follower with its proof, and the writers' writes are acknowledged. */
   async paired(leader: HostName, withinMs: number, writers?: readonly Writer[]): Promise<void> {
     await this.until({ leader, mode: 'paired' }, HOSTS, withinMs)
+    await this.poll("the follower's proof", () => arePaired(this.lab), withinMs)
     await this.writing(withinMs, writers)
   }
 
-  /** Waits until every writer has a write acknowledged that it made from now on. */
+  /** Waits until every writer that writes has a write acknowledged that it made from now on. */
   async writing(withinMs: number, writers: readonly Writer[] = this.#writers): Promise<void> {
     for (const writer of writers) {
+      if (writer.stopped) continue
       const now = Date.now()
       await this.poll(
         `an acknowledged write of ${writer.name}`,
