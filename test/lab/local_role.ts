@@ -94,7 +94,7 @@ export class Agents {
     const lines = ended.stdout.split('\n').filter((line) => line.startsWith('{'))
     const last = lines.pop()
     if (last === undefined) {
-      if (more.cutAt !== undefined) return CUT
+      if (more.cutAt !== undefined && ended.stderr === '') return CUT
       throw new Error(`${host} ${tags}: ${ended.stderr}`)
     }
     const steps = lines.map((line) => JSON.parse(line) as LocalRun['steps'][number])
