@@ -77,7 +77,7 @@ test('two sessions that install on a bare host at once both come up', async () =
   expect(readdirSync(root).toSorted()).toEqual(['bundle', 'current', 'node', 'runtime'])
 })
 
-test('a host that has everything is at work after 7 client bursts', async () => {
+test('a host that has everything is at work after 7 client bursts at most', async () => {
   const warm = await open()
   await warm.waitFor('heard plan')
   warm.session.close()
@@ -90,8 +90,10 @@ test('a host that has everything is at work after 7 client bursts', async () => 
   try {
     const { session, waitFor } = await open({ settings: { port: proxy.port, ...alias() } })
     await waitFor('heard plan')
-    expect(proxy.bursts()).toEqual([7])
-    expect(session.roundTrips()).toBe(7)
+    // Fewer on a busy machine: what came late is answered together.
+    expect(proxy.bursts()).toHaveLength(1)
+    expect(proxy.bursts()[0]).toBeLessThanOrEqual(7)
+    expect(session.roundTrips()).toBeLessThanOrEqual(7)
     session.send({ type: 'end' })
     expect(await session.ended).toEqual({ kind: 'done' })
   } finally {
