@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -191,8 +192,12 @@ async function apiListens(host: HostName, deadline: number): Promise<void> {
   }
 }
 
-/** Names the snapshot by what made it: a suite after a change of code converges anew. */
+/** Names the snapshot by what made it: a suite after a change of code or playbooks converges anew. */
 function bundle(): string {
   const manifest = readFileSync(join(ROOT, 'dist/bundle/manifest.json'), 'utf8')
-  return (JSON.parse(manifest) as { sha256: string }).sha256.slice(0, 12)
+  const made = createHash('sha256').update((JSON.parse(manifest) as { sha256: string }).sha256)
+  const playbooks = join(ROOT, 'playbooks')
+  for (const name of readdirSync(playbooks, { recursive: true, encoding: 'utf8' }).toSorted())
+    if (statSync(join(playbooks, name)).isFile()) made.update(readFileSync(join(playbooks, name)))
+  return made.digest('hex').slice(0, 12)
 }
