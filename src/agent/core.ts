@@ -201,6 +201,8 @@ export class AgentCore {
     this.#expectedBy = now
     if (late <= this.#settings.timing.lateMs) return false
     this.#state.late = true
+    // The unit that watches this agent has stopped kine meanwhile (B9), on a follower too.
+    this.#state.unsettled()
     this.#state.memory = afterStall(this.#state.memory, now)
     this.#state.fault('late', `this agent stood still for ${late} ms`)
     return true
