@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { metaOf } from '../../../lab/pair_view.ts'
+import { startScenario, unitRuns } from '../scenario.ts'
+
+/** @unit milliseconds */
+const FAILOVER_MS = 20_000
+const RETURN_MS = 90_000
+
+/** A host that waits must be seen to wait. @unit milliseconds */
+const WAITS_MS = 10_000
+
+test('19, A5: both lose their power; the leader comes back first, and waits for its follower', async () => {
+  const scenario = await startScenario()
+  const { lab } = scenario
+  const writer = await scenario.writer('h1')
+  await scenario.act('h1 and h2 lose their power', () =>
+    Promise.all([lab.powerOff('h1'), lab.powerOff('h2')]),
+  )
+  const offAt = Date.now()
+  await scenario.act('h1 has power again', () => lab.powerOn('h1'))
+  await scenario.holds(
+    'nothing is acknowledged by a leader that is not proven',
+    () => writer.log().every(({ kind, at }) => kind !== 'ack' || at < offAt),
+    WAITS_MS,
+  )
+  await scenario.act('h2 has power again', () => lab.powerOn('h2'))
+  await scenario.paired('h1', RETURN_MS)
+  expect(metaOf(lab, 'h1')).toMatchObject({ branch: 1 })
+  expect(await scenario.end('h1', [])).toEqual([])
+})
+
+test('19, A3: both lose their power; the follower comes back first, and does not lead: its proof is void since the boot', async () => {
+  const scenario = await startScenario()
+  const { lab } = scenario
+  await scenario.writer('h1')
+  await scenario.act('h1 and h2 lose their power', () =>
+    Promise.all([lab.powerOff('h1'), lab.powerOff('h2')]),
+  )
+  await scenario.act('h2 has power again', () => lab.powerOn('h2'))
+  await scenario.holds('h2 follows', () => metaOf(lab, 'h2')?.leader === 'h1', WAITS_MS)
+  await scenario.act('h1 has power again', () => lab.powerOn('h1'))
+  await scenario.paired('h1', RETURN_MS)
+  expect(await scenario.end('h1', [])).toEqual([])
+})
+
+test('19: the old leader comes back while the new one is off: it waits, and follows when the new one is there', async () => {
+  const scenario = await startScenario()
+  const { lab } = scenario
+  await scenario.writer('h2')
+  await scenario.act('h1 loses its power', () => lab.powerOff('h1'))
+  await scenario.until({ leader: 'h2', mode: 'alone' }, ['h2'], FAILOVER_MS)
+  await scenario.writing(FAILOVER_MS)
+  await scenario.act('h2 loses its power', () => lab.powerOff('h2'))
+  await scenario.act('h1 has power again', () => lab.powerOn('h1'))
+  await scenario.holds(
+    'h1 does not lead alone',
+    () => metaOf(lab, 'h1')?.mode !== 'alone',
+    WAITS_MS,
+  )
+  expect(await unitRuns('h1', 'kine.service'), 'a stale leader serves writes').toBe(false)
+  await scenario.act('h2 has power again', () => lab.powerOn('h2'))
+  await scenario.paired('h2', RETURN_MS)
+  expect(await scenario.end('h2', [])).toEqual([])
+})
