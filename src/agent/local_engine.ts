@@ -8,7 +8,7 @@ import { redactor } from '../core/secret.ts'
 import { APPLIED_FILE } from '../engine/applied_record.ts'
 import { type Clock, systemClock } from '../engine/clock.ts'
 import { execute } from '../engine/execute.ts'
-import { type Journal, openJournal } from '../engine/journal.ts'
+import { type Journal, openJournal, type PendingHandler } from '../engine/journal.ts'
 import { createFileLock, type FileLock, LOCK_FILE } from '../engine/lock.ts'
 import { namesOf, roleOf } from '../engine/names.ts'
 import type { Control, Evaluator, Run } from '../engine/ports.ts'
@@ -47,6 +47,9 @@ const QUERY_GRACE_MS = 200
 
 /** An urgent converge that can't have the lock by then says so, and is asked for again. @unit milliseconds */
 const OUST_TIMEOUT_MS = 10_000
+
+/** How the names of an agent's runs begin, on whichever host and in whichever process. */
+const RUN_PREFIX = 'agent-'
 
 /** The engine on the spot, and what it holds. */
 export interface LocalEngine extends Engine {
@@ -182,7 +185,7 @@ class OwnEngine implements LocalEngine {
       tags,
       limit: [],
       lockTimeoutMs: urgent ? OUST_TIMEOUT_MS : 0,
-      runId: `agent-${meta.term}-${process.pid}-${this.#runs}`,
+      runId: `${RUN_PREFIX}${meta.term}-${process.pid}-${this.#runs}`,
       by: `agent@${host}`,
       allowDowngrade: false,
       report: true,
@@ -231,7 +234,6 @@ class OwnEngine implements LocalEngine {
     }
   }
 
-  /** An urgent converge is no time for what others owe: a handler may restart k3s, for minutes. */
   #journal({ runId, by }: RunOptions, urgent: boolean): Journal {
     const { plan } = this.#settings.site
     const journal = openJournal({
@@ -242,18 +244,34 @@ class OwnEngine implements LocalEngine {
       redact: this.#redact,
       now: () => new Date(),
     })
-    return urgent ? withOwnDebtsOnly(journal, runId) : journal
+    // An urgent converge is no time for what earlier ones owe: a handler may restart k3s, for minutes.
+    const pays = (owed: PendingHandler) =>
+      urgent ? owed.runId === runId : owed.runId.startsWith(RUN_PREFIX)
+    return withDebts(journal, { pays, cleansUp: !urgent })
   }
 }
 
-function withOwnDebtsOnly(journal: Journal, runId: string): Journal {
+/**
+ * What a laptop's run owes is the laptop's, which has to come back to finish it: one of its handlers
+ * restarts this agent, which would do so in each of its runs, for ever.
+ */
+function withDebts(
+  journal: Journal,
+  {
+    pays,
+    cleansUp,
+  }: { readonly pays: (owed: PendingHandler) => boolean; readonly cleansUp: boolean },
+): Journal {
   return {
-    leftBehind: () => ({ handlers: [], folders: [] }),
+    leftBehind: () => {
+      const { handlers, folders } = journal.leftBehind()
+      return { handlers: handlers.filter(pays), folders: cleansUp ? folders : [] }
+    },
     intend: (step, change) => journal.intend(step, change),
     done: (step) => journal.done(step),
     owe: (handlers, play) => journal.owe(handlers, play),
     settle: (handlers) => journal.settle(handlers),
-    owed: () => journal.owed().filter((owed) => owed.runId === runId),
+    owed: () => journal.owed().filter(pays),
     end: (exitCode) => journal.end(exitCode),
   }
 }
