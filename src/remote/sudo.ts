@@ -46,11 +46,10 @@ export function explainStartFailure(start: Start, { end, said }: StartFailure): 
       hint: words.hint.replace('USER', user),
       detail: said,
     })
-  if (end.code === null && end.signal === null)
-    return new TwonodeError('E_CONNECTION_LOST', `${host}: the connection broke at the start`, {
-      detail: said,
-    })
-  const how = end.signal === null ? `exit code ${end.code}` : end.signal
+  // A shell that ends at once may be gone before sshd tells how: its words say that it was there.
+  if (end.code === null && end.signal === null && said === '')
+    return new TwonodeError('E_CONNECTION_LOST', `${host}: the connection broke at the start`)
+  const how = end.signal ?? (end.code === null ? 'no exit code' : `exit code ${end.code}`)
   const message = `${host}: the shell of ${user} ended before it began (${how})`
   // Words that sudo did not say are the log-in shell's.
   if (become !== 'no' && /sudo/i.test(said))
