@@ -1,6 +1,6 @@
 import type { Facts, Gateway, PeerFacts, Stream } from './facts.ts'
 import type { HostMeta } from './host_meta.ts'
-import type { Contact, Memory } from './liveness.ts'
+import type { Contact, Memory, StreamMemory } from './liveness.ts'
 import { COMMIT_LOST_MS, POSTGRES_FAILED_MS, POSTGRES_RECOVERY_MS, type Timing } from './timing.ts'
 
 /** The parts of the facts that are told from memory and clock alone. */
@@ -86,12 +86,17 @@ export function deadline(memory: Memory, { now, timing }: Judge): number | null 
 
 /** A commit that waits is looked at again when it will have waited too long, and not a round later (B7). */
 export function lookAgainAt({ stream }: Memory, now: number): number | null {
-  if (stream === null || stream.seen.oldestWaitMs < NOTABLE_WAIT_MS) return null
-  const at = stream.at + COMMIT_LOST_MS - stream.seen.oldestWaitMs + 20
+  if (stream === null || waitMs(stream) < NOTABLE_WAIT_MS) return null
+  const at = stream.at + COMMIT_LOST_MS - waitMs(stream) + 20
   return at > now ? at : null
 }
 
 const NOTABLE_WAIT_MS = 200
+
+/** For how long commits have waited for their reader, whoever gave up meanwhile. */
+function waitMs({ seen, unmovedSince, at }: StreamMemory): number {
+  return Math.max(seen.oldestWaitMs, unmovedSince === null ? 0 : at - unmovedSince)
+}
 
 function judgePostgres({ postgres }: Memory, now: number): Facts['postgres'] {
   if (postgres.downSince === null) return 'up'
@@ -107,7 +112,7 @@ function judgeStream({ stream }: Memory, { meta }: Judge): Stream {
   const readerLost = readerGoneSince !== null && at - readerGoneSince >= COMMIT_LOST_MS
   // "Paired" whose commits wait for nobody is a lie, whoever took the names away.
   const waitsForNobody = meta.mode === 'paired' && !seen.synchronous
-  if (seen.oldestWaitMs > COMMIT_LOST_MS || readerLost || waitsForNobody) return 'lost'
+  if (waitMs(stream) > COMMIT_LOST_MS || readerLost || waitsForNobody) return 'lost'
   return caughtUp ? 'caught-up' : 'behind'
 }
 

@@ -43,11 +43,13 @@ interface AgentContact {
 }
 
 /** What the leader's PostgreSQL said, for the term in which it was asked. */
-interface StreamMemory {
+export interface StreamMemory {
   readonly term: number
   readonly seen: LeaderSighting
   readonly readerGoneSince: number | null
   readonly caughtUp: boolean
+  /** Since when a commit waits or waited, with nothing flushed by the reader since; null: none does. */
+  readonly unmovedSince: number | null
   /** When it was asked. */
   readonly at: number
 }
@@ -214,5 +216,23 @@ function stream(
   const caughtUp =
     reads && last !== null && flushedBytes !== null && flushedBytes >= last.seen.writtenBytes
   const readerGoneSince = reads ? null : (last?.readerGoneSince ?? at)
-  return { term: meta.term, seen, readerGoneSince, caughtUp, at }
+  return {
+    term: meta.term,
+    seen,
+    readerGoneSince,
+    caughtUp,
+    unmovedSince: unmovedSince(last, seen, at),
+    at,
+  }
+}
+
+/**
+ * A commit that waited is acknowledged only by what the reader flushes beyond it: where nothing more was
+ * flushed, it waits on, or its client gave up: it stays written and unacknowledged (A8). kine's clients
+ * do so within seconds, and what they write instead would look young for ever.
+ */
+function unmovedSince(last: StreamMemory | null, seen: LeaderSighting, at: number): number | null {
+  const since = last?.unmovedSince ?? null
+  if (since !== null && last?.seen.flushedBytes === seen.flushedBytes) return since
+  return seen.oldestWaitMs > 0 ? at - seen.oldestWaitMs : null
 }

@@ -54,6 +54,16 @@ test('a commit that waits for more than 1.5 s is a lost follower, one that waits
   ])
 })
 
+test('commits whose clients give up sooner are a lost follower too, unless it has flushed since (B7, A8)', () => {
+  const waited = (oldestWaitMs: number, flushedBytes: number) =>
+    leading({ oldestWaitMs, writtenBytes: 900, flushedBytes })
+  const given = [waited(900, 100), waited(300, 100)]
+  expect(judged(seen([leading(), ...given]), 3000).stream).toBe('lost')
+  expect(judged(seen([leading(), waited(900, 100), waited(300, 200)]), 3000).stream).toBe('behind')
+  const idle = [waited(900, 100), waited(0, 900), waited(0, 900), waited(0, 900)]
+  expect(judged(seen([leading(), ...idle]), 5000).stream).toBe('caught-up')
+})
+
 test('a slot that nobody has read for 1.5 s is a lost follower (B7)', () => {
   const idle = leading({ slot: 'idle', streaming: false, flushedBytes: null })
   expect(judged(seen([leading(), idle, idle]), 3000).stream).toBe('behind')
