@@ -24,6 +24,10 @@ export class PlayedPair {
     for (const host of HOST_NAMES) {
       const units = ['twonode-guard.service', 'twonode-agent.service']
       await this.#lab.exec(host, ['systemctl', 'disable', '--now', '--quiet', ...units])
+      // At a boot kine's reconciler would start an agent that is only disabled, and it would play along.
+      const files = units.map((unit) => `/etc/systemd/system/${unit}`)
+      await this.#lab.exec(host, ['rm', '-f', ...files])
+      await this.#lab.exec(host, ['systemctl', 'daemon-reload'])
       await this.agents.install(host)
     }
   }

@@ -29,6 +29,9 @@ function judged(memory: Memory, now: number, meta = META, acceptLossBytes = 0) {
 const streamAfter = (oldestWaitMs: number) =>
   judged(seen([leading(), leading({ oldestWaitMs })]), 2000).stream
 
+const waited = (oldestWaitMs: number, flushedBytes: number) =>
+  leading({ oldestWaitMs, writtenBytes: 900, flushedBytes })
+
 const wal = (writtenBytes: number, flushedBytes: number) => leading({ writtenBytes, flushedBytes })
 
 const disk = (freeMb: number, writable = true) => ({
@@ -55,8 +58,6 @@ test('a commit that waits for more than 1.5 s is a lost follower, one that waits
 })
 
 test('commits whose clients give up sooner are a lost follower too, unless it has flushed since (B7, A8)', () => {
-  const waited = (oldestWaitMs: number, flushedBytes: number) =>
-    leading({ oldestWaitMs, writtenBytes: 900, flushedBytes })
   const given = [waited(900, 100), waited(300, 100)]
   expect(judged(seen([leading(), ...given]), 3000).stream).toBe('lost')
   expect(judged(seen([leading(), waited(900, 100), waited(300, 200)]), 3000).stream).toBe('behind')

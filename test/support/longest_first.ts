@@ -7,10 +7,19 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  * @unit seconds
  */
 const LONG: Readonly<Record<string, number>> = {
-  'lab/cut_from_packages': 90,
-  'lab/cut_from_bare': 80,
-  'lab/sandwich': 100,
-  'lab/laptops': 60,
+  'lab/sequences_cut': 290,
+  'lab/cut_from_packages': 215,
+  'lab/sandwich': 195,
+  'lab/scenarios/expiring_keys': 165,
+  'lab/sequences': 160,
+  'lab/scenarios/failover': 125,
+  'lab/cut_from_bare': 120,
+  'lab/scenarios/cut_off': 118,
+  'lab/scenarios/broken_leader': 115,
+  'lab/laptops': 95,
+  'lab/scenarios/no_change_of_roles': 57,
+  'lab/agent': 56,
+  'lab/sequences_modes': 55,
   'lab/reboot': 40,
   'lab/pair_troubles': 40,
   'lab/troubles': 35,
