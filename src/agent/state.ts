@@ -3,7 +3,7 @@ import { atTime, CALM, type FlapGuard, isChange, restored, withChange } from '..
 import type { Stamp } from '../pair/goals.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
-import { firstMemory, type Memory } from '../pair/liveness.ts'
+import { firstMemory, type Memory, waitMs } from '../pair/liveness.ts'
 import { needsNewSlot } from '../pair/subscription_trouble.ts'
 import {
   COMMIT_LOST_MS,
@@ -207,11 +207,7 @@ export class AgentState {
   releaseWaiting(): void {
     const { stream } = this.memory
     if (!this.leads || this.meta?.mode !== 'alone' || this.owed !== null) return
-    if (
-      stream !== null &&
-      stream.term === this.meta.term &&
-      stream.seen.oldestWaitMs > COMMIT_LOST_MS
-    )
+    if (stream !== null && stream.term === this.meta.term && waitMs(stream) > COMMIT_LOST_MS)
       this.owed = { tags: ['alone'], urgent: true }
   }
 

@@ -1,6 +1,6 @@
 import type { Facts, Gateway, PeerFacts, Stream } from './facts.ts'
 import type { HostMeta } from './host_meta.ts'
-import type { Contact, Memory, StreamMemory } from './liveness.ts'
+import { type Contact, type Memory, waitMs } from './liveness.ts'
 import { COMMIT_LOST_MS, POSTGRES_FAILED_MS, POSTGRES_RECOVERY_MS, type Timing } from './timing.ts'
 
 /** The parts of the facts that are told from memory and clock alone. */
@@ -92,11 +92,6 @@ export function lookAgainAt({ stream }: Memory, now: number): number | null {
 }
 
 const NOTABLE_WAIT_MS = 200
-
-/** For how long commits have waited for their reader, whoever gave up meanwhile. */
-function waitMs({ seen, unmovedSince, at }: StreamMemory): number {
-  return Math.max(seen.oldestWaitMs, unmovedSince === null ? 0 : at - unmovedSince)
-}
 
 function judgePostgres({ postgres }: Memory, now: number): Facts['postgres'] {
   if (postgres.downSince === null) return 'up'

@@ -43,7 +43,7 @@ interface AgentContact {
 }
 
 /** What the leader's PostgreSQL said, for the term in which it was asked. */
-export interface StreamMemory {
+interface StreamMemory {
   readonly term: number
   readonly seen: LeaderSighting
   readonly readerGoneSince: number | null
@@ -68,6 +68,11 @@ export interface Viewer {
   readonly meta: HostMeta | null
   /** When the look began. */
   readonly at: number
+}
+
+/** For how long commits have waited for their reader, whoever gave up meanwhile. @unit milliseconds */
+export function waitMs({ seen, unmovedSince, at }: StreamMemory): number {
+  return Math.max(seen.oldestWaitMs, unmovedSince === null ? 0 : at - unmovedSince)
 }
 
 /** An agent that starts has seen nothing, and counts from now. */

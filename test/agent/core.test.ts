@@ -136,6 +136,16 @@ test('alone, with a follower that has caught up: paired is written after everyth
   expect(host.core.status().settled).toBe(true)
 })
 
+test('alone, whose commits wait all the same, releases them, also when their clients give up before 1.5 s', async () => {
+  const host = await leader({ meta: pairMeta({ mode: 'alone', term: 3 }) }, 1)
+  host.converges = { alone: () => DONE }
+  const given = { slot: 'idle', streaming: false, flushedBytes: null } as const
+  await host.rounds(1, { ...SILENT, ...leading({ ...given, oldestWaitMs: 900 }) })
+  expect(host.log).toEqual([])
+  await host.rounds(1, leading({ ...given, oldestWaitMs: 300 }))
+  expect(host.log).toEqual(['converge alone urgent'])
+})
+
 test('pairing that fails is undone: a leader that is alone waits for nobody', async () => {
   const host = await leader({ meta: pairMeta({ mode: 'alone', term: 3 }) }, 1)
   host.converges = { pair: () => FAILED, alone: () => DONE, role: () => DONE }
