@@ -6,6 +6,7 @@ import type { FromRunner } from '../core/protocol.ts'
 export class Blobs {
   readonly #send: (message: FromRunner) => void
   readonly #waiting = new Map<string, Waiting[]>()
+  #closed: { readonly reason: unknown } | undefined
 
   constructor(send: (message: FromRunner) => void) {
     this.#send = send
@@ -13,6 +14,7 @@ export class Blobs {
 
   /** The artifact's bytes, as they come. */
   async get(sha256: string): Promise<Readable> {
+    if (this.#closed !== undefined) throw this.#closed.reason
     return await new Promise((resolve, reject) => {
       const waiting = this.#waiting.get(sha256) ?? []
       this.#waiting.set(sha256, [...waiting, { resolve, reject }])
@@ -35,6 +37,7 @@ export class Blobs {
 
   /** None will come any more. */
   close(reason: unknown): void {
+    this.#closed ??= { reason }
     const waiting = [...this.#waiting.values()].flat()
     this.#waiting.clear()
     for (const { reject } of waiting) reject(reason)

@@ -107,6 +107,7 @@ export class Link {
     this.#open(undefined)
     this.control.halt(reason)
     this.blobs.close(reason)
+    this.#reader.abandon(reason)
   }
 
   #receive(message: ToRunner): void {

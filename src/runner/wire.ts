@@ -43,6 +43,11 @@ export class WireReader {
     this.#lastHeardAt = performance.now()
   }
 
+  /** The rest of an artifact that is half here will not come: who copies it stops waiting for it. */
+  abandon(reason: Error): void {
+    this.#blob?.sink.destroy(reason)
+  }
+
   /** Resolves at the end of the stream. @throws TwonodeError for what is no message of the protocol */
   async read(input: Readable): Promise<void> {
     try {

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest'
+import { afterEach, beforeAll, expect, test } from 'vitest'
 import { HOST_NAMES } from '../../lab/names.ts'
 import { convergedPair, eventually, inHost, mustConverge, theLab } from './pair.ts'
 import { leavesThePair } from './standing_pair.ts'
@@ -17,6 +17,9 @@ let from: Laptop
 
 beforeAll(async () => {
   ;({ lab, from } = await convergedPair())
+})
+afterEach(async () => {
+  await lab.heal()
 })
 leavesThePair(theLab)
 

@@ -94,6 +94,23 @@ test('a disk that is slow to take an artifact is no silence of the controller', 
   await link.close()
 })
 
+test('a laptop that vanishes in the middle of an artifact does not keep the host waiting for the rest', async () => {
+  const { link, input } = connected()
+  const taken = link.blobs.get('ab')
+  input.write('{"type":"blob","sha256":"ab","bytes":9000000}\n')
+  input.write(Buffer.alloc(1_000))
+  const bytes = await taken
+  const copied = (async () => {
+    for await (const _ of bytes);
+  })()
+  const failed = expect(copied).rejects.toMatchObject({ code: 'E_CONNECTION_LOST' })
+  await nextTurn()
+  vi.advanceTimersByTime(25_000)
+  await failed
+  await expect(link.blobs.get('cd')).rejects.toMatchObject({ code: 'E_CONNECTION_LOST' })
+  await link.close()
+})
+
 test('a host that was paused does not call the controller silent', async () => {
   const { link } = connected()
   vi.advanceTimersByTime(5_000)
