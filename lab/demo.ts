@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import Table from 'cli-table3'
 import { createConsola } from 'consola'
 import { spawn } from 'node:child_process'
-import { run, type Ended } from './command.ts'
+import { run } from './command.ts'
 import { openLab, removeByName, type Lab } from './lab.ts'
 import { failoverRows, showFailover } from './demo_failover.ts'
+import { expect, kubectl, rowsOf } from './demo_hosts.ts'
+import { showStall, showStallEnded } from './demo_stall.ts'
 import { LabError } from './lab_error.ts'
-import type { HostName } from './names.ts'
 import { progressOnStderr } from './progress.ts'
 
 /** A lab of its own, so that one that is up is not disturbed. */
@@ -58,6 +59,9 @@ async function show(lab: Lab): Promise<void> {
 
   heading('A ConfigMap, written through the follower')
   await part('write and read', () => writeThroughFollower(lab))
+  heading('No acknowledgement without the follower')
+  await part('stall and resume', () => showStall(lab, say))
+  await part('stall ended by the agents', () => showStallEnded(lab, say))
   await part('verify', () => twonode(['verify', '-i', inventory]))
 
   heading('The leader loses its power while a writer writes')
@@ -95,44 +99,10 @@ async function writeThroughFollower(lab: Lab): Promise<void> {
   expect(read.stdout === 'yes', `read '${read.stdout}' at the virtual IP`)
   say(`  read at the virtual IP, ${lab.virtualIp}`)
   for (const host of ['h1', 'h2'] as const) {
-    const rows = await sql(
-      lab,
-      host,
-      "select count(*) from kine where name = '/registry/configmaps/default/demo'",
-    )
-    expect(rows === '1', `${host}'s PostgreSQL has ${rows} rows of it`)
+    const rows = await rowsOf(lab, host, 'demo')
+    expect(rows === 1, `${host}'s PostgreSQL has ${rows} rows of it`)
     say(`  stands in ${host}'s PostgreSQL`)
   }
-}
-
-async function kubectl(
-  lab: Lab,
-  host: HostName,
-  args: readonly string[],
-  timeoutMs = 20_000,
-): Promise<Ended> {
-  const ended = await lab.exec(host, ['/usr/local/bin/k3s', 'kubectl', ...args], { timeoutMs })
-  expect(ended.code === 0, `kubectl ${args.join(' ')} on ${host}: ${ended.stderr.trim()}`)
-  return ended
-}
-
-async function sql(lab: Lab, host: HostName, text: string): Promise<string> {
-  const argv = [
-    'runuser',
-    '-u',
-    'postgres',
-    '--',
-    'psql',
-    '-qtAX',
-    '-v',
-    'ON_ERROR_STOP=1',
-    'kine',
-    '-c',
-    text,
-  ]
-  const ended = await lab.exec(host, argv, { timeoutMs: 20_000 })
-  expect(ended.code === 0, `psql on ${host}: ${ended.stderr.trim()}`)
-  return ended.stdout.trim()
 }
 
 /** Runs the command line with our terminal, so that its progress is seen as a user sees it. */
@@ -148,11 +118,6 @@ async function twonode(args: readonly string[]): Promise<void> {
 
 function cli(args: readonly string[]): string[] {
   return [process.execPath, join(ROOT, 'dist/twonode.mjs'), ...args]
-}
-
-function expect(holds: boolean, otherwise: string): void {
-  if (!holds)
-    throw new LabError(otherwise, 'Keep the lab and look: npm run demo -- --keep', { exitCode: 3 })
 }
 
 async function part<T>(what: string, work: () => Promise<T>): Promise<T> {
