@@ -3,7 +3,7 @@ import Table from 'cli-table3'
 import { openLab, removeByName, type Lab } from '../lab/lab.ts'
 import { LabError } from '../lab/lab_error.ts'
 import { HOST_NAMES, labObjects, type HostName } from '../lab/names.ts'
-import { readProcess, unitProcesses } from '../lab/processes.ts'
+import { readProcess, statField, unitProcesses } from '../lab/processes.ts'
 import { progressOnStderr } from '../lab/progress.ts'
 import { converge, explain, makeLaptop } from '../lab/twonode_process.ts'
 
@@ -87,10 +87,10 @@ function sample(lab: Lab, host: HostName): Sample {
   }
 }
 
-/** Fields 14 and 15 of proc_pid_stat(5), counted behind the name, which may hold blanks. */
+/** User and system time, fields 14 and 15 of proc_pid_stat(5). */
 function cpuOf(pid: number): number {
-  const fields = readProcess(pid, 'stat').split(') ').at(-1)?.split(' ') ?? []
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS_A_SECOND
+  const ticks = [14, 15].map((field) => Number(statField(pid, field) ?? 0))
+  return ticks.reduce((sum, each) => sum + each, 0) / TICKS_A_SECOND
 }
 
 function rowOf(host: HostName, samples: readonly Sample[]): Row {

@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { KubeApi, type Credentials, type KubeObject } from './kube_api.ts'
 import type { Lab } from './lab.ts'
 import type { HostName } from './names.ts'
+import { seenWithin } from './wait.ts'
 
 const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments'
 const LOCK = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-controller-manager'
@@ -38,20 +38,18 @@ export async function firstReconcile(
   const address = lab.hosts[probe.by].address
   const api = new KubeApi({ ...probe.credentials, address, timeoutMs: 1_500 })
   const deadline = Date.now() + probe.timeoutMs
-  const until = async (holds: () => Promise<boolean>): Promise<boolean> => {
-    while (Date.now() < deadline) {
-      if (await holds().catch(() => false)) return true
-      await pause(20)
-    }
-    return false
-  }
+  const inTime = (holds: () => Promise<boolean>): Promise<boolean> =>
+    seenWithin(() => holds().catch(() => false), {
+      timeoutMs: deadline - Date.now(),
+      everyMs: 20,
+    })
   try {
-    const made = await until(async () => {
+    const made = await inTime(async () => {
       const { status } = await api.send('POST', DEPLOYMENTS, deployment(probe.name))
       // 409: an earlier try was done after all.
       return status === 201 || status === 409
     })
-    const looked = await until(async () => {
+    const looked = await inTime(async () => {
       const { body } = await api.send('GET', `${DEPLOYMENTS}/${probe.name}`)
       return Number((body as KubeObject).status?.['observedGeneration'] ?? 0) >= 1
     })

@@ -4,7 +4,7 @@ import { failoverTimes, type FailoverTimes } from './failover_times.ts'
 import type { Lab } from './lab.ts'
 import { peerOf, type HostName } from './names.ts'
 import { arePaired, decisions, metaOf } from './pair_view.ts'
-import { until } from './wait.ts'
+import { seenWithin } from './wait.ts'
 import { lastAck } from './writer_log.ts'
 import { startWriter, verdict } from './writer_process.ts'
 
@@ -51,10 +51,16 @@ export async function failoverTrial(
   tell(`${victim}, the leader, has lost its power`)
   const probe = { name, by: survivor, credentials, timeoutMs: FAILOVER_TIMEOUT_MS }
   const reconciled = firstReconcile(lab, probe)
-  if (await seen(() => metaOf(lab, survivor)?.leader === survivor, FAILOVER_TIMEOUT_MS))
+  if (
+    await seenWithin(() => metaOf(lab, survivor)?.leader === survivor, {
+      timeoutMs: FAILOVER_TIMEOUT_MS,
+    })
+  )
     tell(`${survivor} has noticed, and promotes itself`)
   const promotedAt = Date.now()
-  if (await seen(() => lastAck(writer.log()) > promotedAt, FAILOVER_TIMEOUT_MS))
+  if (
+    await seenWithin(() => lastAck(writer.log()) > promotedAt, { timeoutMs: FAILOVER_TIMEOUT_MS })
+  )
     tell(`${survivor} accepts writes`)
   const controllersMs = await reconciled
   if (controllersMs !== undefined) tell('controllers work on a new Deployment')
@@ -82,7 +88,7 @@ async function returnOf(
   const onAt = Date.now()
   await lab.powerOn(host)
   const survivor = peerOf(host)
-  await seen(() => arePaired(lab), RETURN_TIMEOUT_MS)
+  await seenWithin(() => arePaired(lab), { timeoutMs: RETURN_TIMEOUT_MS })
   const upAt = await agentUpAt(lab, host)
   const since = decisions(lab, onAt)
   const follows = since.find(
@@ -107,14 +113,4 @@ async function agentUpAt(lab: Lab, host: HostName): Promise<number | undefined> 
   // `Sat 2026-11-21 17:01:08.123456 UTC`
   const [, day, time] = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{3})/.exec(stdout) ?? []
   return day === undefined ? undefined : Date.parse(`${day}T${time}Z`)
-}
-
-/** True once it holds; false if it does not in time: the trial then reports what it did see. */
-async function seen(holds: () => boolean, timeoutMs: number): Promise<boolean> {
-  const deadline = Date.now() + timeoutMs
-  return await until(
-    'what a trial waits for',
-    () => (holds() ? true : Date.now() > deadline ? false : undefined),
-    { timeoutMs: timeoutMs + 1_000 },
-  )
 }

@@ -4,7 +4,7 @@ import { parseHostMeta, type HostMeta } from '../src/pair/host_meta.ts'
 import { hostRoot } from './disks.ts'
 import type { Lab } from './lab.ts'
 import { HOST_NAMES, labObjects, type HostName } from './names.ts'
-import { readProcess, unitProcesses } from './processes.ts'
+import { readProcess, statField, unitProcesses } from './processes.ts'
 
 const STATE_DIRECTORY = 'var/lib/twonode'
 
@@ -78,13 +78,15 @@ const PARTS = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as
 
 export type Parts = Readonly<Partial<Record<(typeof PARTS)[number], string>>>
 
+/** Of proc_pid_stat(5): when the process was started. */
+const START_TIME = 22
+
 /** Which processes k3s' parts are now, each by its id and its start: a pid may come again. */
 export function partsOf(lab: Lab, host: HostName): Parts {
   const parts: Partial<Record<(typeof PARTS)[number], string>> = {}
   for (const pid of unitProcesses(labObjects(lab.name).hosts[host], 'k3s.service', false)) {
     const name = PARTS.find((part) => readProcess(pid, 'cmdline').split('\0')[0] === part)
-    // Field 22 of proc_pid_stat(5), counted behind the name, which may hold blanks.
-    const start = readProcess(pid, 'stat').split(') ').at(-1)?.split(' ')[19]
+    const start = statField(pid, START_TIME)
     if (name !== undefined && start !== undefined) parts[name] = `${pid} since ${start}`
   }
   return parts

@@ -132,6 +132,14 @@ function allPids(): number[] {
     .map(Number)
 }
 
+/**
+ * A field of proc_pid_stat(5), numbered as there; undefined when the process is gone.
+ * @param field - 3 or more: the name, the second, may hold blanks, so it is counted from behind it.
+ */
+export function statField(pid: number, field: number): string | undefined {
+  return readProcess(pid, 'stat').split(') ').at(-1)?.split(' ')[field - 3]
+}
+
 /** A file of /proc/PID; empty when the process is gone. */
 export function readProcess(pid: number, file: string): string {
   try {
