@@ -1,6 +1,7 @@
 import { mergeAccounts } from '../core/accounts.ts'
 import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
 import type { AgentParts } from './assemble.ts'
 import type { AskAnswer } from './core.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
@@ -40,6 +41,22 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   promote: async ({ core }, { force }, say) =>
     taken(await core.ask({ kind: 'promote', force: force === true }), say),
   switchover: async ({ core }, _, say) => taken(await core.ask({ kind: 'switchover' }), say),
+  replace,
+}
+
+/** Another host in the follower's place (B10). That it is refused, and why, is known beforehand. */
+async function replace({ core }: ControlParts, options: JsonObject, say: Say): Promise<void> {
+  const { for: old, name, address } = options
+  if (typeof old !== 'string' || typeof name !== 'string' || typeof address !== 'string')
+    throw new TwonodeError('E_USAGE', 'a replacement has a name, an address, and whom it is for')
+  const wanted = { old, name, address }
+  const facts = core.facts()
+  const refused = unfitNewcomer(facts, wanted) ?? whyNotReplaced(facts, wanted)
+  if (refused !== null)
+    throw new TwonodeError('E_FAILED', `${old} is not replaced: ${refused.message}`, {
+      hint: refused.hint,
+    })
+  taken(await core.ask({ kind: 'replacement', name, address }), say)
 }
 
 /** What the rules made of a request: it has begun, or why not. */

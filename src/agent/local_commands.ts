@@ -44,6 +44,12 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
     options: [],
     text: said,
   },
+  replace: {
+    usage: 'replace --for OLD --host NAME --address ADDR',
+    brief: 'On a leader that is alone: NAME takes the place of OLD, which is silent for good.',
+    options: ['--for', '--host', '--address'],
+    text: said,
+  },
   promote: {
     usage: 'promote [--force]',
     brief: 'Lead. With --force whatever the peer may have that is not here.',
@@ -79,7 +85,7 @@ function readOptions(
   { options, usage }: LocalCommand,
   words: readonly string[],
 ): { readonly json: boolean; readonly options: JsonObject } {
-  const read: Record<string, boolean | number> = {}
+  const read: Record<string, boolean | number | string> = {}
   const left = [...words]
   let json = false
   for (let word = left.shift(); word !== undefined; word = left.shift()) {
@@ -87,9 +93,23 @@ function readOptions(
     else if ((word === '--force' || word === '--own') && options.includes(word))
       read[word.slice(2)] = true
     else if (word === '--lines' && options.includes(word)) read['lines'] = countOf(left.shift())
+    else if (word in TEXTS && options.includes(word)) read[TEXTS[word] ?? ''] = textOf(word, left)
     else throw new TwonodeError('E_USAGE', `${name} takes no ${word}: twonode ${usage}`)
   }
   return { json, options: read }
+}
+
+/** Options with a text, and what an agent calls them. */
+const TEXTS: Readonly<Record<string, string>> = {
+  '--for': 'for',
+  '--host': 'name',
+  '--address': 'address',
+}
+
+function textOf(option: string, left: string[]): string {
+  const word = left.shift()
+  if (word !== undefined && word !== '' && !word.startsWith('--')) return word
+  throw new TwonodeError('E_USAGE', `${option} takes a word`)
 }
 
 function countOf(word: string | undefined): number {
@@ -107,6 +127,6 @@ function wordsOf(value: Json | undefined): string {
 }
 
 function helpText(): string {
-  const lines = Object.values(COMMANDS).map(({ usage, brief }) => `  ${usage.padEnd(32)}${brief}`)
+  const lines = Object.values(COMMANDS).map(({ usage, brief }) => `  ${usage.padEnd(48)}${brief}`)
   return `twonode on this host:\n${lines.join('\n')}\n`
 }

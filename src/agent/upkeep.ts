@@ -1,5 +1,5 @@
 import type { AgentParts } from './assemble.ts'
-import { mayBeReplaced } from './replacement.ts'
+import { mayBeReplaced } from './program_change.ts'
 
 /** Between two looks at whether the site or a certificate was replaced. @unit milliseconds */
 const UPKEEP_MS = 2_000

@@ -238,6 +238,8 @@ function stream(
  */
 function unmovedSince(last: StreamMemory | null, seen: LeaderSighting, at: number): number | null {
   const since = last?.unmovedSince ?? null
+  // Commits wait for nobody any more: what waited was released, also where no reader will ever flush.
+  if (!seen.synchronous && seen.oldestWaitMs === 0) return null
   if (since !== null && last?.seen.flushedBytes === seen.flushedBytes) return since
   return seen.oldestWaitMs > 0 ? at - seen.oldestWaitMs : null
 }

@@ -123,6 +123,23 @@ test('a request that the rules refuse ends with their reason; one that they take
   )
 })
 
+const REPLACE = ['replace', '--for', 'h2', '--host', 'h3', '--address', '10.77.0.13'] as const
+
+test('a peer that answers is not replaced; one that is silent is, once its leader is alone (B10)', async () => {
+  const host = await agentOf('h1')
+  await expect(twonode(...REPLACE)).rejects.toThrow('h2 is not replaced: h2 answers')
+  host.converges = { ...host.converges, alone: () => DONE }
+  const unread = { slot: 'idle', streaming: false, flushedBytes: null } as const
+  await host.rounds(12, { ...SILENT, ...leading({ ...unread, oldestWaitMs: 9_000 }) })
+  expect(host.disk.meta?.mode).toBe('alone')
+  await host.rounds(3, leading({ ...unread, synchronous: false }))
+  expect(await withRounds(host, twonode(...REPLACE))).toMatch(/^begun: .*\(rule replacement\)\n$/)
+  await host.core.idle()
+  expect(host.disk.meta).toMatchObject({ term: 4, mode: 'alone', slot: 'h3_1_2' })
+  expect(host.disk.meta?.hosts[1]).toEqual({ name: 'h3', address: '10.77.0.13', role: 'follower' })
+  await expect(twonode(...REPLACE)).rejects.toThrow("'h2' is not the peer of h1")
+})
+
 /** Lets rounds pass until it is answered. */
 async function withRounds<T>(host: ScriptedHost, asking: Promise<T>): Promise<T> {
   const over = new AbortController()
@@ -137,6 +154,7 @@ async function withRounds<T>(host: ScriptedHost, asking: Promise<T>): Promise<T>
 
 test.each([
   ['an option', ['status', '--force'], 'status takes no --force'],
+  ['a word', ['replace', '--for', '--host', 'h3'], '--for takes a word'],
   ['a number', ['timeline', '--lines', 'many'], '--lines takes a whole number from 1'],
   ['a command', ['converge'], 'there is no command converge on a host'],
 ])('%s that is none is refused before the agent is asked', async (_, words, message) => {

@@ -144,6 +144,9 @@ test('alone, whose commits wait all the same, releases them, also when their cli
   expect(host.log).toEqual([])
   await host.rounds(1, leading({ ...given, oldestWaitMs: 300 }))
   expect(host.log).toEqual(['converge alone urgent'])
+  // No reader will ever flush beyond what was released.
+  await host.rounds(3, leading({ ...given, synchronous: false }))
+  expect(host.log).toEqual(['converge alone urgent'])
 })
 
 test('pairing that fails is undone: a leader that is alone waits for nobody', async () => {
