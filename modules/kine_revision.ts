@@ -5,6 +5,7 @@ import { defineModule } from '../src/core/module.ts'
 import type { Began } from '../src/core/site.ts'
 import { type Correction, corrections, type DeadHost } from './parts/dead_host_corrections.ts'
 import { durationMs, durationSchema } from './parts/duration.ts'
+import { HIGHEST_BRANCH } from './parts/kine_numbers.ts'
 import { NAME_FORM, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
@@ -135,8 +136,7 @@ export const kineRevision = defineModule<Args, State>({
       select
         (select json_build_object('id', id, 'value', convert_from(value, 'utf8'))
          from public.kine where name = $1 order by id desc limit 1) as marker,
-        (select coalesce(max(split_part(name, '/', 3)::bigint), 0)
-         from public.kine where name ~ '^twonode/branch/[0-9]+$') as "highestBranch",
+        ${HIGHEST_BRANCH} as "highestBranch",
         (select coalesce(max(id), 0) from public.kine) as "maxId",
         (select max(prev_revision) from public.kine where name = 'compact_rev_key') as "compactRevision",
         (select case when is_called then last_value else last_value - 1 end

@@ -27,17 +27,20 @@ export interface Pair {
 /** What an agent says of itself. */
 export type PeerStatus = Omit<PeerAnswer, keyof Heard>
 
+const REASONS = [
+  'format',
+  'site',
+  'host',
+  'message',
+  'route',
+  'size',
+  'certificate',
+  'busy',
+  'fault',
+] as const
+
 /** Why a message is not taken; `reason` is for programs. */
-export type Reason =
-  | 'format'
-  | 'site'
-  | 'host'
-  | 'message'
-  | 'route'
-  | 'size'
-  | 'certificate'
-  | 'busy'
-  | 'fault'
+export type Reason = (typeof REASONS)[number]
 
 /** What came is no message of ours. Its words never quote it at length: it may be anything. */
 export class BadMessage extends Error {
@@ -231,8 +234,7 @@ function isBytes(value: unknown): value is number {
 }
 
 function isReason(value: unknown): value is Reason {
-  const all = ['format', 'site', 'host', 'message', 'route', 'size', 'certificate', 'busy', 'fault']
-  return typeof value === 'string' && all.includes(value)
+  return REASONS.some((one) => one === value)
 }
 
 /** A foreign text as a message of ours can hold it: short, on one line. */

@@ -49,7 +49,6 @@ export interface WitnessSettings {
   readonly target: string
 }
 
-/** fence time = (failures − 1) × intervalMs; promote time = failures × intervalMs. */
 export interface LivenessSettings {
   readonly intervalMs: number
   readonly failures: number
@@ -61,6 +60,17 @@ export interface LivenessSettings {
   readonly scriptIntervalMs: number
   /** After it the script and all that it started are killed. */
   readonly scriptTimeoutMs: number
+}
+
+/** When a leader that is cut off stops, and when its follower takes over; src/pair/timing.ts has the proof. */
+export function fenceAndPromote({
+  intervalMs,
+  failures,
+}: Pick<LivenessSettings, 'intervalMs' | 'failures'>): {
+  readonly fenceMs: number
+  readonly promoteMs: number
+} {
+  return { fenceMs: (failures - 1) * intervalMs, promoteMs: failures * intervalMs }
 }
 
 /** How often the agent converges its host though nothing has changed. */

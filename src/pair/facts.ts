@@ -22,7 +22,10 @@ export interface Facts {
   readonly late: boolean
   /** We led, and stopped taking writes: cut off, unproven, late, or yielding. */
   readonly impaired: boolean
-  /** Leading is proven: mode alone is recorded, or the peer has answered with nothing higher since we could last have been replaced (A5). */
+  /**
+   * Leading is proven: mode alone is recorded, or the peer has answered with nothing higher since we
+   * could last have been replaced (A5).
+   */
   readonly proven: boolean
   readonly settled: Settled
   readonly gateway: Gateway

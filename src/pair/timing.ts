@@ -1,4 +1,4 @@
-import type { LivenessSettings } from '../core/site.ts'
+import { fenceAndPromote, type LivenessSettings } from '../core/site.ts'
 
 /**
  * Every duration of the agent that follows from the inventory. All of them are measured on
@@ -6,22 +6,29 @@ import type { LivenessSettings } from '../core/site.ts'
  *
  * The timer law: a leader that is cut off from everything has stopped before its follower leads.
  *
- *     fence   = (failures − 1) × interval, counted by the leader from the *sending* of the last probe
- *               that was answered
+ *     fence   = (failures − 1) × interval, counted by the leader from the *sending* of the last
+ *               probe that was answered
  *     promote = failures × interval, counted by the follower from the *arrival* of the last answer,
- *               or of the leader's own last question to its agent, and not before (failures − 1) × interval + probeTimeout after the sending of the first
- *               probe that was not
+ *               or of the leader's own last question to its agent; and not before
+ *               (failures − 1) × interval + probeTimeout after the sending of the first probe that
+ *               was not answered
  *
  * Proof. Let the link be cut at c, for both at once (what holds if they are cut one by one is said in
- * docs/fsm.md). The leader's last answered probe was sent at s ≤ c; it stops at s + fence ≤ c + fence,
- * whatever the phase of its rounds, because it wakes for that deadline and does not wait for the look
- * that is under way (with two failures there is no failed look to go by until that one has ended: then
- * s + rtt ≤ c, and it stops at c − rtt + fence + probeTimeout or before). The follower's first unanswered probe was sent at r, and its answer would have
- * arrived by r + rtt, so c < r + rtt. It promotes at r + fence + probeTimeout or later, which is later
- * than c − rtt + fence + probeTimeout. An answer that takes longer than probeTimeout is none, so
- * rtt ≤ probeTimeout, and the promotion comes at c + fence or later. What is left between the two is
- * probeTimeout − rtt, about half an interval on a local network, and the promotion's own first 100 ms;
- * the leader's is the time to kill kine. Two clocks differ in rate by less than 0.1 %: 4 ms in 4 s.
+ * docs/fsm.md).
+ *
+ * The leader's last answered probe was sent at s ≤ c. It stops at s + fence ≤ c + fence, whatever the
+ * phase of its rounds, because it wakes for that deadline and does not wait for the look that is under
+ * way. (With two failures there is no failed look to go by until that one has ended: then s + rtt ≤ c,
+ * and it stops at c − rtt + fence + probeTimeout or before.)
+ *
+ * The follower's first unanswered probe was sent at r, and its answer would have arrived by r + rtt, so
+ * c < r + rtt. It promotes at r + fence + probeTimeout or later, which is later than
+ * c − rtt + fence + probeTimeout. An answer that takes longer than probeTimeout is none, so
+ * rtt ≤ probeTimeout, and the promotion comes at c + fence or later.
+ *
+ * What is left between the two is probeTimeout − rtt, about half an interval on a local network, and
+ * the promotion's own first 100 ms; the leader's is the time to kill kine. Two clocks differ in rate by
+ * less than 0.1 %: 4 ms in 4 s.
  */
 export interface Timing {
   /** Between the starts of two rounds. */
@@ -41,10 +48,16 @@ export interface Timing {
   readonly reconcileMs: number
 }
 
-/** Oldest wait of a commit, and time without a reader, that count as a lost follower (B7). Lower degrades at every hiccup; the sum with one round and the release must stay below the 5 s that end kine (C3). */
+/**
+ * Oldest wait of a commit, and time without a reader, that count as a lost follower (B7). Lower degrades
+ * at every hiccup; the sum with one round and the release must stay below the 5 s that end kine (C3).
+ */
 export const COMMIT_LOST_MS = 1500
 
-/** PostgreSQL that is down for this long, in spite of systemd's and our converges, is failed: k3s gives up at 10 s, and a hand-over takes one. */
+/**
+ * PostgreSQL that is down for this long, in spite of systemd's and our converges, is failed: k3s gives
+ * up at 10 s, and a hand-over takes one.
+ */
 export const POSTGRES_FAILED_MS = 6000
 
 /** Crash recovery may take this long until the leader would rather yield: bounded by max_wal_size (C3). */
@@ -80,13 +93,13 @@ export function timingOf(
   reconcileMs = 300_000,
 ): Timing {
   const { intervalMs, failures } = liveness
-  const fenceMs = (failures - 1) * intervalMs
+  const { fenceMs, promoteMs } = fenceAndPromote(liveness)
   return {
     intervalMs,
     failures,
     probeTimeoutMs: Math.floor(intervalMs / 2),
     fenceMs,
-    promoteMs: failures * intervalMs,
+    promoteMs,
     lateMs: Math.max(fenceMs, MIN_LATE_MS),
     reconcileMs,
   }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../core/json.ts'
 import type { SecretRef } from '../core/plan.ts'
-import type { VirtualIp, WitnessSettings } from '../core/site.ts'
+import { fenceAndPromote, type VirtualIp, type WitnessSettings } from '../core/site.ts'
 import { canonicalAddress, familyOf, isNetwork, parseEndpoint, sameSubnet } from './addresses.ts'
 import { didYouMean } from './nearest.ts'
 import { parseDuration } from './units.ts'
@@ -190,7 +190,7 @@ function checkTiming({ liveness }: SiteSettings, refuse: Refuse): void {
   const path = ['liveness', 'interval']
   if (intervalMs < SHORTEST_INTERVAL_MS || intervalMs > LONGEST_INTERVAL_MS)
     return refuse(`an interval of ${interval} is outside 250ms to 1m`, path)
-  const { fenceMs, promoteMs } = timingOf({ intervalMs, failures })
+  const { fenceMs, promoteMs } = fenceAndPromote({ intervalMs, failures })
   if (fenceMs >= promoteMs)
     refuse('the old leader must be fenced before the new one promotes', ['liveness'])
 }
@@ -221,14 +221,6 @@ function checkPorts({ liveness, postgres, kine }: SiteSettings, refuse: Refuse):
   const owner = owners.get(liveness.port)
   if (owner !== undefined)
     refuse(`port ${liveness.port} is taken by ${owner}`, ['liveness', 'port'])
-}
-
-/** When a cut-off leader stops, and when its follower takes over. @unit milliseconds */
-export function timingOf({ intervalMs, failures }: { intervalMs: number; failures: number }): {
-  readonly fenceMs: number
-  readonly promoteMs: number
-} {
-  return { fenceMs: (failures - 1) * intervalMs, promoteMs: failures * intervalMs }
 }
 
 function checkPartition({ partition, witness }: SiteSettings, refuse: Refuse): void {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { JsonObject } from '../../src/core/json.ts'
 import { chooseSites, parseInventory } from '../../src/plan/inventory.ts'
-import { timingOf } from '../../src/plan/inventory_rules.ts'
+import { fenceAndPromote } from '../../src/core/site.ts'
 import { INVENTORY_SCHEMA, ONE_SITE_SCHEMA } from '../../src/plan/inventory_schema.ts'
 import { IMPORT_SCHEMA, PLAY_SCHEMA, TASK_SCHEMA } from '../../src/plan/playbook_schema.ts'
 import { checkSchema } from '../../src/plan/schema_check.ts'
@@ -105,7 +105,7 @@ test('two spellings of one IPv6 address are one address', () => {
 
 test('the fence is always before the promotion, one interval apart', () => {
   for (const failures of [2, 4, 20]) {
-    const { fenceMs, promoteMs } = timingOf({ intervalMs: 1000, failures })
+    const { fenceMs, promoteMs } = fenceAndPromote({ intervalMs: 1000, failures })
     expect(promoteMs - fenceMs).toBe(1000)
   }
 })
