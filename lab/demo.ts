@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import Table from 'cli-table3'
 import { createConsola } from 'consola'
 import { spawn } from 'node:child_process'
+import { messageOf } from '../src/core/errors.ts'
 import { run } from './command.ts'
 import { openLab, removeByName, type Lab } from './lab.ts'
 import { failoverRows, showFailover } from './demo_failover.ts'
@@ -151,6 +152,6 @@ try {
   await main()
 } catch (error) {
   const hint = error instanceof LabError ? `\n  ${error.hint}` : ''
-  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}${hint}\n`)
+  process.stderr.write(`demo: ${messageOf(error)}${hint}\n`)
   process.exitCode = error instanceof LabError ? error.exitCode : 70
 }

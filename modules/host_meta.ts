@@ -1,4 +1,5 @@
 import type { Change } from '../src/core/change.ts'
+import { messageOf } from '../src/core/errors.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import type { Began, ForkPoint, Mode } from '../src/core/site.ts'
@@ -196,7 +197,7 @@ async function look(host: Observer, path: string): Promise<OnDisk> {
   try {
     return { kind: 'host-meta', meta: parseHostMeta(text), text, stat }
   } catch (error) {
-    return { kind: 'broken', reason: error instanceof Error ? error.message : String(error) }
+    return { kind: 'broken', reason: messageOf(error) }
   }
 }
 

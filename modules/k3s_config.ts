@@ -1,5 +1,6 @@
 import { parse, stringify } from 'yaml'
 import type { Change } from '../src/core/change.ts'
+import { firstLineOf } from '../src/core/errors.ts'
 import type { FileStat, Observer } from '../src/core/host.ts'
 import { isObject, type Json } from '../src/core/json.ts'
 import { defineModule } from '../src/core/module.ts'
@@ -167,7 +168,6 @@ async function readDropIn(host: Observer, path: string): Promise<DropIn> {
     if (isObject(parsed)) return { kind: 'read', path, values: parsed as Record<string, Json> }
     return { kind: 'broken', path, reason: `${nameOf(path)} is no mapping` }
   } catch (error) {
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
-    return { kind: 'broken', path, reason }
+    return { kind: 'broken', path, reason: firstLineOf(error) }
   }
 }

@@ -1,5 +1,5 @@
 import type { Change } from '../src/core/change.ts'
-import { NotYet } from '../src/core/errors.ts'
+import { NotYet, messageOf } from '../src/core/errors.ts'
 import type { FileStat } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { editLines } from './parts/line_edit.ts'
@@ -164,6 +164,6 @@ function complaint(pattern: string | undefined): string | undefined {
     RegExp(pattern)
     return undefined
   } catch (error) {
-    return `no regular expression: ${error instanceof Error ? error.message : String(error)}`
+    return `no regular expression: ${messageOf(error)}`
   }
 }

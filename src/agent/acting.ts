@@ -1,3 +1,4 @@
+import { messageOf } from '../core/errors.ts'
 import { decide } from '../pair/fsm.ts'
 import type { Asked, Decision, Facts } from '../pair/facts.ts'
 import { GOALS } from '../pair/goals.ts'
@@ -26,7 +27,7 @@ export async function converge(act: Act, more: Partial<Owed> = {}): Promise<Conv
   const outcome = await ports.engine
     .converge({ ...wanted, meta, stop })
     .catch((error: unknown): ConvergeOutcome => {
-      const message = error instanceof Error ? error.message : String(error)
+      const message = messageOf(error)
       return { kind: 'failed', task: null, message }
     })
   ports.note({

@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode } from '../core/errors.ts'
+import { EXIT, type ExitCode, messageOf } from '../core/errors.ts'
 import { type AgentParts, assemble } from './assemble.ts'
 import { answerControl } from './control_answers.ts'
 import { CONTROL_SOCKET, openControlSocket } from './control_socket.ts'
@@ -53,7 +53,7 @@ function siteOf(host: string): OwnSite | undefined {
   try {
     return readOwnSite(host)
   } catch (error) {
-    process.stderr.write(`this host can not converge itself: ${inWords(error)}\n`)
+    process.stderr.write(`this host can not converge itself: ${messageOf(error)}\n`)
     return undefined
   }
 }
@@ -83,8 +83,4 @@ async function serve(parts: AgentParts, stop: AbortController): Promise<void> {
 async function endWhenIdle({ core, clock }: AgentParts, stop: AbortController): Promise<void> {
   await Promise.race([core.idle(), clock.sleep(FINISH_MS, stop.signal)])
   stop.abort()
-}
-
-function inWords(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

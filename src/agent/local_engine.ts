@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { registry } from '../../modules/index.ts'
 import { validate } from '../../modules/parts/validators.ts'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import type { Registry, Validate } from '../core/module.ts'
 import { type Plan, PLAN_FORMAT, type RunOptions } from '../core/plan.ts'
 import { redactor } from '../core/secret.ts'
@@ -293,6 +293,6 @@ function ownControl(stop: AbortSignal, told: ToldEvents): Control {
 function troubleOf(error: unknown): ConvergeOutcome {
   if (error instanceof TwonodeError && error.code === 'E_LOCKED')
     return { kind: 'locked', by: error.message }
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   return { kind: 'failed', task: null, message }
 }

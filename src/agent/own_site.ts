@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import type { Plan } from '../core/plan.ts'
 import type { Secret } from '../core/secret.ts'
 import { readSite, SECRETS_FILE, SITE_FILE } from '../plan/site_file.ts'
@@ -38,7 +38,7 @@ function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = messageOf(cause)
     throw new TwonodeError('E_SITE_FILE', `${path} can not be read: ${why}`, { cause })
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { firstLineOf } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { systemCode } from '../host/filesystem_error.ts'
 import type { Faults } from './faults.ts'
@@ -280,6 +281,5 @@ function callerOf({ socket }: IncomingMessage): string {
 
 /** Whatever went wrong here is not told to the other side. */
 function ownFault(error: unknown): BadMessage {
-  const words = error instanceof Error ? error.message : String(error)
-  return new BadMessage('fault', `the agent could not answer: ${words.split('\n')[0]}`)
+  return new BadMessage('fault', `the agent could not answer: ${firstLineOf(error)}`)
 }

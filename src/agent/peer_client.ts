@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
+import { messageOf } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { systemCode } from '../host/filesystem_error.ts'
 import type { Faults } from './faults.ts'
@@ -116,7 +117,7 @@ class Client implements PeerClient {
       return parseHandOverAnswer((await this.#post('/v1/handover', { ...asked }, timeoutMs)).fields)
     } catch (error) {
       this.#tell(error)
-      return { ok: false, why: error instanceof Error ? error.message : String(error) }
+      return { ok: false, why: messageOf(error) }
     }
   }
 

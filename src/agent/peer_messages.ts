@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { messageOf } from '../core/errors.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { type HostMeta, parseHostMeta, serialiseHostMeta } from '../pair/host_meta.ts'
 import type { HandOverAnswer, HandOverRequest, Heard, PeerAnswer } from './ports.ts'
@@ -163,7 +164,7 @@ function parsedMeta(text: string): HostMeta {
   try {
     return parseHostMeta(text)
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error)
+    const words = messageOf(error)
     throw new BadMessage('message', `the peer's hostMeta: ${shown(words)}`)
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../core/errors.ts'
 import { runCommand } from '../host/command.ts'
 import type { AgentParts } from './assemble.ts'
 import { readOwnSite } from './own_site.ts'
@@ -23,7 +24,7 @@ export async function mayBeReplaced(parts: AgentParts, stop: AbortSignal): Promi
     readOwnSite(site.host)
     await tryNewProgram(site.host)
   } catch (error) {
-    faults.tell('site', error instanceof Error ? error.message : String(error))
+    faults.tell('site', messageOf(error))
     return false
   }
   await afterTheFollower(parts, stop)

@@ -1,3 +1,4 @@
+import { messageOf } from '../core/errors.ts'
 import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
 import { atTime, CALM, type FlapGuard, isChange, restored, withChange } from '../pair/flap_guard.ts'
 import type { Stamp } from '../pair/goals.ts'
@@ -212,7 +213,7 @@ export class AgentState {
   }
 
   fault(what: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     this.#ports.note({ kind: 'fault', what, message })
   }
 

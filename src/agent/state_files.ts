@@ -1,5 +1,6 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { firstLineOf } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
 import { readText } from '../host/files.ts'
 import { isAbsent } from '../host/filesystem_error.ts'
@@ -92,7 +93,7 @@ class FilesOnDisk implements StateFiles {
       this.#faults.clear(PROOF_FILE)
       return proof
     } catch (error) {
-      this.#faults.tell(PROOF_FILE, `counts as no proof: ${inWords(error)}`)
+      this.#faults.tell(PROOF_FILE, `counts as no proof: ${firstLineOf(error)}`)
       return NO_PROOF
     }
   }
@@ -126,7 +127,7 @@ class FilesOnDisk implements StateFiles {
       this.#faults.clear(CHANGES_FILE)
       return changes
     } catch (error) {
-      this.#faults.tell(CHANGES_FILE, `counts as none: ${inWords(error)}`)
+      this.#faults.tell(CHANGES_FILE, `counts as none: ${firstLineOf(error)}`)
       return []
     }
   }
@@ -146,7 +147,7 @@ class FilesOnDisk implements StateFiles {
       await this.#keep(text)
       return { meta, fault: null }
     } catch (error) {
-      return await this.#fromHistory(inWords(error))
+      return await this.#fromHistory(firstLineOf(error))
     }
   }
 
@@ -167,7 +168,7 @@ class FilesOnDisk implements StateFiles {
     } catch (error) {
       this.#faults.tell(
         'history',
-        `this version of ${HOST_META_FILE} is not kept: ${inWords(error)}`,
+        `this version of ${HOST_META_FILE} is not kept: ${firstLineOf(error)}`,
       )
     }
   }
@@ -188,7 +189,7 @@ class FilesOnDisk implements StateFiles {
       this.#faults.clear(name)
       return isThere
     } catch (error) {
-      this.#faults.tell(name, `can not be looked at: ${inWords(error)}`)
+      this.#faults.tell(name, `can not be looked at: ${firstLineOf(error)}`)
       return this.#sentinels.get(name) ?? inDoubt
     }
   }
@@ -210,7 +211,7 @@ async function identityOf(path: string): Promise<string> {
     const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
     return [ino, size, mtimeNs, ctimeNs].join(' ')
   } catch (error) {
-    return inWords(error)
+    return firstLineOf(error)
   }
 }
 
@@ -257,8 +258,4 @@ function parseJson(text: string): unknown {
 
 function isTerm(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
-function inWords(error: unknown): string {
-  return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
 }

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls'
+import { firstLineOf } from '../core/errors.ts'
 import type { Faults } from './faults.ts'
 
 /** The agent's own certificate, and the site's authority. */
@@ -60,7 +61,7 @@ export class TlsFiles {
       this.#faults.clear('certificate')
       return true
     } catch (error) {
-      const words = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+      const words = firstLineOf(error)
       const kept =
         this.#material === undefined ? 'the peer is not talked to' : 'the one before is used'
       this.#faults.tell('certificate', `the agent's certificate can not be used: ${words}; ${kept}`)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Refusals, TwonodeError } from '../core/errors.ts'
+import { Refusals, TwonodeError, messageOf } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import { registry } from '../../modules/index.ts'
 import { validate } from '../../modules/parts/validators.ts'
@@ -95,7 +95,7 @@ export function filesOf(world: World): Files {
     try {
       return read(locate(path, world))
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       throw new TwonodeError('E_FILE', `${path} can not be read: ${reason}`, { cause: error })
     }
   }

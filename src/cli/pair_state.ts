@@ -1,3 +1,4 @@
+import { messageOf } from '../core/errors.ts'
 import type { HelloEvent } from '../core/events.ts'
 import type { PairState, Site } from '../core/site.ts'
 import { type HostMeta, pairStateOf, parseHostMeta, winner } from '../pair/host_meta.ts'
@@ -64,7 +65,7 @@ export function hostMetaOf(site: Site, text: string): HostMeta | string {
       return `names ${meta.leader} as leader, which is not in the inventory (${names.join(', ')})`
     return meta
   } catch (error) {
-    return `can not be read: ${error instanceof Error ? error.message : String(error)}`
+    return `can not be read: ${messageOf(error)}`
   }
 }
 

@@ -1,5 +1,5 @@
 import { join, isAbsolute } from 'node:path'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import { Secret, SHORTEST_SECRET } from '../core/secret.ts'
 import { resolvePath } from '../plan/paths.ts'
 import { secretOrigin, type SecretSource } from '../plan/secret_source.ts'
@@ -56,10 +56,7 @@ function unlessUnreadable<T>(source: SecretSource, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    throw refusal(
-      source,
-      `can not be read: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    throw refusal(source, `can not be read: ${messageOf(error)}`)
   }
 }
 

@@ -133,10 +133,20 @@ export const ERRORS = {
 
 export type ErrorKind = keyof typeof ERRORS
 
+/** What a thrown value says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The same where only one line has room: parsers say what they expected on further ones. */
+export function firstLineOf(error: unknown): string {
+  return messageOf(error).split('\n')[0] ?? ''
+}
+
 /** Any thrown value as data: ours keep their code, everything else is a bug of ours. */
 export function toTrouble(error: unknown): Trouble {
   if (error instanceof TwonodeError) return error.toTrouble()
-  const message = error instanceof Error ? error.message : String(error)
   const detail = error instanceof Error ? error.stack : undefined
-  return new TwonodeError('E_BUG', message, detail === undefined ? {} : { detail }).toTrouble()
+  const more = detail === undefined ? {} : { detail }
+  return new TwonodeError('E_BUG', messageOf(error), more).toTrouble()
 }

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { type Change, describeChange } from '../core/change.ts'
-import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import { EXIT, type ExitCode, TwonodeError, messageOf } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
 import { redactTexts } from '../core/secret.ts'
 import { makePrivateFolder, replaceDurably, syncFolder } from './durable_file.ts'
@@ -155,7 +155,7 @@ class FileJournal implements Journal {
     try {
       act()
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
+      const why = messageOf(cause)
       const where = this.#settings.folder
       throw new TwonodeError('E_FILESYSTEM', `the journal in ${where} can not be written: ${why}`, {
         cause,

@@ -9,7 +9,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
 import type { Clock } from './clock.ts'
 import type { Lock, Taken } from './ports.ts'
@@ -124,7 +124,7 @@ function openLockFile(file: string): number {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
     return openSync(file, flags, 0o600)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = messageOf(cause)
     throw new TwonodeError('E_FILESYSTEM', `the lock file can not be opened: ${why}`, { cause })
   }
 }

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { parseDocument } from 'yaml'
 import type { Write } from '../core/change.ts'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { reveal, Secret } from '../core/secret.ts'
 
@@ -28,7 +28,7 @@ function complaint(text: string, kind: string | undefined): string | undefined {
     JSON.parse(text)
     return undefined
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }
 

@@ -3,7 +3,7 @@ import { constants as fsConstants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { constants as osConstants } from 'node:os'
 import { join } from 'node:path'
-import { TwonodeError, NotYet } from '../core/errors.ts'
+import { TwonodeError, NotYet, messageOf } from '../core/errors.ts'
 import { EXEC_TIMEOUT_MS, type ExecResult } from '../core/host.ts'
 
 /** Kept of each of a command's two outputs; the rest is counted and dropped. @unit bytes */
@@ -195,6 +195,6 @@ function shortened(argv: readonly string[]): string {
 
 /** The error of a command that the system would not start: no memory, no process slots. */
 export function cannotStart(argv: readonly string[], cause: unknown): TwonodeError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
+  const reason = messageOf(cause)
   return new TwonodeError('E_COMMAND_FAILED', `${argv[0]} can not be started: ${reason}`, { cause })
 }

@@ -4,7 +4,7 @@ import { mkdir, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import type { InstallRequest } from '../core/host.ts'
 import { unpackMember } from './archive.ts'
 import { download } from './download.ts'
@@ -121,7 +121,7 @@ function explain(request: InstallRequest, error: unknown, signal: AbortSignal): 
       'E_DOWNLOAD',
       `${what} did not arrive within ${request.timeoutMs / 1000} s`,
     )
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = messageOf(error)
   const { source } = request
   const isSource =
     source.kind === 'path' &&

@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg'
-import { NotYet, TwonodeError } from '../core/errors.ts'
+import { NotYet, TwonodeError, messageOf } from '../core/errors.ts'
 import type { SqlValue } from '../core/host.ts'
 import { MASK, redactor, Secret } from '../core/secret.ts'
 import { systemCode } from './filesystem_error.ts'
@@ -50,7 +50,7 @@ export function trouble(error: unknown, asked: Asked): NotYet | TwonodeError {
   const where = `database ${asked.database}`
   if (error instanceof NoAnswer) return refused(`no answer within ${error.message}`, error, asked)
   if (!(error instanceof DatabaseError)) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     if (asked.text !== '') return refused(`the connection broke: ${reason}`, error, asked)
     if (NOBODY_LISTENS.has(systemCode(error) ?? ''))
       return new NotYet(`${where}: no PostgreSQL listens on its socket`, { cause: error })

@@ -1,5 +1,5 @@
 import { parse } from 'yaml'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, firstLineOf } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
 import type { Began, ForkPoint, Mode, PairState, Role } from '../core/site.ts'
 
@@ -154,7 +154,7 @@ function parseYaml(text: string): unknown {
   try {
     return parse(text, { maxAliasCount: 0 })
   } catch (error) {
-    throw broken(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error))
+    throw broken(firstLineOf(error))
   }
 }
 

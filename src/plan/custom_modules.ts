@@ -1,4 +1,4 @@
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import { isObject, type Json } from '../core/json.ts'
 import type { AnyModule, Registry, Schema, SchemaProblem, Validate } from '../core/module.ts'
 import type { CustomModule } from '../core/plan.ts'
@@ -50,7 +50,7 @@ export async function loadCustomModule(
   try {
     loaded = await import(dataUrl(self))
   } catch (error) {
-    throw refuse(error instanceof Error ? error.message : String(error), error)
+    throw refuse(messageOf(error), error)
   }
   const module = isObject(loaded) ? loaded['default'] : undefined
   const missing = missingOf(module, name)

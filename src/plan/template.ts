@@ -1,4 +1,5 @@
 import { parse } from 'handlebars/dist/cjs/handlebars/compiler/base.js'
+import { messageOf } from '../core/errors.ts'
 import { Fault } from './fault.ts'
 
 /** A parsed template: the few nodes that we allow, with offsets into its text. */
@@ -70,7 +71,7 @@ function parseTree(text: string): hbs.AST.Program {
   try {
     return parse(text)
   } catch (error) {
-    throw parseFault(text, error instanceof Error ? error.message : '')
+    throw parseFault(text, messageOf(error))
   }
 }
 

@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import {
   fingerprint,
   formatLine,
@@ -122,10 +122,14 @@ async function readKnownHosts({ name, knownHostsFiles }: ConnectSettings): Promi
       } catch (error) {
         if (isCode(error, 'ENOENT')) return []
         // A revocation may stand in it: not being able to read it is no licence to go on.
-        throw new TwonodeError('E_HOST_KEY', `${name}: ${file} can not be read: ${text(error)}`, {
-          hint: 'Mend the file or its permissions.',
-          cause: error,
-        })
+        throw new TwonodeError(
+          'E_HOST_KEY',
+          `${name}: ${file} can not be read: ${messageOf(error)}`,
+          {
+            hint: 'Mend the file or its permissions.',
+            cause: error,
+          },
+        )
       }
     }),
   )
@@ -152,7 +156,7 @@ async function acceptNew(settings: ConnectSettings, name: string, shown: Buffer)
     })
   } catch (error) {
     if (error instanceof TwonodeError) throw error
-    throw new TwonodeError('E_HOST_KEY', `${settings.name}: ${file}: ${text(error)}`, {
+    throw new TwonodeError('E_HOST_KEY', `${settings.name}: ${file}: ${messageOf(error)}`, {
       hint: 'The accepted key must be stored: mend the file or its permissions.',
       cause: error,
     })
@@ -205,8 +209,4 @@ async function tryLock(path: string): Promise<boolean> {
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

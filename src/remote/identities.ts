@@ -5,7 +5,7 @@ import ssh2, {
   type SignCallback,
   type SigningRequestOptions,
 } from 'ssh2'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import { describe, type ConnectSettings, type IdentityFile } from './settings.ts'
 
 const { BaseAgent, createAgent, utils } = ssh2
@@ -151,7 +151,7 @@ async function loadKey(
     content = await readFile(path)
   } catch (cause) {
     if (!explicit) return undefined
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = messageOf(cause)
     throw new TwonodeError('E_KEY', `${settings.name}: ${path} can not be read: ${reason}`, {
       cause,
     })

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { promisify } from 'node:util'
 import { unpackTar } from 'modern-tar/fs'
-import { TwonodeError } from '../core/errors.ts'
+import { TwonodeError, messageOf } from '../core/errors.ts'
 import { NODE_VERSION } from './bootstrap.ts'
 import { cacheDirectory } from './cache_directory.ts'
 
@@ -113,7 +113,7 @@ async function npmPack(spec: string, directory: string): Promise<string> {
     if (packed === undefined) throw new Error('npm pack names no file')
     return join(directory, packed.filename)
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause)
+    const detail = messageOf(cause)
     throw new TwonodeError('E_DOWNLOAD', `npm can not fetch ${spec}`, {
       hint: `Check \`npm view ${spec}\`; or set \`runtime: system\` for hosts that have Node 22 or newer.`,
       detail,

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import type { ClientChannel } from 'ssh2'
+import { messageOf } from '../core/errors.ts'
 import { LineCutter, Tail } from './framing.ts'
 
 /** What is kept of a host's standard error. @unit bytes */
@@ -54,7 +55,7 @@ export class Wire {
       try {
         cutter.push(chunk)
       } catch (error) {
-        this.destroy({ kind: 'E_BUG', reason: text(error) })
+        this.destroy({ kind: 'E_BUG', reason: messageOf(error) })
       }
     })
     channel.stderr.on('data', (chunk: Buffer) => {
@@ -101,7 +102,7 @@ export class Wire {
           }
         if (sent < size) throw new Error(`${path} became shorter while it was sent`)
       } catch (error) {
-        this.destroy({ kind: 'E_FILE', reason: text(error) })
+        this.destroy({ kind: 'E_FILE', reason: messageOf(error) })
       }
     })
   }
@@ -185,8 +186,4 @@ export class Wire {
       })
     })
   }
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

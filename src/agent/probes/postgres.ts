@@ -1,3 +1,4 @@
+import { firstLineOf } from '../../core/errors.ts'
 import { createPostgres, type Patience, type Postgres } from '../../host/postgres.ts'
 import { isStartingUp } from '../../host/postgres_trouble.ts'
 import type { FollowerSighting, LeaderSighting, PostgresSighting } from '../ports.ts'
@@ -131,7 +132,7 @@ function followerOf({ subscription }: Row): FollowerSighting | null {
 }
 
 function troubleOf(error: unknown): PostgresSighting {
-  const words = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+  const words = firstLineOf(error)
   return { up: false, starting: isStartingUp(error), why: words }
 }
 

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { messageOf } from '../../core/errors.ts'
 import { BASE_ENVIRONMENT } from '../../host/command.ts'
 import type { Faults } from '../faults.ts'
 
@@ -67,7 +68,7 @@ export class Script {
         if (!isLate) this.#ended(code === 0, `it ended with ${signal ?? code}`)
       })
     } catch (error) {
-      this.#ended(null, `it can not be started: ${error instanceof Error ? error.message : ''}`)
+      this.#ended(null, `it can not be started: ${messageOf(error)}`)
     }
   }
 
