@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { redactor } from '../core/secret.ts'
+import { sidesOf } from '../core/site.ts'
 import { timingOf } from '../pair/timing.ts'
 import { createClock, readBootId } from './clock.ts'
 import { AgentCore } from './core.ts'
@@ -12,7 +13,6 @@ import { createNotifier, type Notifier } from './notify.ts'
 import type { OwnSite } from './own_site.ts'
 import { createPeerApi, type PeerApi, type PeerHandlers } from './peer_api.ts'
 import { createPeerClient, type PeerClient } from './peer_client.ts'
-import type { Pair } from './peer_messages.ts'
 import type { Clock, Note, Sight } from './ports.ts'
 import type { Settings } from './state.ts'
 import { createSight, type LocalSight } from './probes/sight.ts'
@@ -57,8 +57,10 @@ export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
   const faults = new Faults(note)
   const store = openStateFiles({ directory: stateDirectory, site: name, note })
   const tls = new TlsFiles(TLS_PATHS, faults)
-  const shared = { pair: pairOf(site), port: liveness.port, tls, faults }
-  const client = createPeerClient({ ...shared, address: addresses(site).peer, clock })
+  const { own, peer } = sidesOf(site.plan.site, site.host)
+  const pair = { site: name, self: own.name, peer: peer.name }
+  const shared = { pair, port: liveness.port, tls, faults }
+  const client = createPeerClient({ ...shared, address: peer.address, clock })
   const heartbeat = openHeartbeat(() => clock.now())
   const notifier = createNotifier({
     socket: process.env['NOTIFY_SOCKET'],
@@ -73,7 +75,7 @@ export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
   const core = new AgentCore(coreSettings(site), ports)
   const api = createPeerApi({
     ...shared,
-    address: addresses(site).own,
+    address: own.address,
     handlers: handlersOf(core, {
       self: { host: site.host, bootId },
       decisions: async () => {
@@ -125,17 +127,4 @@ function living(sight: Sight, alive: () => void): Sight {
       return await sight.look(about)
     },
   }
-}
-
-function pairOf({ host, plan }: OwnSite): Pair {
-  const peer = plan.site.hosts.find(({ name }) => name !== host)
-  if (peer === undefined) throw new Error(`${host} has no peer in its site`)
-  return { site: plan.site.name, self: host, peer: peer.name }
-}
-
-function addresses({ host, plan }: OwnSite): { readonly own: string; readonly peer: string } {
-  const [first, second] = plan.site.hosts
-  return first.name === host
-    ? { own: first.address, peer: second.address }
-    : { own: second.address, peer: first.address }
 }

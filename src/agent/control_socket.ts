@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { TwonodeError, toTrouble, type Trouble } from '../core/errors.ts'
-import { isObject, type JsonObject } from '../core/json.ts'
+import { isObject, type JsonObject, parseJson } from '../core/json.ts'
 
 /** Version of requests and answers on the socket. */
 const CONTROL_FORMAT = 1
@@ -167,15 +167,6 @@ function parseRequest(line: string | undefined): ControlRequest | string {
 
 function refusal(message: string): Trouble {
   return new TwonodeError('E_USAGE', message).toTrouble()
-}
-
-/** The JSON value, or undefined. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /**

@@ -1,7 +1,6 @@
 import { DIGEST_TAGS, digestOf, GOALS, handedOver } from '../pair/goals.ts'
-import { sameHostMeta } from '../pair/host_meta.ts'
 import { HAND_OVER_PAUSE_MS, PREPARED_MS } from '../pair/timing.ts'
-import { type Act, change, converge, from } from './acting.ts'
+import { type Act, change, converge, from, unchanged } from './acting.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports } from './ports.ts'
 import type { AgentState } from './state.ts'
 
@@ -20,7 +19,7 @@ export async function handOver(act: Act): Promise<boolean> {
     failure === null &&
     (await change(
       act,
-      (facts) => facts.meta !== null && sameHostMeta(facts.meta, meta) && !facts.impaired,
+      (facts) => unchanged(facts, meta) && !facts.impaired,
       from((now) => handedOver(now, state.stamp())),
     ))
   if (!written) {

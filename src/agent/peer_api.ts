@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { firstLineOf } from '../core/errors.ts'
-import type { JsonObject } from '../core/json.ts'
+import { messageOf } from '../core/errors.ts'
+import { type JsonObject, parseJson } from '../core/json.ts'
 import { systemCode } from '../host/filesystem_error.ts'
 import type { Faults } from './faults.ts'
 import {
@@ -19,7 +19,7 @@ import {
   statusMessage,
 } from './peer_messages.ts'
 import type { HandOverAnswer, HandOverRequest } from './ports.ts'
-import { names, type TlsFiles, type TlsMaterial } from './tls_files.ts'
+import { names, type TlsFiles, type TlsMaterial, tlsOptions } from './tls_files.ts'
 
 /** What the core answers. None of them may wait for the peer. */
 export interface PeerHandlers {
@@ -138,7 +138,7 @@ class Api implements PeerApi {
 
   readonly reload = (): void => {
     const { material } = this.#options.tls
-    if (material !== undefined) this.#server?.setSecureContext(contextOptions(material))
+    if (material !== undefined) this.#server?.setSecureContext(tlsOptions(material))
   }
 
   readonly close = async (): Promise<void> => {
@@ -151,7 +151,7 @@ class Api implements PeerApi {
   async #listen(material: TlsMaterial): Promise<void> {
     const { address, port, faults, intervalMs } = this.#options
     const server = createServer({
-      ...contextOptions(material),
+      ...tlsOptions(material),
       requestCert: true,
       // Judged for each request, so that a refusal comes in words.
       rejectUnauthorized: false,
@@ -191,8 +191,9 @@ class Api implements PeerApi {
       send(response, 200, await this.#answer(request))
     } catch (error) {
       if (isGone(request)) return
-      const bad = error instanceof BadMessage ? error : ownFault(error)
-      faults.tell('peer-request', `a request of ${callerOf(request)} is refused: ${bad.message}`)
+      const why = messageOf(error)
+      const bad = error instanceof BadMessage ? error : OWN_FAULT
+      faults.tell('peer-request', `a request of ${callerOf(request)} is refused: ${why}`)
       // What is left of the request is not read.
       response.setHeader('connection', 'close')
       send(response, STATUS_OF[bad.reason], refusalMessage(bad))
@@ -218,10 +219,6 @@ function refuseStranger({ socket }: IncomingMessage, { peer }: Pair): void {
     throw new BadMessage('certificate', "its certificate is not of this site's authority")
   if (!names(socket.getPeerCertificate(), peer))
     throw new BadMessage('certificate', `its certificate does not name ${peer}`)
-}
-
-function contextOptions(material: TlsMaterial) {
-  return { ...material, minVersion: 'TLSv1.3' } as const
 }
 
 /** Query values are text: the format alone is a number. */
@@ -255,14 +252,6 @@ function tooLarge(): BadMessage {
   return new BadMessage('size', `a message has ${MESSAGE_BYTES / 1024} kB at most`)
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 function send(response: ServerResponse, status: number, message: JsonObject): void {
   if (response.destroyed || response.headersSent) return
   const body = Buffer.from(JSON.stringify(message))
@@ -279,7 +268,5 @@ function callerOf({ socket }: IncomingMessage): string {
   return socket.remoteAddress ?? 'nobody'
 }
 
-/** Whatever went wrong here is not told to the other side. */
-function ownFault(error: unknown): BadMessage {
-  return new BadMessage('fault', `the agent could not answer: ${firstLineOf(error)}`)
-}
+/** What went wrong here is our journal's to tell, and not the other side's to know. */
+const OWN_FAULT = new BadMessage('fault', 'the agent could not answer')

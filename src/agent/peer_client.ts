@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { messageOf } from '../core/errors.ts'
-import type { JsonObject } from '../core/json.ts'
+import { type JsonObject, parseJson } from '../core/json.ts'
 import { systemCode } from '../host/filesystem_error.ts'
 import type { Faults } from './faults.ts'
 import {
@@ -178,7 +178,7 @@ class Client implements PeerClient {
       envelope,
       timeoutMs: Math.max(1, leftMs()),
     })
-    const fields = openAnswer(parseJson(text), envelope)
+    const fields = openAnswer(answerIn(text), envelope)
     return { fields, sentAt, arrivedAt: clock.now() }
   }
 
@@ -237,12 +237,10 @@ async function bodyOf(answer: IncomingMessage, cut: (error: Error) => void): Pro
   })
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new BadMessage('message', "the peer's answer is no JSON")
-  }
+function answerIn(text: string): unknown {
+  const answer = parseJson(text)
+  if (answer === undefined) throw new BadMessage('message', "the peer's answer is no JSON")
+  return answer
 }
 
 function queryOf({ format, site, nonce }: Envelope): string {

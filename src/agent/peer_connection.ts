@@ -1,7 +1,7 @@
 import { Agent } from 'node:https'
 import { PassThrough, type Duplex } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
-import { names, type TlsMaterial } from './tls_files.ts'
+import { names, type TlsMaterial, tlsOptions } from './tls_files.ts'
 
 export interface PeerAddress {
   readonly address: string
@@ -102,10 +102,9 @@ export class PeerConnections extends Agent {
   #open(): TLSSocket {
     const { address, port, peer } = this.#at
     const socket = connect({
-      ...this.#material,
+      ...tlsOptions(this.#material),
       host: address,
       port,
-      minVersion: 'TLSv1.3',
       // An address is no name that TLS could send; whom we look for is in the certificate.
       servername: '',
       checkServerIdentity: (_, certificate) => {

@@ -1,7 +1,8 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { firstLineOf } from '../core/errors.ts'
-import { isObject } from '../core/json.ts'
+import { isObject, parseJson } from '../core/json.ts'
+import { fileVersion } from '../host/file_version.ts'
 import { readText } from '../host/files.ts'
 import { isAbsent } from '../host/filesystem_error.ts'
 import { syncDirectory } from '../host/staged_file.ts'
@@ -63,7 +64,7 @@ class FilesOnDisk implements StateFiles {
 
   async readMeta(): Promise<{ readonly meta: HostMeta | null; readonly fault: string | null }> {
     return await this.#inTurn(async () => {
-      const identity = await identityOf(this.#path(HOST_META_FILE))
+      const identity = await versionOf(this.#path(HOST_META_FILE))
       if (this.#remembered?.identity !== identity)
         this.#remembered = { identity, answer: await this.#readAnew() }
       return this.#remembered.answer
@@ -205,11 +206,10 @@ class FilesOnDisk implements StateFiles {
   }
 }
 
-/** Another one for each file that was ever renamed into place, and after each edit. */
-async function identityOf(path: string): Promise<string> {
+/** A file that is not there has a version too: another one than any that was. */
+async function versionOf(path: string): Promise<string> {
   try {
-    const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
-    return [ino, size, mtimeNs, ctimeNs].join(' ')
+    return await fileVersion(path)
   } catch (error) {
     return firstLineOf(error)
   }
@@ -246,14 +246,6 @@ function parseChanges(text: string): readonly number[] {
   const times: readonly unknown[] = changes
   if (!times.every((time) => typeof time === 'number')) throw new Error('it holds no times')
   return times
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function isTerm(value: unknown): value is number {

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
-import { createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls'
+import { readFile } from 'node:fs/promises'
+import { createSecureContext, type PeerCertificate } from 'node:tls'
+import { fileVersion } from '../host/file_version.ts'
 import { firstLineOf } from '../core/errors.ts'
 import type { Faults } from './faults.ts'
 
@@ -48,14 +49,14 @@ export class TlsFiles {
   async refresh(): Promise<boolean> {
     const { ca, certificate, key } = this.#paths
     try {
-      const identity = await identityOf([ca, certificate, key])
+      const identity = (await Promise.all([ca, certificate, key].map(fileVersion))).join()
       if (identity === this.#identity) return false
       const [caPem, cert, keyPem] = await Promise.all(
         [ca, certificate, key].map(async (path) => await readFile(path, 'utf8')),
       )
       const material = { ca: caPem ?? '', cert: cert ?? '', key: keyPem ?? '' }
       refuseForeign(material)
-      secureContextOf(material)
+      refuseTorn(material)
       this.#identity = identity
       this.#material = material
       this.#faults.clear('certificate')
@@ -70,19 +71,21 @@ export class TlsFiles {
   }
 }
 
+/** How both sides of the API speak TLS. */
+export function tlsOptions(
+  material: TlsMaterial,
+): TlsMaterial & { readonly minVersion: 'TLSv1.3' } {
+  return { ...material, minVersion: 'TLSv1.3' }
+}
+
 /** @throws Error when key and certificate do not belong together */
-export function secureContextOf(material: TlsMaterial): SecureContext {
-  return createSecureContext({ ...material, minVersion: 'TLSv1.3' })
+function refuseTorn(material: TlsMaterial): void {
+  createSecureContext(tlsOptions(material))
 }
 
 function refuseForeign({ ca, cert }: TlsMaterial): void {
   if (!new X509Certificate(cert).verify(new X509Certificate(ca).publicKey))
     throw new Error("it is not signed by the site's authority")
-}
-
-async function identityOf(paths: readonly string[]): Promise<string> {
-  const found = await Promise.all(paths.map(async (path) => await stat(path, { bigint: true })))
-  return found.map(({ ino, size, mtimeNs, ctimeNs }) => [ino, size, mtimeNs, ctimeNs].join()).join()
 }
 
 /** True if a certificate of the site's authority names this host: its common name, or a DNS name. */

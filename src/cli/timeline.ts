@@ -1,7 +1,7 @@
 import { mergeAccounts } from '../core/accounts.ts'
 import { TwonodeError } from '../core/errors.ts'
 import type { StepEvent } from '../core/events.ts'
-import { isObject } from '../core/json.ts'
+import { isObject, parseJson } from '../core/json.ts'
 import { type CommandRun, flagOption, textOption } from './command.ts'
 import { compileSites, type ReadySite } from './compile_sites.ts'
 import { look, type Seen } from './look.ts'
@@ -71,19 +71,11 @@ function linesOf({ result }: StepEvent): Line[] {
   const stdout = result?.['stdout']
   if (typeof stdout !== 'string') return []
   return stdout.split('\n').flatMap((line) => {
-    const parsed = parse(line)
+    // The last line may have been cut with the rest of a long output.
+    const parsed = parseJson(line)
     if (!isObject(parsed)) return []
     const { at, host, text: words } = parsed
     const isLine = [at, host, words].every((field) => typeof field === 'string')
     return isLine ? [{ ...parsed, at: String(at), host: String(host), text: String(words) }] : []
   })
-}
-
-/** The last line may have been cut with the rest of a long output. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,3 +1,5 @@
+import { TwonodeError } from './errors.ts'
+
 /** The names of the two hosts' parts in a pair. */
 export type Role = 'leader' | 'follower'
 
@@ -31,6 +33,17 @@ export interface SiteHost {
   readonly name: string
   /** IP address on which the two hosts reach each other. */
   readonly address: string
+}
+
+/** A host of a pair, and the one beside it. @throws TwonodeError for the name of neither */
+export function sidesOf(
+  { hosts }: Pick<Site, 'hosts'>,
+  name: string,
+): { readonly own: SiteHost; readonly peer: SiteHost } {
+  const [first, second] = hosts
+  if (name === first.name) return { own: first, peer: second }
+  if (name === second.name) return { own: second, peer: first }
+  throw new TwonodeError('E_BUG', `the site has no host ${name}`)
 }
 
 export interface Endpoint {

@@ -1,7 +1,6 @@
 import type { JsonObject } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
-import type { PairState } from '../core/site.ts'
-import { TwonodeError } from '../core/errors.ts'
+import { sidesOf, type PairState, type SiteHost } from '../core/site.ts'
 import type { Names } from './ports.ts'
 
 export interface NameSources {
@@ -14,17 +13,16 @@ export interface NameSources {
 /** The names that hold for every step of one host; variables stand as written. */
 export function namesOf({ plan, host, pair, facts }: NameSources): Names {
   const { site } = plan
-  const describe = (name: string) => {
-    const found = site.hosts.find((candidate) => candidate.name === name)
-    if (found === undefined) throw new TwonodeError('E_BUG', `the plan has no host ${name}`)
-    return { ...found, role: roleOf(name, pair), vars: plan.vars[name] ?? {} }
-  }
-  const peer = site.hosts.find((candidate) => candidate.name !== host)
-  const own = describe(host)
+  const { own, peer } = sidesOf(site, host)
+  const describe = (one: SiteHost) => ({
+    ...one,
+    role: roleOf(one.name, pair),
+    vars: plan.vars[one.name] ?? {},
+  })
   return {
-    vars: own.vars,
-    host: own,
-    peer: peer === undefined ? undefined : describe(peer.name),
+    vars: plan.vars[host] ?? {},
+    host: describe(own),
+    peer: describe(peer),
     site: { ...site, ...pair },
     facts,
   }

@@ -1,5 +1,6 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileVersion } from './file_version.ts'
 
 /** The accounts of this host, out of its own files: directory services are not asked. */
 export interface Accounts {
@@ -46,8 +47,7 @@ function table<Entry extends Group>(
 ): () => Promise<Table<Entry>> {
   let known: Table<Entry> | undefined
   return async () => {
-    const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
-    const version = [ino, size, mtimeNs, ctimeNs].join()
+    const version = await fileVersion(path)
     if (known?.version === version) return known
     const lines = (await readFile(path, 'utf8')).split('\n')
     // The first of two entries of one name or number wins, as in the C library.

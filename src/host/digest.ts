@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { versionOf } from './file_version.ts'
 import { chunksOf, withFile } from './files.ts'
 
 /** Smaller files are hashed each time: that costs less than remembering. @unit bytes */
@@ -37,15 +38,15 @@ export function createDigests({ memoPath, rehash }: DigestOptions): Digests {
       await withFile(path, async (file) => {
         const before = await file.stat({ bigint: true })
         const big = before.size >= BigInt(REMEMBER_FROM_BYTES)
-        const known = big && !rehash ? (await remembered()).get(identity(before)) : undefined
+        const known = big && !rehash ? (await remembered()).get(versionOf(before)) : undefined
         if (known !== undefined) return known
         const hash = createHash('sha256')
         for await (const chunk of chunksOf(file, CHUNK_BYTES)) hash.update(chunk)
         const digest = hash.digest('hex')
         const after = await file.stat({ bigint: true })
-        if (big && identity(after) === identity(before) && isSettled(after)) {
+        if (big && versionOf(after) === versionOf(before) && isSettled(after)) {
           const all = await remembered()
-          all.set(identity(after), digest)
+          all.set(versionOf(after), digest)
           learnt = true
         }
         return digest
@@ -57,10 +58,6 @@ export function createDigests({ memoPath, rehash }: DigestOptions): Digests {
       await store(memoPath, await remembered())
     },
   }
-}
-
-function identity({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join()
 }
 
 function isSettled({ ctimeMs }: BigIntStats): boolean {

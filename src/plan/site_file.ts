@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parse } from 'yaml'
 import { TwonodeError } from '../core/errors.ts'
-import { isObject, type Json, type JsonObject } from '../core/json.ts'
+import { isObject, type Json, type JsonObject, parseJson } from '../core/json.ts'
 import { isSecretRef, PLAN_FORMAT, type Plan, type PlanPlay, type PlanStep } from '../core/plan.ts'
 import { Secret } from '../core/secret.ts'
 import { baseName } from './paths.ts'
@@ -107,6 +107,7 @@ export function parseSiteFile(text: string): Plan {
  */
 export function parseSecretsFile(text: string): ReadonlyMap<string, Secret> {
   const parsed = parseJson(text)
+  if (parsed === undefined) throw broken(SECRETS_FILE, 'is torn')
   if (!isObject(parsed)) throw broken(SECRETS_FILE, 'holds no secrets of a site')
   refuseFormat(SECRETS_FILE, parsed['format'])
   const { secrets } = parsed
@@ -199,15 +200,6 @@ function parseYaml(text: string): unknown {
     return parse(text, { maxAliasCount: 0 })
   } catch {
     throw broken(SITE_FILE, 'is torn, or no YAML')
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's own words quote what it read.
-    throw broken(SECRETS_FILE, 'is torn')
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Site, SiteHost } from '../../core/site.ts'
+import { sidesOf, type Site, type SiteHost } from '../../core/site.ts'
 import { timingOf } from '../../pair/timing.ts'
 import type { Faults } from '../faults.ts'
 import type { PeerClient } from '../peer_client.ts'
@@ -48,11 +48,11 @@ class Eyes implements LocalSight {
 
   constructor(options: SightOptions) {
     const { site, host, faults } = options
-    const [first, second] = site.hosts
+    const { own, peer } = sidesOf(site, host)
     const { intervalMs, script, scriptIntervalMs, scriptTimeoutMs } = site.liveness
     this.#options = options
-    this.#own = first.name === host ? first : second
-    this.#other = first.name === host ? second : first
+    this.#own = own
+    this.#other = peer
     this.#timeoutMs = timingOf(site.liveness).probeTimeoutMs
     this.#peerPing = this.#ping(this.#other.address)
     this.#gateways = site.gateways.map((address) => this.#ping(address))
