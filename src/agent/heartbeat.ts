@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs'
+import { constants, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** What the guard reads (B9); in memory, so that no boot finds one of the boot before. */
@@ -10,7 +10,6 @@ const DIGITS = 11
 /** The agent's sign of life for the unit that stops kine when it is missing. */
 export interface Heartbeat {
   readonly beat: () => void
-  readonly close: () => void
 }
 
 /** `nowMs`: CLOCK_BOOTTIME, as the guard reads it from /proc/uptime. */
@@ -23,6 +22,5 @@ export function openHeartbeat(nowMs: () => number, file = ALIVE_FILE): Heartbeat
       const hundredths = String(Math.round(nowMs() / 10)).padStart(DIGITS, '0')
       writeSync(fd, `${hundredths}\n`, 0)
     },
-    close: () => closeSync(fd),
   }
 }

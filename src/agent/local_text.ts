@@ -1,10 +1,21 @@
 import type { Json, JsonObject } from '../core/json.ts'
+import type { PeerSays } from '../pair/facts.ts'
 
 /** An agent's status, one property a line. */
 export function statusText(status: JsonObject): string {
   const names = Object.keys(status)
   const width = Math.max(...names.map((name) => words(name).length))
   return names.map((name) => `${words(name).padEnd(width)}  ${valueText(status[name])}`).join('\n')
+}
+
+/** What this host is now, on one line: for `systemctl status`. */
+export function standing(self: string, { meta, impaired, paused, settled }: PeerSays): string {
+  if (meta === null) return 'no hostMeta'
+  const { leader, mode, term } = meta
+  const role = leader === self ? 'leader' : `follower of ${leader}`
+  const flags = { impaired, paused, 'not settled': !settled }
+  const more = Object.entries(flags).flatMap(([name, holds]) => (holds ? [name] : []))
+  return [role, mode, `term ${term}`, ...more].join(', ')
 }
 
 /** One line of a journal of decisions: when, where, what, why. */

@@ -29,7 +29,7 @@ export interface NotifyOptions {
 export interface Notifier {
   /** The peer API is up: what waits for the agent may start. */
   readonly ready: () => void
-  /** Shown by `systemctl status`. */
+  /** Shown by `systemctl status`; sent when it is another one. */
   readonly status: (text: string) => void
   /** A sign of life; called each round, sent at a third of the watchdog's time. */
   readonly alive: () => void
@@ -42,9 +42,14 @@ export function createNotifier({ socket, watchdogUsec }: NotifyOptions): Notifie
   const sender = new Sender(socket)
   const everyMs = Number(watchdogUsec ?? 0) / 1000 / 3
   let lastAt = -Infinity
+  let shown = ''
   return {
     ready: () => sender.send('READY=1'),
-    status: (text) => sender.send(`STATUS=${text.replaceAll(/\s+/g, ' ').slice(0, 200)}`),
+    status: (text) => {
+      if (text === shown) return
+      shown = text
+      sender.send(`STATUS=${text.replaceAll(/\s+/g, ' ').slice(0, 200)}`)
+    },
     alive: () => {
       if (everyMs <= 0 || performance.now() - lastAt < everyMs) return
       lastAt = performance.now()

@@ -1,4 +1,5 @@
 import type { AgentParts } from './assemble.ts'
+import { standing } from './local_text.ts'
 import { mayBeReplaced } from './program_change.ts'
 
 /** Between two looks at whether the site or a certificate was replaced. @unit milliseconds */
@@ -29,7 +30,9 @@ export function startUpkeep(
   const { clock, faults } = parts
   let renewAt = clock.now() + FIRST_RENEWAL_MS
   let tryAt = 0
+  const { core, notifier } = parts
   const keepUp = async () => {
+    notifier.status(standing(parts.site.host, core.status()))
     await refreshCertificates(parts)
     if (parts.site.isReplaced() && clock.now() >= tryAt) {
       tryAt = clock.now() + TRIAL_AGAIN_MS

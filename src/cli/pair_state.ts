@@ -1,6 +1,7 @@
 import { messageOf } from '../core/errors.ts'
 import type { HelloEvent } from '../core/events.ts'
 import type { PairState, Site } from '../core/site.ts'
+import { slotName } from '../pair/goals.ts'
 import { type HostMeta, pairStateOf, parseHostMeta, winner } from '../pair/host_meta.ts'
 
 export interface Note {
@@ -48,12 +49,9 @@ export function decidePair(
 /** A pair that never was: the slot's name says for whom, in which branch, and which one it is (B3). */
 function firstPair({ hosts, initialLeader: leader }: Site): PairState {
   const follower = hosts.find(({ name }) => name !== leader)?.name ?? ''
-  const slot = `${follower.replaceAll('-', '_').slice(0, LONGEST_IN_SLOT)}_1_1`
+  const slot = slotName(follower, 1, 1)
   return { leader, term: 1, branch: 1, mode: 'alone', slot, began: 'first', fork: null }
 }
-
-/** PostgreSQL's names end at 63 characters, and branch and number need some. */
-const LONGEST_IN_SLOT = 40
 
 /** A host's hostMeta as this site may believe it, or what is wrong with it. */
 export function hostMetaOf(site: Site, text: string): HostMeta | string {

@@ -166,7 +166,8 @@ function otherThan(meta: HostMeta, name: string): string {
 /** PostgreSQL cuts longer names at 63: room for branch and number. */
 const LONGEST_HOST = 40
 
-function slotName(follower: string, branch: number, number: number): string {
+/** `<peer>_<branch>_<n>`, as PostgreSQL takes it (B3). */
+export function slotName(follower: string, branch: number, number: number): string {
   const name = follower.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_')
   return `${name.slice(0, LONGEST_HOST)}_${branch}_${number}`
 }

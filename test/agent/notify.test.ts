@@ -44,6 +44,8 @@ test('systemd is told: ready, a line of status, and the end', async () => {
   const to = opened()
   to.ready()
   to.status('leader of h2,\nterm 5')
+  // Nothing new: it is not sent again.
+  to.status('leader of h2,\nterm 5')
   to.stop()
   const words = 'READY=1\n|STATUS=leader of h2, term 5\n|STOPPING=1\n|'
   await expect.poll(() => heard, { timeout: 10_000 }).toBe(words)

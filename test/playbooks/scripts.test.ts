@@ -76,7 +76,6 @@ describe('the guard (B9)', () => {
     expect(asked()).toMatch(
       /^systemctl kill --signal=KILL kine.service\nsystemctl stop kine.service twonode-virtual-ip.service\nip address del 192.0.2.10\/24 dev eth0\n/,
     )
-    heart.close()
   })
 
   test('as long as the agent beats nothing is stopped; a file from another boot is no beat', async () => {
@@ -88,7 +87,6 @@ describe('the guard (B9)', () => {
     await delay(4_000)
     expect([asked(), existsSync(permit())]).toEqual(['', true])
     clearInterval(beating)
-    heart.close()
     openHeartbeat(() => uptimeMs() + 60_000, at('agent.alive')).beat()
     expect(await until(() => !existsSync(permit()), 1_500)).toBe(true)
   })
