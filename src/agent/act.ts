@@ -214,11 +214,20 @@ async function newSlot(act: Act): Promise<boolean> {
 }
 
 async function acceptReplacement(act: Act): Promise<boolean> {
-  const { state, asked } = act
+  const { state, ports, asked } = act
   if (asked?.kind !== 'replacement') return false
   const { name, address } = asked
-  const next = from((meta) => withReplacement(meta, state.stamp(), { name, address }))
-  return (await change(act, decidedAgain(act), next)) && (await settle(act))
+  const next = async ({ meta }: Facts) => {
+    const old = meta?.hosts.find((host) => host.name !== meta.leader)
+    if (meta === null || old === undefined) return null
+    // First: by a site that names the old one still, its own converge would put it back.
+    await ports.site.takeIn(old.name, { name, address })
+    return withReplacement(meta, state.stamp(), { name, address })
+  }
+  if (!(await change(act, decidedAgain(act), next))) return false
+  // PostgreSQL lets in another address as well.
+  state.owed = { tags: ['role', 'postgres'], urgent: false }
+  return await settle(act)
 }
 
 /** Stands still first, then lets the peer lead: it promotes by its own proof. */

@@ -47,12 +47,12 @@ export async function converge(act: Act, more: Partial<Owed> = {}): Promise<Conv
 export async function change(
   { state, asked, stop }: Act,
   still: (facts: Facts) => boolean,
-  next: (facts: Facts) => HostMeta | null,
+  next: (facts: Facts) => HostMeta | null | Promise<HostMeta | null>,
 ): Promise<boolean> {
   return await state.gate.run(async () => {
     const facts = state.facts(asked)
     if (stop.aborted || !still(facts)) return false
-    const meta = next(facts)
+    const meta = await next(facts)
     if (meta !== null) await state.writeMeta(meta)
     return meta !== null
   })

@@ -71,7 +71,7 @@ export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
     heartbeat.beat()
     notifier.alive()
   }
-  const ports = { clock, sight: living(sight, alive), store, peer: client, engine, note }
+  const ports = { clock, sight: living(sight, alive), store, peer: client, engine, site, note }
   const core = new AgentCore(coreSettings(site), ports)
   const api = createPeerApi({
     ...shared,

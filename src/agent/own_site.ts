@@ -3,13 +3,23 @@ import { readFileSync, statSync } from 'node:fs'
 import { TwonodeError, messageOf } from '../core/errors.ts'
 import type { Plan } from '../core/plan.ts'
 import type { Secret } from '../core/secret.ts'
-import { readSite, SECRETS_FILE, SITE_FILE } from '../plan/site_file.ts'
+import type { SiteHost } from '../core/site.ts'
+import { withNewPeer } from '../plan/new_peer.ts'
+import { readSite, SECRETS_FILE, SITE_FILE, siteFileText } from '../plan/site_file.ts'
+import { writeDurably } from './meta_history.ts'
 
 /** The compiled site that this host keeps, read once and held: a failover parses nothing. */
 export interface OwnSite {
   readonly host: string
+  /** As the file has it, or as {@link takeIn} has changed it since. */
   readonly plan: Plan
   readonly secrets: ReadonlyMap<string, Secret>
+  /**
+   * Another host is the peer from now on: in the file when it resolves, and in every converge.
+   *
+   * @throws TwonodeError E_SITE_FILE where the site can not do without the one that is replaced
+   */
+  takeIn(old: string, newcomer: SiteHost): Promise<void>
   /** A converge from a laptop has left another one since: whoever runs by this one starts anew. */
   isReplaced(): boolean
 }
@@ -31,7 +41,20 @@ export function readOwnSite(host: string, places: SitePlaces = SITE_PLACES): Own
   const texts = { site: textOf(places.site), secrets: textOf(places.secrets) }
   const { plan, secrets } = readSite(texts, host)
   const held = versionsOf(places)
-  return { host, plan, secrets, isReplaced: () => versionsOf(places) !== held }
+  let current = plan
+  return {
+    host,
+    secrets,
+    get plan() {
+      return current
+    },
+    isReplaced: () => versionsOf(places) !== held,
+    takeIn: async (old, newcomer) => {
+      const next = withNewPeer(current, old, newcomer)
+      if (next !== current) await writeDurably(places.site, siteFileText({ plan: next, secrets }))
+      current = next
+    },
+  }
 }
 
 function textOf(path: string): string {

@@ -13,6 +13,7 @@ export interface Ports {
   readonly store: Store
   readonly peer: Peer
   readonly engine: Engine
+  readonly site: SiteKeeper
   /** A decision, a change, a fault: one structured line each, bounded and redacted by its keeper. */
   note(entry: Note): void
 }
@@ -94,6 +95,15 @@ export interface Engine {
     readonly urgent: boolean
     readonly stop: AbortSignal
   }): Promise<ConvergeOutcome>
+}
+
+/** The compiled site that this host keeps. */
+export interface SiteKeeper {
+  /**
+   * From now on another host is the peer: on the disk, and in every converge, when it resolves. Rejects,
+   * with nothing changed, where the site can not be told of it.
+   */
+  takeIn(old: string, newcomer: { readonly name: string; readonly address: string }): Promise<void>
 }
 
 export type ConvergeOutcome =

@@ -43,8 +43,10 @@ async function tryNewProgram(host: string): Promise<void> {
 }
 
 async function afterTheFollower({ core, clock }: AgentParts, stop: AbortSignal): Promise<void> {
-  const { meta, self } = core.facts()
+  const { meta, self, peer } = core.facts()
   if (meta?.leader !== self) return
+  // A record of mode alone is all that a leader needs (A5): it waits for no peer that it has lost.
+  if (meta.mode === 'alone' && ['silent', 'cut', 'gone'].includes(peer.contact)) return
   await clock.sleep(LEADER_WAITS_MS, stop)
   const deadline = clock.now() + PEER_TIMEOUT_MS
   while (!stop.aborted && clock.now() < deadline && core.facts().peer.contact !== 'answers')

@@ -32,11 +32,14 @@ export function unfitNewcomer(
   { self, meta }: Pick<Facts, 'self' | 'meta'>,
   { old, name, address }: ReplacementRequest,
 ): ReplacementRefusal | null {
-  const known = meta?.hosts.find((host) => host.name === old)
-  if (known === undefined || old === self) {
-    const other = meta?.hosts.find((host) => host.name !== self)?.name ?? 'none'
-    return refusal(`${shown(old)} is not the peer of ${self}`, `The one to replace is ${other}.`)
-  }
+  const peer = meta?.hosts.find((host) => host.name !== self)
+  // Whoever was cut after it was heard asks again: the newcomer has the place already.
+  const again = peer?.name === name && peer.address === address
+  if (peer?.name !== old && !again)
+    return refusal(
+      `${shown(old)} is not the peer of ${self}`,
+      `The one to replace is ${peer?.name ?? 'none'}.`,
+    )
   if (!HOST_NAME.test(name))
     return refusal(`${shown(name)} is no host name`, 'Lower-case letters, digits and dashes.')
   if (!ADDRESS.test(address))

@@ -57,6 +57,7 @@ async function agentOf(self: 'h1' | 'h2'): Promise<ScriptedHost> {
       plan: planOf([]),
       secrets: new Map<string, never>(),
       isReplaced: () => false,
+      takeIn: async () => {},
     },
     store: openStateFiles({ directory: folder.path, site: 'test', note: () => {} }),
     journal,
@@ -137,7 +138,12 @@ test('a peer that answers is not replaced; one that is silent is, once its leade
   await host.core.idle()
   expect(host.disk.meta).toMatchObject({ term: 4, mode: 'alone', slot: 'h3_1_2' })
   expect(host.disk.meta?.hosts[1]).toEqual({ name: 'h3', address: '10.77.0.13', role: 'follower' })
-  await expect(twonode(...REPLACE)).rejects.toThrow("'h2' is not the peer of h1")
+  await expect(twonode(...REPLACE.slice(0, 5), '--address', '10.77.0.14')).rejects.toThrow(
+    "'h2' is not the peer of h1",
+  )
+  // Who was cut before the answer asks again.
+  expect(await withRounds(host, twonode(...REPLACE))).toMatch(/^begun: /)
+  await host.core.idle()
 })
 
 /** Lets rounds pass until it is answered. */

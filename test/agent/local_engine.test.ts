@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type LocalEngine, openLocalEngine } from '../../src/agent/local_engine.ts'
-import { readOwnSite } from '../../src/agent/own_site.ts'
+import { type OwnSite, readOwnSite } from '../../src/agent/own_site.ts'
 import { HANDLERS_FILE } from '../../src/engine/journal.ts'
 import type { PlanPlay, PlanStep } from '../../src/core/plan.ts'
 import { createLocalHost } from '../../src/host/local.ts'
@@ -37,6 +37,7 @@ const META: HostMeta = {
 let folder: ReturnType<typeof scratch>
 let open: LocalEngine[] = []
 let children: ChildProcess[] = []
+let ownSite: OwnSite
 beforeEach(() => {
   folder = scratch()
 })
@@ -71,8 +72,9 @@ async function engineFor(
   const secrets = new Map()
   writeFileSync(at('site.yaml'), siteFileText({ plan, secrets }))
   writeFileSync(at('secrets'), reveal(secretsFileText({ plan, host: 'h2', secrets })))
+  ownSite = readOwnSite('h2', { site: at('site.yaml'), secrets: at('secrets') })
   const engine = await openLocalEngine({
-    site: readOwnSite('h2', { site: at('site.yaml'), secrets: at('secrets') }),
+    site: ownSite,
     bundle: BUNDLE,
     places: { lockFile: lockFile(), appliedFile: at('applied.json') },
     makeHost: (lockFd) => createLocalHost({ name: 'h2', lockFd, digestsPath: null }),
@@ -254,3 +256,16 @@ async function until(holds: () => boolean): Promise<void> {
     await delay(20)
   }
 }
+
+test('a peer that was replaced is the new one in the next converge, and in the site file', async () => {
+  const named = writes('peer', '{{peer.name}} {{peer.address}}', { tags: ['role'] })
+  const engine = await engineFor([{ hosts: 'all', steps: [named] }])
+  await engine.converge(role)
+  expect(text('peer')).toBe('h1 192.0.2.1')
+  await ownSite.takeIn('h1', { name: 'h3', address: '192.0.2.3' })
+  await engine.converge(role)
+  expect(text('peer')).toBe('h3 192.0.2.3')
+  expect(ownSite.isReplaced()).toBe(true)
+  const places = { site: at('site.yaml'), secrets: at('secrets') }
+  expect(readOwnSite('h2', places).plan).toEqual(ownSite.plan)
+})

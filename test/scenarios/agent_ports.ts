@@ -73,6 +73,7 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
           ask: (core) => core.handOver(asked),
         }),
     },
+    site: { takeIn: () => Promise.resolve() },
     engine: { converge: (wanted) => converge(world, machine, life, wanted) },
     note: (entry) => story.note(machine.name, entry),
   }

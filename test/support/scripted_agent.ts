@@ -179,6 +179,11 @@ export class ScriptedHost {
           return await this.handOvers(request)
         },
       },
+      site: {
+        takeIn: async (old, { name, address }) => {
+          await this.#write(`site ${old} -> ${name} ${address}`, () => {})
+        },
+      },
       engine: {
         converge: async ({ meta, tags, urgent, stop }) => {
           this.log.push(`converge ${tags.join(',')}${urgent ? ' urgent' : ''}`)
