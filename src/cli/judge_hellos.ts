@@ -3,7 +3,7 @@ import type { HelloEvent } from '../core/events.ts'
 import type { SiteSecretName } from '../core/host.ts'
 import type { PairState } from '../core/site.ts'
 import { isNewer } from './version.ts'
-import { decidePair, type Note } from './pair_state.ts'
+import { decidePair, hostMetaOf, type Note } from './pair_state.ts'
 import type { RunSettings } from './run_state.ts'
 
 export type Judgement =
@@ -21,7 +21,8 @@ export function judgeHellos(settings: RunSettings, hellos: readonly HelloEvent[]
       ? undefined
       : downgrade(settings.version, hellos)) ??
     (pairing.disagreement === undefined ? undefined : disagreement(pairing.disagreement)) ??
-    unknownRole(settings, hellos)
+    unknownRole(settings, hellos) ??
+    newcomer(settings, hellos)
   if (refusal === undefined) return { kind: 'agreed', pair: pairing.pair, notes: pairing.notes }
   if (!settings.lookOnly) return { kind: 'refused', trouble: refusal.toTrouble() }
   const warning: Note = { level: 'warning', message: refusal.message }
@@ -68,6 +69,44 @@ function unknownRole(
     `${alone.host} has no hostMeta, and only ${peer} can tell who leads`,
     { hint: 'Converge both hosts together once; --limit works from then on.' },
   )
+}
+
+/**
+ * Another machine in a host's place, under a name of its own or under the old one: the agent that leads
+ * takes it in, or nobody does (B10). A converge would only write down what the inventory says.
+ */
+function newcomer(
+  { site, lookOnly, usesRoles, replaces }: RunSettings,
+  hellos: readonly HelloEvent[],
+): TwonodeError | undefined {
+  if (lookOnly || !usesRoles || replaces !== undefined) return undefined
+  const members = hellos.flatMap(({ host, hostMeta }) => {
+    const meta = hostMeta === null ? '' : hostMetaOf(site, hostMeta)
+    return typeof meta === 'string' ? [] : [{ host, meta }]
+  })
+  const [member] = members
+  if (member === undefined) return undefined
+  const names = member.meta.hosts.map(({ name }) => name)
+  const stranger = site.hosts.find(({ name }) => !names.includes(name))
+  const gone = names.find((name) => site.hosts.every((host) => host.name !== name))
+  if (stranger !== undefined && gone !== undefined)
+    return new TwonodeError(
+      'E_ROLES',
+      `the pair is ${names.join(' and ')}, and the inventory has ${stranger.name} in the place of ${gone}`,
+      { hint: replaceHint(stranger.name, gone) },
+    )
+  const bare = hellos.find(({ hostMeta }) => hostMeta === null)
+  // A first converge that was cut leaves one host without; in its first term there is no pair yet.
+  if (bare === undefined || member.meta.term === 1) return undefined
+  return new TwonodeError(
+    'E_ROLES',
+    `${bare.host} has no hostMeta, though ${member.host} has long been in a pair with it: it is another machine, or has lost its disk`,
+    { hint: replaceHint(bare.host, bare.host) },
+  )
+}
+
+function replaceHint(host: string, old: string): string {
+  return `\`twonode replace --host ${host} --for ${old}\` has the pair take it in.`
 }
 
 function disagreement(message: string): TwonodeError {

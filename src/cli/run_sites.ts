@@ -22,6 +22,8 @@ export interface RunMode {
   readonly report: boolean
   /** See {@link RunOptions.rehash}. */
   readonly rehash?: boolean
+  /** See {@link RunSettings.replaces}. */
+  readonly replaces?: string
 }
 
 /** Runs all sites, and gives the worst of their exit codes. */
@@ -133,6 +135,7 @@ function runSettings(
       steps.some(({ module }) => module === 'site_secret'),
     ),
     usesRoles: usesRoles(compiled.plan),
+    replaces: mode.replaces,
   }
 }
 

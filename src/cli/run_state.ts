@@ -27,6 +27,8 @@ export interface RunSettings {
   readonly obtains: boolean
   /** A step of the plan depends on who leads. */
   readonly usesRoles: boolean
+  /** A host of the site takes this one's place, which may have been its own name: see `replace`. */
+  readonly replaces?: string | undefined
 }
 
 /** *connecting*: until the hellos are in; *observing*: until all have observed; then *applying*. */

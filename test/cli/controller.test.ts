@@ -78,6 +78,27 @@ describe('before the first play', () => {
     expect(toHost(play(known, alone).commands, 'h1')).toEqual(['go'])
   })
 
+  test('a machine in the place of a host of the pair is taken in by `replace` and not by a converge (B10)', () => {
+    const pair = hostMetaText('h1', 3)
+    const refused = (h1: string, h2: string | null, more = {}) => {
+      const hellos = [hello('h1', { hostMeta: h1 }), hello('h2', { hostMeta: h2 })]
+      const { commands, finish } = play([...BOTH_UP, ...hellos], { usesRoles: true, ...more })
+      const said = commands.flatMap((c) =>
+        c.kind === 'emit' && c.event.event === 'trouble' ? [c.event.trouble] : [],
+      )
+      expect(finish).toBe(said.length === 0 ? undefined : 5)
+      return said.map(({ message, hint }) => `${message}. ${hint}`).join('\n')
+    }
+    expect(refused(pair, null)).toContain('twonode replace --host h2 --for h2')
+    const other = pair.replaceAll('"h2"', '"h3"')
+    expect(refused(other, null)).toContain('the pair is h1 and h3')
+    expect(refused(other, null)).toContain('twonode replace --host h2 --for h3')
+    expect(refused(other, pair)).toContain('twonode replace --host h2 --for h3')
+    for (const more of [{ replaces: 'h3' }, { usesRoles: false }, { lookOnly: true }])
+      expect(refused(other, null, more)).toBe('')
+    expect(refused(hostMetaText('h1', 1), null), 'a first converge that was cut').toBe('')
+  })
+
   test('roles are told only when both hosts have said hello', () => {
     const half = play([...BOTH_UP, hello('h1')])
     expect(toHost(half.commands, 'h1')).toEqual([])
