@@ -46,7 +46,8 @@ export function overlayMount(
 
 /** The layers under a host's own, uppermost first. */
 export function lowerLayers(state: LabState, host: HostName, base: string): string[] {
-  const below = state.below.map((number) => join(generation(state.name, number, host), 'upper'))
+  const numbers = state.apart[host] ?? state.below
+  const below = numbers.map((number) => join(generation(state.name, number, host), 'upper'))
   return [...below.toReversed(), identityLayer(state.name, host), base]
 }
 
@@ -113,6 +114,13 @@ export function mountPoints(mountinfo: string): string[] {
 
 /** The state after a snapshot: the generation written so far is sealed under that name. */
 export function withSnapshot(state: LabState, name: string): LabState {
+  const [other] = Object.keys(state.apart)
+  if (other !== undefined)
+    throw new LabError(
+      `${other} is another machine since the last reset`,
+      'A snapshot holds hosts that began together: reset first.',
+      { exitCode: 2 },
+    )
   const below = [...state.below, state.generation]
   if (below.length > MAX_GENERATIONS_BELOW)
     throw new LabError(
@@ -126,21 +134,41 @@ export function withSnapshot(state: LabState, name: string): LabState {
 
 /** The state after a reset to a snapshot, or to bare hosts. */
 export function withReset(state: LabState, to: string | undefined): LabState {
-  const below = to === undefined ? [] : state.snapshots[to]
-  if (below === undefined) {
-    const known = Object.keys(state.snapshots).join(', ') || 'none'
-    throw new LabError(`no snapshot '${to}'`, `Snapshots of this lab: ${known}.`, { exitCode: 2 })
-  }
-  return { ...state, generation: nextGeneration(state), below }
+  return { ...state, generation: nextGeneration(state), below: layersOf(state, to), apart: {} }
+}
+
+/** The state in which one host is another machine: bare, or as it was in a snapshot. */
+export function withNewMachine(
+  state: LabState,
+  host: HostName,
+  like: string | undefined,
+): LabState {
+  return { ...state, apart: { ...state.apart, [host]: layersOf(state, like) } }
+}
+
+/** The layers of a snapshot, or none. */
+function layersOf({ snapshots }: LabState, name: string | undefined): readonly number[] {
+  const layers = name === undefined ? [] : snapshots[name]
+  if (layers !== undefined) return layers
+  const known = Object.keys(snapshots).join(', ') || 'none'
+  throw new LabError(`no snapshot '${name}'`, `Snapshots of this lab: ${known}.`, { exitCode: 2 })
 }
 
 function nextGeneration({ generation, below, snapshots }: LabState): number {
   return Math.max(generation, ...below, ...Object.values(snapshots).flat()) + 1
 }
 
+/** Forgets what a host that is off has written since the last reset. */
+export async function discardOwnDisk(state: LabState, host: HostName): Promise<void> {
+  await unmountBelow(hostRoot(state.name, host))
+  for (const part of ['upper', 'work'])
+    await rm(join(ownDisk(state, host), part), { recursive: true, force: true })
+}
+
 /** Generations that neither the hosts nor a snapshot use. */
 export function unusedGenerations(state: LabState, present: readonly number[]): number[] {
-  const used = new Set([state.generation, ...state.below, ...Object.values(state.snapshots).flat()])
+  const { generation, below, snapshots, apart } = state
+  const used = new Set([generation, below, Object.values(snapshots), Object.values(apart)].flat(2))
   return present.filter((number) => !used.has(number))
 }
 

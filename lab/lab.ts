@@ -89,7 +89,7 @@ export class Lab {
 
   /** Brings both hosts up, whatever state the lab is in. What is up already is left alone. */
   async up(): Promise<void> {
-    await this.#locked(async () => {
+    await lockLab(this.name, async () => {
       const state = await ensureState(this.name, this.#kind)
       const base = await timed(this.#progress, 'base image', () => baseImage(this.#kind.python))
       const repository = await timed(this.#progress, 'packages for the hosts', () =>
@@ -108,7 +108,7 @@ export class Lab {
 
   /** Removes everything of the lab from this machine; the caches stay. */
   async down(): Promise<void> {
-    await this.#locked(() => timed(this.#progress, 'down', () => removeLab(this.#objects)))
+    await this.#task('down', () => removeLab(this.#objects))
   }
 
   /**
@@ -116,28 +116,34 @@ export class Lab {
    * @param options.smallDisks - what they write goes to disks that {@link fillDisk} can fill.
    */
   async reset(to?: string, { smallDisks = false } = {}): Promise<void> {
-    await this.#locked(() =>
-      timed(this.#progress, `reset to ${to ?? 'bare hosts'}`, async () => {
-        const state = { ...disks.withReset(await this.#state(), to), ...NO_FAULTS }
-        await Promise.all(this.#each((host) => hosts.cutPower(host)))
-        await this.#swapDisks(state, smallDisks)
-        await this.#boot(state)
-        await disks.pruneGenerations(state)
-      }),
-    )
+    await this.#task(`reset to ${to ?? 'bare hosts'}`, async () => {
+      const state = { ...disks.withReset(await this.#state(), to), ...NO_FAULTS }
+      await Promise.all(this.#each((host) => hosts.cutPower(host)))
+      await this.#bootFrom(state, smallDisks)
+    })
+  }
+
+  /**
+   * Another machine stands where a host stood: its power is cut, its disk is gone, and it boots bare, or
+   * with the disk that it had in a snapshot. Name, address and key are the old one's.
+   */
+  async renew(host: HostName, like?: string): Promise<void> {
+    await this.#task(`another machine as ${host}`, async () => {
+      const state = disks.withNewMachine(await this.#state(), host, like)
+      await hosts.cutPower(this.#objects.hosts[host])
+      await disks.discardOwnDisk(state, host)
+      await writeState(state)
+      await this.#boot(state, [host])
+    })
   }
 
   /** Shuts both hosts down, keeps their disks under this name, and starts them again. */
   async snapshot(name: string): Promise<void> {
-    await this.#locked(() =>
-      timed(this.#progress, `snapshot ${name}`, async () => {
-        const state = disks.withSnapshot(await this.#state(), name)
-        await Promise.all(this.#each((host) => hosts.shutDown(host, SHUTDOWN_TIMEOUT_MS)))
-        await this.#swapDisks(state)
-        await this.#boot(state)
-        await disks.pruneGenerations(state)
-      }),
-    )
+    await this.#task(`snapshot ${name}`, async () => {
+      const state = disks.withSnapshot(await this.#state(), name)
+      await Promise.all(this.#each((host) => hosts.shutDown(host, SHUTDOWN_TIMEOUT_MS)))
+      await this.#bootFrom(state)
+    })
   }
 
   async status(): Promise<LabStatus> {
@@ -160,14 +166,7 @@ export class Lab {
 
   /** Boots a host from the disk that it had, and waits until its sshd answers. */
   async powerOn(host: HostName): Promise<void> {
-    await this.#locked(() =>
-      timed(this.#progress, `power on ${host}`, async () => {
-        const state = await this.#state()
-        await this.#start(state, host)
-        await applyFaults(this.#objects, state)
-        await hosts.hostReady(this.#objects.hosts[host], this.addresses.hosts[host])
-      }),
-    )
+    await lockLab(this.name, async () => await this.#boot(await this.#state(), [host]))
   }
 
   /** `systemctl reboot`, and waits until the new boot's sshd answers. */
@@ -251,13 +250,13 @@ export class Lab {
     await applyFaults(this.#objects, state)
   }
 
-  async #boot(state: LabState): Promise<void> {
-    await this.#step('boot', async () => {
-      await Promise.all(HOST_NAMES.map((host) => this.#start(state, host)))
+  async #boot(state: LabState, which: readonly HostName[] = HOST_NAMES): Promise<void> {
+    await this.#step(which.length === 1 ? `power on ${which[0]}` : 'boot', async () => {
+      await Promise.all(which.map((host) => this.#start(state, host)))
       await applyFaults(this.#objects, state)
-      await Promise.all(
-        this.#each((host) => hosts.hostReady(host, this.addresses.hosts[host.host])),
-      )
+      const ready = (host: HostName) =>
+        hosts.hostReady(this.#objects.hosts[host], this.addresses.hosts[host])
+      await Promise.all(which.map(ready))
     })
   }
 
@@ -268,11 +267,13 @@ export class Lab {
     await hosts.startHost(this.name, this.#objects.hosts[host])
   }
 
-  /** Puts the state's layers under two hosts that are off. The state file is what counts after a crash. */
-  async #swapDisks(state: LabState, small = false): Promise<void> {
+  /** Boots two hosts that are off from a state's layers. The state file is what counts after a crash. */
+  async #bootFrom(state: LabState, small = false): Promise<void> {
     for (const host of HOST_NAMES) await hosts.unmountHost(this.name, this.#objects.hosts[host])
     await disks.makeGeneration(state, small)
     await writeState(state)
+    await this.#boot(state)
+    await disks.pruneGenerations(state)
   }
 
   #each<T>(work: (host: LabObjects['hosts'][HostName]) => Promise<T>): Promise<T>[] {
@@ -291,8 +292,8 @@ export class Lab {
     return timed(this.#progress, what, work)
   }
 
-  #locked<T>(work: () => Promise<T>): Promise<T> {
-    return lockLab(this.name, work)
+  #task<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return lockLab(this.name, () => this.#step(what, work))
   }
 }
 

@@ -108,6 +108,12 @@ command('reset', 'both hosts anew: bare, or as in a snapshot')
     (await existing(options)).reset(options.to, { smallDisks: options.smallDisks ?? false }),
   )
 
+command('renew <host>', "another machine in a host's place, bare, with its name, address and key")
+  .option('--like <snapshot>', 'with the disk that the host had there')
+  .action(async (host: string, options: { name: string; like?: string }) =>
+    (await existing(options)).renew(parseHost(host), options.like),
+  )
+
 command('status', 'what is up')
   .option('--json', 'for programs')
   .action(async (options: { name: string; json?: boolean }) => {

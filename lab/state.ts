@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { cacheRoot, withLock } from './cache.ts'
 import { LabError } from './lab_error.ts'
+import type { HostName } from './names.ts'
 import type { Cut, Delays, Losses } from './network.ts'
 
 /** What a lab is made as, once. */
@@ -31,6 +32,8 @@ export interface LabState extends LabKind {
   /** Generations below it, oldest first. */
   readonly below: readonly number[]
   readonly snapshots: Readonly<Record<string, readonly number[]>>
+  /** Generations below a host that is another machine since the last reset. */
+  readonly apart: Readonly<Partial<Record<HostName, readonly number[]>>>
   readonly cuts: readonly Cut[]
   readonly delays: Delays
   readonly losses: Losses
@@ -40,6 +43,8 @@ export interface LabState extends LabKind {
 export type NetworkFaults = Pick<LabState, 'cuts' | 'delays' | 'losses'>
 
 export const NO_FAULTS: NetworkFaults = { cuts: [], delays: {}, losses: {} }
+
+const NOTHING_SPECIAL: Pick<LabState, 'apart'> & NetworkFaults = { apart: {}, ...NO_FAULTS }
 
 export function labsDirectory(): string {
   return join(cacheRoot(), 'labs')
@@ -55,8 +60,8 @@ export async function readState(name: string): Promise<LabState | undefined> {
   if (!existsSync(file)) return undefined
   // Only writeState makes this file, whole or not at all; a lab's cache is not an input of users.
   const state = JSON.parse(await readFile(file, 'utf8')) as LabState
-  // A lab that was made before there were losses has none.
-  return { ...NO_FAULTS, ...state }
+  // A lab that was made before there were these has none.
+  return { ...NOTHING_SPECIAL, ...state }
 }
 
 export async function writeState(state: LabState): Promise<void> {
@@ -108,7 +113,7 @@ function asWanted(known: LabState, { python, volatile }: Partial<LabKind>): LabS
 }
 
 export function freshState(name: string, index: number, kind: Partial<LabKind> = {}): LabState {
-  const nothing = { below: [], snapshots: {}, ...NO_FAULTS }
+  const nothing = { below: [], snapshots: {}, ...NOTHING_SPECIAL }
   const { python = false, volatile = false } = kind
   return { format: 1, name, index, python, volatile, generation: 1, ...nothing }
 }

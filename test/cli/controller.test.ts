@@ -61,6 +61,17 @@ const over = (host: string): RunInput => ({ kind: 'message', host, message: summ
 const toHost = (commands: readonly RunCommand[], host: string) =>
   commands.flatMap((c) => (c.kind === 'send' && c.host === host ? [c.message.type] : []))
 
+/** What a converge of these two is refused with, message and hint. */
+function refused(h1: string, h2: string | null, more: Parameters<typeof settingsOf>[0] = {}) {
+  const hellos = [hello('h1', { hostMeta: h1 }), hello('h2', { hostMeta: h2 })]
+  const { commands, finish } = play([...BOTH_UP, ...hellos], { usesRoles: true, ...more })
+  const said = commands.flatMap((c) =>
+    c.kind === 'emit' && c.event.event === 'trouble' ? [c.event.trouble] : [],
+  )
+  expect(finish).toBe(said.length === 0 ? undefined : 5)
+  return said.map(({ message, hint }) => `${message}. ${hint}`).join('\n')
+}
+
 describe('before the first play', () => {
   test('a host alone that has no hostMeta does not take the lead on the word of the inventory', () => {
     const inputs = [connected('h1'), hello('h1')]
@@ -80,15 +91,6 @@ describe('before the first play', () => {
 
   test('a machine in the place of a host of the pair is taken in by `replace` and not by a converge (B10)', () => {
     const pair = hostMetaText('h1', 3)
-    const refused = (h1: string, h2: string | null, more = {}) => {
-      const hellos = [hello('h1', { hostMeta: h1 }), hello('h2', { hostMeta: h2 })]
-      const { commands, finish } = play([...BOTH_UP, ...hellos], { usesRoles: true, ...more })
-      const said = commands.flatMap((c) =>
-        c.kind === 'emit' && c.event.event === 'trouble' ? [c.event.trouble] : [],
-      )
-      expect(finish).toBe(said.length === 0 ? undefined : 5)
-      return said.map(({ message, hint }) => `${message}. ${hint}`).join('\n')
-    }
     expect(refused(pair, null)).toContain('twonode replace --host h2 --for h2')
     const other = pair.replaceAll('"h2"', '"h3"')
     expect(refused(other, null)).toContain('the pair is h1 and h3')

@@ -4,6 +4,7 @@ import {
   mountPoints,
   overlayMount,
   unusedGenerations,
+  withNewMachine,
   withReset,
   withSnapshot,
 } from '../../lab/disks.ts'
@@ -49,6 +50,28 @@ describe('generations of disks', () => {
       for (let i = 0; i < 20; i++) state = withSnapshot(state, `s${i}`)
     }
     expect(stack).toThrow(/on top of each other/)
+  })
+})
+
+describe('another machine in the place of a host', () => {
+  const pair = withSnapshot(withSnapshot(fresh, 'packages'), 'pair')
+
+  it('has nothing of what the hosts had, and its peer keeps all of it', () => {
+    const state = withNewMachine(pair, 'h2', undefined)
+    expect(lowerLayers(state, 'h2', '/base')).toHaveLength(2)
+    expect(lowerLayers(state, 'h1', '/base')).toHaveLength(4)
+  })
+
+  it('may have the disk of a snapshot, which is kept for it', () => {
+    const state = withNewMachine(pair, 'h2', 'packages')
+    expect(state.apart).toEqual({ h2: [1] })
+    expect(unusedGenerations({ ...state, snapshots: {}, below: [] }, [1, 2, 3])).toEqual([2])
+  })
+
+  it('is in no snapshot, and gone after a reset', () => {
+    const state = withNewMachine(pair, 'h2', undefined)
+    expect(() => withSnapshot(state, 'mixed')).toThrow(/another machine/)
+    expect(withReset(state, 'pair').apart).toEqual({})
   })
 })
 
