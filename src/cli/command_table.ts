@@ -1,58 +1,14 @@
-import type { CommandSpec, OptionSpec } from './command.ts'
-
-const INVENTORY: OptionSpec = {
-  flags: '-i, --inventory <file>',
-  description: 'The inventory: your hosts and sites.',
-  required: true,
-}
-
-const SITE: OptionSpec = {
-  flags: '--site <name>',
-  description: 'Only this site of the inventory. May be given several times.',
-  many: 'comma',
-}
-
-const LIMIT: OptionSpec = {
-  flags: '-l, --limit <hosts>',
-  description: 'Only these hosts, separated by commas. What needs the other host is reported.',
-  many: 'comma',
-}
-
-const EXTRA_VARS: OptionSpec = {
-  flags: '-e, --extra-vars <name=value>',
-  description: 'A variable above all others, or @FILE with a YAML map. May be given several times.',
-  many: 'whole',
-}
-
-const TAGS: OptionSpec = {
-  flags: '-t, --tags <tags>',
-  description: 'Only tasks with one of these tags, separated by commas.',
-  many: 'comma',
-}
-
-const JSON_EVENTS: OptionSpec = {
-  flags: '--json',
-  description: 'One JSON object a line on standard output: see docs/events.md.',
-}
-
-const CONNECTION: readonly OptionSpec[] = [
-  {
-    flags: '--accept-new-host-keys',
-    description:
-      'Accept and remember the key of a host that is not in known_hosts. Never a changed one.',
-  },
-  {
-    flags: '--ask-sudo-password',
-    description: 'Ask once for the password that sudo on the hosts wants.',
-  },
-]
-
-const LOCK_TIMEOUT: OptionSpec = {
-  flags: '--lock-timeout <duration>',
-  description: 'How long to wait for another converge of a host; default 30s.',
-}
-
-const SELECTION = [INVENTORY, SITE, LIMIT]
+import type { CommandSpec } from './command.ts'
+import {
+  CONNECTION,
+  EXTRA_VARS,
+  INVENTORY,
+  JSON_EVENTS,
+  LOCK_TIMEOUT,
+  SELECTION,
+  SITE,
+  TAGS,
+} from './command_options.ts'
 
 /** All commands, in the order of `--help`. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -100,6 +56,51 @@ export const COMMANDS: readonly CommandSpec[] = [
       'twonode converge own.yaml -i inventory.yaml --limit h1 -e motd=hello',
     ],
     load: async () => (await import('./converge.ts')).converge,
+  },
+  {
+    name: 'replace',
+    brief: 'Put another machine in the place of a host that is gone for good.',
+    notes: [
+      "The inventory has the new host in the place of the old one: under a name of its own, or under the same name for new hardware (`--host h2 --for h2`). The old one must be silent, and its peer must lead alone; that one's agent accepts the new host, which is then converged from bare Debian, copies the table and becomes the follower. Kubernetes goes on meanwhile.",
+      'Cut anywhere and run again, it goes on where it was. `--accept-new-host-keys` is for the new host alone. A machine that belongs to another pair, or holds its data, is refused.',
+    ],
+    arguments: [],
+    options: [
+      INVENTORY,
+      {
+        flags: '--host <name>',
+        description: 'The new host, as the inventory names it.',
+        required: true,
+      },
+      {
+        flags: '--for <name>',
+        description: 'The host whose place it takes, which may have had the same name.',
+        required: true,
+      },
+      {
+        flags: '-C, --check',
+        description: 'Say whether it could be replaced, and change nothing. Exit 10 if it could.',
+      },
+      { flags: '-y, --yes', description: 'Ask nothing: the old host is gone for good.' },
+      {
+        flags: '--timeout <duration>',
+        description: 'How long the new host may take from its converge to a pair; default 10m.',
+      },
+      EXTRA_VARS,
+      JSON_EVENTS,
+      ...CONNECTION,
+      LOCK_TIMEOUT,
+      {
+        flags: '-v, --verbose',
+        description: 'Also name the tasks that had nothing to do, and show SQL in full.',
+      },
+    ],
+    exits: [0, 2, 3, 4, 5, 10, 75, 130],
+    examples: [
+      'twonode replace -i inventory.yaml --host h2 --for h2 --check',
+      'twonode replace -i inventory.yaml --host h3 --for h2',
+    ],
+    load: async () => (await import('./replace.ts')).replace,
   },
   {
     name: 'plan',
