@@ -83,11 +83,12 @@ class ReplaceRun {
       )
       return new Ended(EXIT.done)
     }
-    if (verdict.kind === 'ask')
-      this.#note(
-        `${survivor} leads alone, and ${verdict.old} is silent: ${host} can take its place`,
-      )
-    else this.#note(`${survivor} has taken ${host} in: it is converged`)
+    const comes = host === old ? `the new ${host}` : host
+    this.#note(
+      verdict.kind === 'ask'
+        ? `${survivor} leads alone, and ${verdict.old} is silent: ${comes} can take its place`
+        : `${survivor} has ${comes} in its pair: what is left is to converge it`,
+    )
     if (this.#parts.flags.check) return new Ended(EXIT.wouldChange)
     if (!(await this.#confirm()))
       return this.#fail(new TwonodeError('E_INTERRUPTED', 'nobody said yes: nothing was changed'))
@@ -96,7 +97,7 @@ class ReplaceRun {
     if (verdict.kind === 'ask') {
       const accepted = (await this.#ask(verdict.old)) ?? (await this.#untilAccepted(verdict.term))
       if (accepted !== undefined) return accepted
-      this.#note(`${survivor} has ${host} in the place of ${old}`)
+      this.#note(`${survivor} has taken ${comes} in: it is converged now`)
     }
     const converged = await this.#converge([])
     return converged === EXIT.done ? await this.#untilPaired() : new Ended(converged)
