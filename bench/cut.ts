@@ -11,16 +11,19 @@ const BARE_EVERY = 5
 const FROM_BARE_MS = 20_000
 const FROM_PACKAGES_MS = 9_000
 
+export interface CutOptions {
+  readonly runs: number
+  readonly seed: number
+  readonly json?: boolean
+}
+
 /** Cuts first converges at seeded moments, prints each trial, and exits 3 if one did not recover. */
 export async function benchCut({
   runs,
   seed: first,
   json = false,
-}: {
-  runs: number
-  seed: number
-  json?: boolean
-}): Promise<void> {
+  stop,
+}: CutOptions & { readonly stop: AbortSignal }): Promise<void> {
   const lab = await openLab({ name: LAB_NAME, onProgress: progressOnStderr() })
   const trials: CutTrial[] = []
   try {
@@ -36,6 +39,8 @@ export async function benchCut({
         seed,
         withinMs: bare ? FROM_BARE_MS : FROM_PACKAGES_MS,
       })
+      // A trial takes a command that failed for a cut of its own.
+      stop.throwIfAborted()
       trials.push(trial)
       process.stderr.write(
         `seed ${seed}: ${trial.victim} of ${trial.host} at ${trial.atMs} ms: ${recovered(trial) ? 'recovered' : trial.words}\n`,

@@ -3,12 +3,14 @@ import { endCommands } from '../lab/command.ts'
 import { LabError } from '../lab/lab_error.ts'
 import { benchAgent } from './agent.ts'
 import { benchConverge } from './converge.ts'
-import { benchCut } from './cut.ts'
+import { benchCut, type CutOptions } from './cut.ts'
 import { benchFailover } from './failover.ts'
 
 const program = new Command('bench')
   .description('Measures twonode beside its peers, in one run, on labs of its own. Needs root.')
   .showHelpAfterError()
+
+const interruption = new AbortController()
 
 function count(text: string): number {
   const value = Number(text)
@@ -32,7 +34,7 @@ program
   .option('--runs <n>', 'how many cuts', count, 30)
   .option('--seed <n>', 'the first seed', count, 1)
   .option('--json', 'one JSON object instead of a table')
-  .action(benchCut)
+  .action(async (options: CutOptions) => benchCut({ ...options, stop: interruption.signal }))
 
 program
   .command('failover')
@@ -52,11 +54,10 @@ program
   .option('--json', 'one JSON object instead of a table')
   .action(benchAgent)
 
-let interrupted = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
     // What is under way fails, and the bench takes its lab down. A second Ctrl-C does not wait.
-    interrupted = true
+    interruption.abort(new LabError('interrupted', 'Start it again.'))
     endCommands()
   })
 
@@ -64,6 +65,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (!(error instanceof LabError)) throw error
+  const interrupted = interruption.signal.aborted
   if (!interrupted) process.stderr.write(`bench: ${error.message}\n       ${error.hint}\n`)
   process.exitCode = interrupted ? 130 : error.exitCode
 }

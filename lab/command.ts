@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { LabError } from './lab_error.ts'
 
@@ -24,9 +24,24 @@ const KEPT_OUTPUT = 16 * 1024 * 1024
 
 const running = new Set<number>()
 
+let isEnding = false
+
 /** Ends every command that is still under way: for a signal handler, before the process exits. */
 export function endCommands(): void {
+  isEnding = true
   for (const pid of running) killGroup(pid)
+}
+
+/**
+ * A command that someone else started, as leader of its group, ends with the others; after them at
+ * once. What this file runs still starts then: a lab is taken down by it.
+ */
+export function endsWithOthers(child: ChildProcess): void {
+  const { pid } = child
+  if (pid === undefined) return
+  if (isEnding) return killGroup(pid)
+  running.add(pid)
+  child.once('close', () => running.delete(pid))
 }
 
 /** Runs argv without a shell, in a process group of its own. A non-zero exit is data. */
@@ -80,7 +95,8 @@ function notStarted(file: string, cause: Error): LabError {
   )
 }
 
-function killGroup(pid: number): void {
+/** Kills a process and its group, if they still run. */
+export function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {

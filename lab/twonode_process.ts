@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import type { Event, SummaryEvent } from '../src/core/events.ts'
+import { endsWithOthers, killGroup as killByPid } from './command.ts'
 import type { Lab } from './lab.ts'
 
 const ROOT = process.env['TWONODE_ROOT'] ?? process.cwd()
@@ -50,7 +51,7 @@ export function startTwonode(
   args: readonly string[],
   env: Record<string, string> = {},
 ): ChildProcess {
-  return spawn(process.execPath, [join(ROOT, 'dist/twonode.mjs'), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, 'dist/twonode.mjs'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     env: {
@@ -60,6 +61,8 @@ export function startTwonode(
       ...env,
     },
   })
+  endsWithOthers(child)
+  return child
 }
 
 /** Waits for a started command and parses what it said. Kills it when the time is up: code -1. */
@@ -81,13 +84,9 @@ export async function finished(child: ChildProcess, timeoutMs = CONVERGE_TIMEOUT
   return { code, events, summary, stdout, stderr }
 }
 
+/** Kills a started command and what it started. */
 export function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined || child.exitCode !== null) return
-  try {
-    process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    // ESRCH: it ended in the meantime.
-  }
+  if (child.pid !== undefined && child.exitCode === null) killByPid(child.pid)
 }
 
 /** Runs a converge to its end, events as data. */
