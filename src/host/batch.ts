@@ -3,7 +3,7 @@ import type { Observer, UnitState } from '../core/host.ts'
 import type { Accounts } from './accounts.ts'
 import { runCommand } from './command.ts'
 import { packageQuery, parsePackages } from './dpkg.ts'
-import { askableName, parseUnits, unitQuery } from './systemd.ts'
+import { askableName, askedAgain, parseUnits, unitQuery } from './systemd.ts'
 
 /** Reads that many steps make: all that ask in one turn of the loop share one command. */
 export function createBatch(accounts: Accounts): Observer['batch'] {
@@ -50,7 +50,7 @@ async function turnOfTheLoop(): Promise<void> {
 }
 
 async function showUnits(names: readonly string[]): Promise<ReadonlyMap<string, UnitState>> {
-  const { code, stdout, stderr } = await runCommand(unitQuery(names))
+  const { code, stdout, stderr } = await askedAgain(() => runCommand(unitQuery(names)))
   if (code === 0) return parseUnits(names, stdout)
   // No systemd, or none yet that answers: a container, a rescue shell, early boot.
   if (/not been booted with systemd|Failed to connect to bus/.test(stderr))

@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { TwonodeError } from '../core/errors.ts'
-import type { UnitState } from '../core/host.ts'
+import type { ExecResult, UnitState } from '../core/host.ts'
 
 const PROPERTIES = [
   'Id',
@@ -28,6 +29,23 @@ export function askableName(name: string): string {
   if (!NAME.test(name)) throw new TwonodeError('E_FAILED', `${name} is no name of a unit`)
   return name.replace(/@\./, '@twonode.')
 }
+
+/** systemd closes its connections when it reads its units anew, and takes new ones when it has. @unit milliseconds */
+const RELOADING_MS = 500
+
+/** A question that a reload cut short is asked once more, and no further. */
+export async function askedAgain(
+  ask: () => Promise<ExecResult>,
+  afterMs = RELOADING_MS,
+): Promise<ExecResult> {
+  const answer = await ask()
+  if (answer.code === 0 || !CUT_SHORT.test(answer.stderr)) return answer
+  await delay(afterMs)
+  return await ask()
+}
+
+const CUT_SHORT =
+  /Connection reset by peer|Transport endpoint is not connected|Connection terminated/
 
 /** States by the names that were asked for: systemctl answers in their order, one block each. */
 export function parseUnits(

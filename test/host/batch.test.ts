@@ -6,7 +6,7 @@ import { NotYet, TwonodeError } from '../../src/core/errors.ts'
 import { together } from '../../src/host/batch.ts'
 import { parsePackages } from '../../src/host/dpkg.ts'
 import { createLocalHost } from '../../src/host/local.ts'
-import { askableName, parseUnits, unitQuery } from '../../src/host/systemd.ts'
+import { askableName, askedAgain, parseUnits, unitQuery } from '../../src/host/systemd.ts'
 
 const host = createLocalHost({ name: 'h1', digestsPath: null })
 
@@ -202,4 +202,32 @@ test('a port is reachable, refused or silent, in bounded time', async () => {
   await new Promise((resolve) => server.close(resolve))
   expect(await host.reachable('127.0.0.1', port, 2_000)).toBe(false)
   expect(await host.reachable('no-such-host.invalid', 1, 2_000)).toBe(false)
+})
+
+const SHOWS = { code: 0, stdout: SHOWN, stderr: '' }
+const RESET = {
+  code: 1,
+  stdout: '',
+  stderr: 'Failed to get properties: Connection reset by peer\n',
+}
+
+/** Gives these answers in turn, and counts the questions. */
+function answering(...answers: readonly (typeof SHOWS)[]) {
+  let asked = 0
+  return { ask: async () => answers[asked++] ?? SHOWS, asked: () => asked }
+}
+
+test('a question that a reload of systemd cut short is asked once more', async () => {
+  const systemd = answering(RESET)
+  expect(await askedAgain(systemd.ask, 1)).toEqual(SHOWS)
+  expect(systemd.asked()).toBe(2)
+})
+
+test('it is asked no more than twice, and another trouble is told at once', async () => {
+  const reset = answering(RESET, RESET)
+  expect(await askedAgain(reset.ask, 1)).toEqual(RESET)
+  const refused = { code: 1, stdout: '', stderr: 'Failed to connect to bus: No such file\n' }
+  const systemd = answering(refused)
+  expect(await askedAgain(systemd.ask, 1)).toEqual(refused)
+  expect([reset.asked(), systemd.asked()]).toEqual([2, 1])
 })
