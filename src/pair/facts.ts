@@ -35,7 +35,7 @@ export interface Facts {
   readonly disk: 'ok' | 'full'
   /** What a leader's PostgreSQL says of its follower; 'lost' also on a follower. */
   readonly stream: Stream
-  /** hostMeta's slot on a leader; 'ok' on a follower. */
+  /** hostMeta's slot on a leader; 'ok' on a follower. Lost as well: what it decodes is not published. */
   readonly slot: 'ok' | 'missing' | 'lost'
   /** A follower: our stored proof holds for our term, and nothing since has put it in doubt. */
   readonly promotable: boolean

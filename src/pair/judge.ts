@@ -105,13 +105,17 @@ function judgeStream({ stream }: Memory, { meta }: Judge): Stream {
   if (stream.term !== meta?.term) return 'behind'
   const { seen, readerGoneSince, at, caughtUp } = stream
   const readerLost = readerGoneSince !== null && at - readerGoneSince >= COMMIT_LOST_MS
-  // "Paired" whose commits wait for nobody is a lie, whoever took the names away.
-  const waitsForNobody = meta.mode === 'paired' && !seen.synchronous
-  if (waitMs(stream) > COMMIT_LOST_MS || readerLost || waitsForNobody) return 'lost'
+  // "Paired" whose commits wait for nobody, or for one who is not told of them, is a lie, whoever took
+  // the names or the publication away.
+  const isLie = meta.mode === 'paired' && !(seen.synchronous && seen.published)
+  if (waitMs(stream) > COMMIT_LOST_MS || readerLost || isLie) return 'lost'
   return caughtUp ? 'caught-up' : 'behind'
 }
 
 function judgeSlot({ stream }: Memory, meta: HostMeta | null): Facts['slot'] {
-  const state = stream?.term === meta?.term ? stream?.seen.slot : undefined
-  return state === 'missing' || state === 'lost' ? state : 'ok'
+  if (stream === null || stream.term !== meta?.term) return 'ok'
+  const { slot, published } = stream.seen
+  if (slot === 'missing') return 'missing'
+  // What was written while it was not published is not to be had from the slot any more (A2, B3).
+  return slot === 'lost' || !published ? 'lost' : 'ok'
 }

@@ -50,6 +50,8 @@ export interface LeaderSighting {
   readonly streaming: boolean
   /** synchronous_standby_names is set, here and now. */
   readonly synchronous: boolean
+  /** The publication names kine's table, all of it: else the slot's reader misses what is written (A2). */
+  readonly published: boolean
   /** Position of the WAL that is flushed here, as a count of bytes (pg_wal_lsn_diff(…, '0/0')). */
   readonly writtenBytes: number
   /** What the reader has flushed of it; null without a reader. */

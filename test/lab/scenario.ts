@@ -162,6 +162,20 @@ export class Scenario {
     return found.split('\n').filter((line) => line !== '')
   }
 
+  /** The follower has the very rows that the leader shows, up to a row of now. */
+  async sameTables(leader: HostName, withinMs: number): Promise<void> {
+    await this.poll(
+      'the same rows on both hosts',
+      async () => {
+        const last = await psql(leader, 'select max(id) from kine')
+        const text = `select count(*), sum(hashtextextended(k::text, 0)) from kine k where id <= ${last}`
+        const [one, other] = await Promise.all(HOSTS.map((host) => psql(host, text)))
+        return one === other
+      },
+      withinMs,
+    )
+  }
+
   /** Everything that happened until now. */
   timeline(): string {
     const all = [

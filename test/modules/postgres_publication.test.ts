@@ -100,3 +100,39 @@ test('a table that an earlier task will make is not there yet', async () => {
     plan(bench.host, step('postgres_publication', { ...twonode, database: 'later' })),
   ).rejects.toMatchObject({ name: 'NotYet' })
 })
+
+const insert = (id: number) =>
+  `insert into kine (id, name, created, deleted, create_revision, prev_revision, lease)
+   values (${id}, 'key ${id}', 1, 0, 0, 0, 0)`
+
+/** Rows that a slot of before shows, when one was written before the publication was mended, and one after. */
+async function decodedAfter(change: string): Promise<unknown[]> {
+  const { host, server } = bench
+  const slot = { name: 'h2_7_1', database: 'kine', publication: 'twonode' }
+  await converge(host, 'postgres_publication', twonode)
+  await converge(host, 'replication_slot', slot)
+  try {
+    await server.sql('kine', change)
+    await server.sql('kine', insert(1000))
+    await converge(host, 'postgres_publication', twonode)
+    await server.sql('kine', insert(1001))
+    return await server.sql(
+      'kine',
+      `select from pg_logical_slot_peek_binary_changes('h2_7_1', null, null, 'proto_version', '1',
+         'publication_names', 'twonode') where get_byte(data, 0) = ascii('I')`,
+    )
+  } finally {
+    await converge(host, 'replication_slot', { ...slot, state: 'absent' })
+    await server.sql('kine', 'truncate kine')
+  }
+}
+
+describe('A2: a slot of before that its publication did not publish in between', () => {
+  test('fails for ever, when it was gone', async () => {
+    await expect(decodedAfter('drop publication twonode')).rejects.toThrow('does not exist')
+  })
+
+  test('skips what was written meanwhile, and says nothing, when it named another table', async () => {
+    expect(await decodedAfter('alter publication twonode drop table kine')).toHaveLength(1)
+  })
+})

@@ -85,6 +85,14 @@ test('a pair whose commits wait for nobody is none, whoever took the names away'
   expect(judged(same, 2000, alone).stream).toBe('caught-up')
 })
 
+test('A2: what is not published is acknowledged by a follower that never gets it: the stream is lost, and the slot', () => {
+  const memory = seen([leading(), leading({ published: false })])
+  expect(judged(memory, 2000)).toMatchObject({ stream: 'lost', slot: 'lost' })
+  const alone = pairMeta({ mode: 'alone' })
+  const same = seen([leading(), leading({ published: false })], { meta: alone })
+  expect(judged(same, 2000, alone)).toMatchObject({ stream: 'caught-up', slot: 'lost' })
+})
+
 test('what was seen in another term says nothing of this one', () => {
   const memory = seen([leading(), leading({ slot: 'lost', oldestWaitMs: 9000 })])
   expect(judged(memory, 2000, pairMeta({ term: 3 }))).toMatchObject({

@@ -213,6 +213,7 @@ function postgresSighting(
       slot: slot === undefined ? 'missing' : slot.lost ? 'lost' : active ? 'active' : 'idle',
       streaming: active && slot.streaming,
       synchronous: postgres.synchronous,
+      published: true,
       writtenBytes: postgres.log.length,
       flushedBytes: active ? slot.confirmed : null,
     },

@@ -23,6 +23,9 @@ const QUESTION = `
 select
   pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::text as written,
   current_setting('synchronous_standby_names') <> '' as synchronous,
+  exists (select from pg_publication p join pg_publication_rel r on r.prpubid = p.oid
+    where p.pubname = 'twonode' and r.prrelid = to_regclass('public.kine') and r.prqual is null
+      and r.prattrs is null and p.pubinsert and p.pubupdate and p.pubdelete) as published,
   (select json_agg(json_build_object(
       'key', pid || ' ' || extract(epoch from query_start),
       'ageMs', extract(epoch from clock_timestamp() - query_start) * 1000))
@@ -46,6 +49,7 @@ select
 interface Row {
   readonly written: string
   readonly synchronous: boolean
+  readonly published: boolean
   readonly waiting: readonly Waiting[] | null
   readonly slot: {
     readonly active: boolean
@@ -107,12 +111,14 @@ export class PostgresProbe {
   }
 }
 
-function leaderOf({ written, synchronous, slot }: Row, oldestWaitMs: number): LeaderSighting {
+function leaderOf(row: Row, oldestWaitMs: number): LeaderSighting {
+  const { written, synchronous, published, slot } = row
   return {
     oldestWaitMs,
     slot: slotState(slot),
     streaming: slot?.state === 'streaming',
     synchronous,
+    published,
     writtenBytes: Number(written),
     flushedBytes: slot?.flushed == null ? null : Number(slot.flushed),
   }

@@ -74,6 +74,22 @@ test('a pair that replicates is seen from both sides', async () => {
     .toBeGreaterThanOrEqual(writtenBytes)
 })
 
+test.each([
+  ['dropped', 'drop publication twonode'],
+  ['of another table', 'alter publication twonode drop table kine'],
+  ['without deletes', "alter publication twonode set (publish = 'insert, update')"],
+  ['of some rows', 'alter publication twonode set table kine where (id > 5)'],
+])('A2: a publication that is %s does not publish the table', async (_, change) => {
+  const probe = probeOf(pair.leader.server)
+  expect(await leaderSeenBy(probe, null)).toMatchObject({ published: true })
+  await pair.leader.server.sql('kine', change)
+  expect(await leaderSeenBy(probe, null)).toMatchObject({ published: false })
+  await pair.leader.server.sql('kine', 'drop publication if exists twonode')
+  const tables = ['public.kine']
+  const whole = { name: 'twonode', database: 'kine', tables }
+  await converge(pair.leader.host, 'postgres_publication', whole)
+})
+
 test('B3: another slot than that of hostMeta is none', async () => {
   expect(await leaderSeenBy(probeOf(pair.leader.server), 'h2_9_9')).toMatchObject(NO_SLOT)
   expect(await leaderSeenBy(probeOf(pair.leader.server), null)).toMatchObject(NO_SLOT)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { metaOf } from '../../../lab/pair_view.ts'
 import { psql } from '../pair.ts'
 import { startScenario } from '../scenario.ts'
 
@@ -40,5 +41,42 @@ test('32, B7: a row in the way stops the follower: the leader goes on alone in s
   expect(writer.log().length).toBeGreaterThan(0)
   const rows = await psql('h2', "select count(*) from kine where name = 'in-the-way'")
   expect(rows, 'the copy is the leader’s').toBe('0')
+  expect(await scenario.end('h1', ['h1'])).toEqual([])
+})
+
+const BY_HAND = [
+  ['the publication is dropped', 'drop publication twonode'],
+  // Its slot goes on, and its follower acknowledges what it never gets.
+  ["the publication is of kine's table no more", 'alter publication twonode drop table kine'],
+  [
+    'the slot is dropped',
+    `select pg_terminate_backend(active_pid, 5000) from pg_replication_slots where active;
+     select pg_drop_replication_slot(slot_name) from pg_replication_slots`,
+  ],
+] as const
+
+test('32, A2, B3: what is dropped by hand on the leader, publication or slot, is healed by another slot and a copy', async () => {
+  const scenario = await startScenario()
+  const { lab } = scenario
+  await scenario.writer('h1')
+  for (const [what, text] of BY_HAND) {
+    const { term: before = 0 } = metaOf(lab, 'h1') ?? {}
+    // A follower is faster back at its slot than two statements are: then once more.
+    await scenario.act(`${what}, by hand`, () =>
+      scenario.poll(
+        'it to be so',
+        () =>
+          psql('h1', text).then(
+            () => true,
+            () => false,
+          ),
+        NOTICED_MS,
+      ),
+    )
+    await scenario.poll('a change', () => (metaOf(lab, 'h1')?.term ?? 0) > before, NOTICED_MS)
+    await scenario.paired('h1', RETURN_MS)
+    await scenario.sameTables('h1', NOTICED_MS)
+  }
+  expect(metaOf(lab, 'h1')).toMatchObject({ branch: 1, slot: 'h2_1_4' })
   expect(await scenario.end('h1', ['h1'])).toEqual([])
 })
