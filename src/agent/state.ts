@@ -2,7 +2,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
 import { atTime, CALM, type FlapGuard, isChange, restored, withChange } from '../pair/flap_guard.ts'
 import type { Stamp } from '../pair/goals.ts'
-import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
+import { compareHostMeta, type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
 import { firstMemory, type Memory, waitMs } from '../pair/liveness.ts'
 import { needsNewSlot } from '../pair/subscription_trouble.ts'
@@ -27,6 +27,8 @@ export interface Owed {
   readonly urgent: boolean
 }
 
+type MetaOnDisk = Awaited<ReturnType<Ports['store']['readMeta']>>
+
 /** What the agent knows, and the two files that it owns: hostMeta and the proof. */
 export class AgentState {
   readonly gate = new Gate()
@@ -50,6 +52,7 @@ export class AgentState {
   #failures = 0
   #retryAt = 0
   #reconcileAt = Infinity
+  #noticing: Promise<void> | undefined
 
   constructor(settings: Settings, ports: Ports) {
     this.settings = settings
@@ -75,6 +78,33 @@ export class AgentState {
   async lookAtSentinels(): Promise<void> {
     this.initialised = await this.#ports.store.isInitialised()
     this.paused = await this.#ports.store.isPaused()
+    // Not waited for: a disk that is slow is no reason for a late round.
+    this.#noticing ??= this.#noticeMeta()
+      .catch((error: unknown) => this.fault('hostMeta', error))
+      .finally(() => (this.#noticing = undefined))
+  }
+
+  /**
+   * A laptop may write hostMeta while this agent runs: a host's first, or the first pairing. What is
+   * higher counts as it would after a start. Nothing else does: names and addresses come with the site
+   * file, which starts the agent anew, and what is lower would undo what was decided since.
+   */
+  async #noticeMeta(): Promise<void> {
+    const { store } = this.#ports
+    if (!this.#isNews(await store.readMeta())) return
+    await this.gate.run(async () => {
+      const found = await store.readMeta()
+      // What was being written by us is no news any more.
+      if (!this.#isNews(found)) return
+      this.meta = found.meta
+      this.metaDoubtful = false
+      this.#noteMeta(found.meta)
+    })
+  }
+
+  #isNews(found: MetaOnDisk): found is MetaOnDisk & { readonly meta: HostMeta } {
+    if (found.meta === null || found.fault !== null) return false
+    return this.meta === null || compareHostMeta(found.meta, this.meta) > 0
   }
 
   get leads(): boolean {
@@ -154,8 +184,7 @@ export class AgentState {
     this.voidFailedSince = null
     this.#failures = 0
     this.#retryAt = 0
-    const { term, branch, mode, leader } = next
-    this.#ports.note({ kind: 'meta', term, branch, mode, leader })
+    this.#noteMeta(next)
     if (isChange(before, next)) this.#countChange()
   }
 
@@ -220,6 +249,10 @@ export class AgentState {
   thaw(): void {
     this.flaps = CALM
     this.#keepChanges()
+  }
+
+  #noteMeta({ term, branch, mode, leader }: HostMeta): void {
+    this.#ports.note({ kind: 'meta', term, branch, mode, leader })
   }
 
   #reconcileLater(ms: number): void {

@@ -101,6 +101,29 @@ test('without any hostMeta a host waits, and takes that of its peer', async () =
   expect(host.log).toEqual(['meta 2/1 paired h1 h2_1_1', 'converge role'])
 })
 
+test("a laptop's record counts while the agent runs, if it is higher: the first hostMeta, and the first pairing", async () => {
+  const host = await boot('h1', { meta: null })
+  const first = pairMeta({ term: 1, mode: 'alone' })
+  host.disk.meta = first
+  await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta: first }), ...leading() })
+  expect(host.core.facts().meta).toEqual(first)
+  host.disk.meta = META
+  await host.rounds(2)
+  expect(host.core.facts().meta).toEqual(META)
+  expect(host.notes.filter(({ kind }) => kind === 'meta')).toHaveLength(2)
+})
+
+test('a hostMeta of before that somebody put back undoes nothing; one with other addresses waits for the site file', async () => {
+  const host = await boot('h1', { meta: META })
+  const seen = { ...GATEWAY_UP, ...answers({ meta: META, proofTerm: 2 }), ...leading() }
+  const hosts = META.hosts.map((entry) => ({ ...entry, address: `${entry.address}0` }))
+  for (const meta of [pairMeta({ term: 1, mode: 'alone' }), { ...META, hosts }]) {
+    host.disk.meta = meta
+    await host.rounds(3, seen)
+    expect(host.core.facts().meta).toEqual(META)
+  }
+})
+
 test('a host that never belonged to a pair does nothing, whatever it is told', async () => {
   const host = await boot('h2', { meta: null, initialised: false })
   await host.rounds(5, { ...GATEWAY_UP, ...answers({ meta: META }), ...following('h2_1_1') })
