@@ -87,7 +87,7 @@ export const CONDITIONS = {
   slotThere: c('slot there', (f) => f.slot === 'ok' && f.meta?.slot !== null),
   slotMissing: c('slot missing', (f) => f.slot === 'missing' && f.meta?.slot !== null),
   slotUseless: c(
-    'slot lost or none, or the follower stuck at it',
+    'slot lost or none, or not all of it published, or the follower stuck at it',
     (f) => f.slot === 'lost' || f.meta?.slot === null || stuck(f),
   ),
   peerHasSlot: c('follower is not stuck', (f) => says(f)?.lacksSlot === false),
