@@ -1,19 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { newestFitting, standing, statusText, timelineLine } from '../../src/agent/local_text.ts'
-import type { PeerSays } from '../../src/pair/facts.ts'
+import { SAYS } from '../support/agent_sightings.ts'
 import { metaOf } from './support/metas.ts'
-
-const SAYS: PeerSays = {
-  meta: metaOf({ term: 3 }),
-  gateway: 'up',
-  paused: false,
-  impaired: false,
-  settled: true,
-  proofTerm: null,
-  voided: 0,
-  lacksSlot: false,
-  followerBehindBytes: null,
-}
 
 describe('what systemctl status shows of an agent', () => {
   test.each([
@@ -23,7 +11,7 @@ describe('what systemctl status shows of an agent', () => {
     ['h2', { paused: true }, 'follower of h1, paired, term 3, paused'],
     ['h2', { meta: null }, 'no hostMeta'],
   ])('%s, %j: %s', (self, more, text) => {
-    expect(standing(self, { ...SAYS, ...more })).toBe(text)
+    expect(standing(self, { ...SAYS, meta: metaOf({ term: 3 }), ...more })).toBe(text)
   })
 })
 

@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import {
-  type Bench,
-  converge,
-  kineWrites,
-  makeKine,
-  startBench,
-} from '../support/postgres_bench.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { converge, kineWrites } from '../support/postgres_bench.ts'
+import { kineBench } from '../support/bench_of_file.ts'
 import { JUMP } from '../../modules/kine_revision.ts'
 
-let bench: Bench
-beforeAll(async () => {
-  bench = await startBench()
-  await makeKine(bench.host)
-})
-afterAll(async () => {
-  await bench.close()
-})
+const bench = kineBench()
 
 /** A table as kine leaves it: its compaction key and a few keys. */
 beforeEach(async () => {

@@ -1,23 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  type Bench,
-  converge,
-  kineWrites,
-  makeKine,
-  result,
-  startBench,
-} from '../support/postgres_bench.ts'
+import { expect, test } from 'vitest'
+import { converge, kineWrites, result } from '../support/postgres_bench.ts'
+import { kineBench } from '../support/bench_of_file.ts'
 import { kineDigest } from '../../modules/kine_digest.ts'
 import { moduleCases } from '../support/module_cases.ts'
 
-let bench: Bench
-beforeAll(async () => {
-  bench = await startBench()
-  await makeKine(bench.host)
-})
-afterAll(async () => {
-  await bench.close()
-})
+const bench = kineBench()
 
 moduleCases(kineDigest)
 

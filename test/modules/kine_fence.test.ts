@@ -1,27 +1,12 @@
 import { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  type Bench,
-  converge,
-  kineWrites,
-  makeKine,
-  plan,
-  result,
-  startBench,
-  step,
-} from '../support/postgres_bench.ts'
+import { describe, expect, test } from 'vitest'
+import { converge, kineWrites, plan, result, step } from '../support/postgres_bench.ts'
+import { kineBench } from '../support/bench_of_file.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
 import { kineFence } from '../../modules/kine_fence.ts'
 import { moduleCases } from '../support/module_cases.ts'
 
-let bench: Bench
-beforeAll(async () => {
-  bench = await startBench()
-  await makeKine(bench.host)
-})
-afterAll(async () => {
-  await bench.close()
-})
+const bench = kineBench()
 
 const on = { database: 'kine', state: 'on' }
 const off = { database: 'kine', state: 'off' }

@@ -1,27 +1,11 @@
 import { Client } from 'pg'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import {
-  type Bench,
-  applyAll,
-  converge,
-  kineWrites,
-  makeKine,
-  plan,
-  result,
-  startBench,
-  step,
-} from '../support/postgres_bench.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { applyAll, converge, kineWrites, plan, result, step } from '../support/postgres_bench.ts'
+import { kineBench } from '../support/bench_of_file.ts'
 import { JUMP, kineRevision } from '../../modules/kine_revision.ts'
 import { moduleCases } from '../support/module_cases.ts'
 
-let bench: Bench
-beforeAll(async () => {
-  bench = await startBench()
-  await makeKine(bench.host)
-})
-afterAll(async () => {
-  await bench.close()
-})
+const bench = kineBench()
 beforeEach(async () => {
   await converge(bench.host, 'kine_fence', { database: 'kine', state: 'off' })
   await bench.server.sql('kine', 'truncate kine restart identity')

@@ -1,28 +1,14 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import {
-  type Bench,
-  applyAll,
-  converge,
-  makeKine,
-  plan,
-  startBench,
-  step,
-} from '../support/postgres_bench.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { applyAll, converge, plan, step } from '../support/postgres_bench.ts'
+import { kineBench } from '../support/bench_of_file.ts'
 import { kineSchema } from '../../modules/kine_schema.ts'
 import { moduleCases } from '../support/module_cases.ts'
 
 const run = promisify(execFile)
 
-let bench: Bench
-beforeAll(async () => {
-  bench = await startBench()
-  await makeKine(bench.host)
-})
-afterAll(async () => {
-  await bench.close()
-})
+const bench = kineBench()
 beforeEach(async () => {
   await bench.server.sql('kine', 'drop table if exists public.kine')
   await converge(bench.host, 'kine_schema', schema)

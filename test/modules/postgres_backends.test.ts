@@ -1,28 +1,15 @@
 import { Client } from 'pg'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import {
-  type Bench,
-  converge,
-  makeKine,
-  result,
-  startBench,
-  until,
-} from '../support/postgres_bench.ts'
+import { afterEach, expect, test } from 'vitest'
+import { converge, result, until } from '../support/postgres_bench.ts'
+import { kineBench } from '../support/bench_of_file.ts'
 import { postgresBackends } from '../../modules/postgres_backends.ts'
 import { moduleCases } from '../support/module_cases.ts'
 
-let bench: Bench
+const bench = kineBench()
 const clients: Client[] = []
-beforeAll(async () => {
-  bench = await startBench()
-  await makeKine(bench.host)
-})
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.end().catch(() => {})
   await converge(bench.host, 'postgres_setting', { name: NAMES, state: 'reset' })
-})
-afterAll(async () => {
-  await bench.close()
 })
 
 moduleCases(postgresBackends)

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Bench, converge, plan, startBench, step } from '../support/postgres_bench.ts'
+import { describe, expect, test } from 'vitest'
+import { converge, plan, step } from '../support/postgres_bench.ts'
+import { sharedBench } from '../support/bench_of_file.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
 import { postgresDatabase } from '../../modules/postgres_database.ts'
 import { moduleCases } from '../support/module_cases.ts'
 
-let bench: Bench
-beforeAll(async () => {
-  bench = await startBench()
-  await converge(bench.host, 'postgres_role', { name: 'kine' })
-})
-afterAll(async () => {
-  await bench.close()
+const bench = sharedBench(async ({ host }) => {
+  await converge(host, 'postgres_role', { name: 'kine' })
 })
 
 moduleCases(postgresDatabase)

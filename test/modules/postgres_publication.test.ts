@@ -1,25 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  type Bench,
-  converge,
-  makeKine,
-  plan,
-  result,
-  startBench,
-  step,
-} from '../support/postgres_bench.ts'
+import { describe, expect, test } from 'vitest'
+import { converge, plan, result, step } from '../support/postgres_bench.ts'
+import { kineBench } from '../support/bench_of_file.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
 import { postgresPublication } from '../../modules/postgres_publication.ts'
 import { moduleCases } from '../support/module_cases.ts'
 
-let bench: Bench
-beforeAll(async () => {
-  bench = await startBench()
-  await makeKine(bench.host)
-})
-afterAll(async () => {
-  await bench.close()
-})
+const bench = kineBench()
 
 const twonode = { name: 'twonode', database: 'kine', tables: ['public.kine'] }
 

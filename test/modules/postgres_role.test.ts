@@ -1,18 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/core/json.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { type Bench, converge, plan, startBench, step } from '../support/postgres_bench.ts'
+import { converge, plan, step } from '../support/postgres_bench.ts'
+import { sharedBench } from '../support/bench_of_file.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
 import { postgresRole } from '../../modules/postgres_role.ts'
 import { moduleCases } from '../support/module_cases.ts'
 
-let bench: Bench
-beforeAll(async () => {
-  bench = await startBench()
-})
-afterAll(async () => {
-  await bench.close()
-})
+const bench = sharedBench()
 
 const withPassword = {
   name: 'app',

@@ -1,25 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import {
-  applyAll,
-  type Bench,
-  converge,
-  notes,
-  plan,
-  result,
-  startBench,
-  step,
-} from '../support/postgres_bench.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { applyAll, converge, notes, plan, result, step } from '../support/postgres_bench.ts'
+import { sharedBench } from '../support/bench_of_file.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
 import { postgresSetting } from '../../modules/postgres_setting.ts'
 import { moduleCases } from '../support/module_cases.ts'
 
-let bench: Bench
-beforeAll(async () => {
-  bench = await startBench()
-})
-afterAll(async () => {
-  await bench.close()
-})
+const bench = sharedBench()
 beforeEach(async () => {
   await converge(bench.host, 'postgres_setting', reset)
 })

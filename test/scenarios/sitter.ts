@@ -1,20 +1,11 @@
 import type { Ports } from '../../src/agent/ports.ts'
+import { SAYS } from '../support/agent_sightings.ts'
 import type { RunningAgent } from './running_agent.ts'
 
 /** An agent that settles its host once, and then sits there: for tests of the world itself. */
 export function sitter(ports: Ports): RunningAgent {
   const stop = new AbortController().signal
-  let says: ReturnType<RunningAgent['status']> = {
-    meta: null,
-    gateway: 'up',
-    paused: false,
-    impaired: false,
-    settled: true,
-    proofTerm: null,
-    voided: 0,
-    lacksSlot: false,
-    followerBehindBytes: null,
-  }
+  let says: ReturnType<RunningAgent['status']> = SAYS
   const settle = async () => {
     const { meta } = await ports.store.readMeta()
     if (meta === null) return

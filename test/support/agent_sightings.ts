@@ -17,23 +17,23 @@ export const NOTHING_SEEN: Sighting = {
   memoryPressure: null,
 }
 
+/** What an agent says that is well, and has no hostMeta yet. */
+export const SAYS: PeerSays = {
+  meta: null,
+  gateway: 'up',
+  paused: false,
+  impaired: false,
+  settled: true,
+  proofTerm: null,
+  voided: 0,
+  lacksSlot: false,
+  followerBehindBytes: null,
+}
+
 /** The peer's agent answers, and all else of it. */
 export function answers(says: Partial<PeerSays> & { readonly meta: HostMeta | null }) {
   return {
-    peerAgent: {
-      gateway: 'up',
-      paused: false,
-      impaired: false,
-      settled: true,
-      proofTerm: null,
-      voided: 0,
-      lacksSlot: false,
-      followerBehindBytes: null,
-      host: 'peer',
-      bootId: 'b',
-      ...HEARD,
-      ...says,
-    },
+    peerAgent: { ...SAYS, host: 'peer', bootId: 'b', ...HEARD, ...says },
     peerApi: HEARD,
     peerPing: HEARD,
   } as const

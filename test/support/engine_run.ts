@@ -6,7 +6,7 @@ import type { Host } from '../../src/core/host.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { AnyModule } from '../../src/core/module.ts'
 import type { Plan, PlanPlay, PlanStep, RunOptions } from '../../src/core/plan.ts'
-import type { PairState, Site } from '../../src/core/site.ts'
+import type { PairState } from '../../src/core/site.ts'
 import { APPLIED_FILE } from '../../src/engine/applied_record.ts'
 import type { Clock } from '../../src/engine/clock.ts'
 import { execute } from '../../src/engine/execute.ts'
@@ -14,6 +14,7 @@ import { type Journal, openJournal } from '../../src/engine/journal.ts'
 import { namesOf, roleOf } from '../../src/engine/names.ts'
 import type { Control, Evaluator, Lock, Names, Run } from '../../src/engine/ports.ts'
 import { MODULES } from './engine_modules.ts'
+import { siteOf } from './site.ts'
 
 /** `a.b`, `!a.b`, `a.b == word`, true, false: enough to say when. */
 function evaluate(text: string, names: Names): unknown {
@@ -40,45 +41,7 @@ const testEvaluator: Evaluator = {
   mentions: (step, name) => JSON.stringify(step).includes(`${name}.`),
 }
 
-export const SITE: Site = {
-  name: 'test',
-  hosts: [
-    { name: 'h1', address: '192.0.2.1' },
-    { name: 'h2', address: '192.0.2.2' },
-  ],
-  initialLeader: 'h1',
-  controlPlaneEndpoint: { address: '192.0.2.10', port: 6443 },
-  virtualIp: null,
-  gateways: [],
-  partition: 'availability',
-  witness: null,
-  liveness: {
-    intervalMs: 1000,
-    failures: 4,
-    port: 8622,
-    script: null,
-    scriptIntervalMs: 10_000,
-    scriptTimeoutMs: 5_000,
-  },
-  reconcile: { intervalMs: 300_000 },
-  replication: { acceptLossBytes: 0, maxSlotWalKeepMb: 4_096 },
-  postgres: {
-    version: 15,
-    port: 5432,
-    database: 'kine',
-    dataDirectory: '/var/lib/postgresql/15/main',
-    settings: {},
-  },
-  kine: { version: '0', binary: {}, port: 2379 },
-  k3s: {
-    version: '0',
-    binary: {},
-    clusterCidr: '10.42.0.0/16',
-    serviceCidr: '10.43.0.0/16',
-    config: {},
-  },
-  stateDirectory: '/var/lib/twonode',
-}
+export const SITE = siteOf({ name: 'test' })
 
 export const PAIR: PairState = {
   leader: 'h1',

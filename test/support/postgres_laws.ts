@@ -12,7 +12,11 @@ export interface LawCase {
 }
 
 /** The laws that every module obeys, tried on a real PostgreSQL. Each case begins as `opposite`. */
-export function postgresLaws(name: string, bench: () => Bench, cases: readonly LawCase[]): void {
+export function postgresLaws(
+  name: string,
+  bench: () => Pick<Bench, 'server' | 'host'>,
+  cases: readonly LawCase[],
+): void {
   test.each(cases)(
     '$title: check predicts apply, and the second run is empty',
     async ({ args, opposite }) => {

@@ -7,7 +7,7 @@ import { createSight, type LocalSight, type SightOptions } from '../../../src/ag
 import { statusOf } from '../support/agents.ts'
 import { collectFaults } from '../support/faults.ts'
 import { metaOf } from '../support/metas.ts'
-import { siteOf } from '../support/site.ts'
+import { loopbackSite } from '../support/site.ts'
 
 const clock = createClock()
 const about = { meta: metaOf() }
@@ -19,7 +19,7 @@ afterEach(async () => {
 
 function opened(over: Partial<SightOptions> = {}): LocalSight {
   const sight = createSight({
-    site: siteOf(),
+    site: loopbackSite(),
     host: 'h1',
     clock,
     faults: collectFaults().faults,
@@ -42,7 +42,7 @@ async function listenOn(address: string, port: number): Promise<number> {
 }
 
 test('a host that sees nothing says so, in the time of one probe', async () => {
-  const sight = opened({ site: siteOf({ gateways: [] }) })
+  const sight = opened({ site: loopbackSite({ gateways: [] }) })
   const startedAt = performance.now()
   const seen = await sight.look({ meta: null })
   expect(performance.now() - startedAt).toBeLessThan(1_500)
@@ -63,7 +63,7 @@ test('a host that sees all of its peer tells when each answer was asked for, and
   const port = await listenOn('127.0.0.1', 0)
   const answer: PeerAnswer = { ...statusOf(), sentAt: 5, arrivedAt: 6 }
   const sight = opened({
-    site: siteOf({ controlPlaneEndpoint: { address: '127.0.0.1', port } }),
+    site: loopbackSite({ controlPlaneEndpoint: { address: '127.0.0.1', port } }),
     client: { status: async () => answer },
   })
   const before = clock.now()
@@ -79,7 +79,7 @@ test('a host that sees all of its peer tells when each answer was asked for, and
 })
 
 test('of several gateways one that answers is enough', async () => {
-  const sight = opened({ site: siteOf({ gateways: ['127.0.0.3', '240.0.0.1'] }) })
+  const sight = opened({ site: loopbackSite({ gateways: ['127.0.0.3', '240.0.0.1'] }) })
   await expect
     .poll(async () => (await sight.look(about)).gateway, { timeout: 10_000 })
     .toMatchObject({ sentAt: expect.any(Number) as number })
@@ -103,9 +103,9 @@ test('a probe that hangs holds up no round, and is not asked twice at a time', a
   })
   await new Promise<void>((resolve) => server.listen(path, resolve))
   closing.push(async () => await new Promise((resolve) => server.close(() => resolve())))
-  const { postgres } = siteOf()
+  const { postgres } = loopbackSite()
   const sight = opened({
-    site: siteOf({ postgres: { ...postgres, port: 54_999 }, liveness: { intervalMs: 250 } }),
+    site: loopbackSite({ postgres: { ...postgres, port: 54_999 }, liveness: { intervalMs: 250 } }),
     postgres: { socketDirectory: '/tmp', user: 'postgres' },
   })
   const startedAt = performance.now()

@@ -7,6 +7,7 @@ import { createPeerClient, type PeerClient } from '../../../src/agent/peer_clien
 import type { Pair, PeerStatus } from '../../../src/agent/peer_messages.ts'
 import type { HandOverRequest } from '../../../src/agent/ports.ts'
 import { TlsFiles, type TlsPaths } from '../../../src/agent/tls_files.ts'
+import { SAYS } from '../../support/agent_sightings.ts'
 import { metaOf } from './metas.ts'
 
 export const H1: Pair = { site: 'lab', self: 'h1', peer: 'h2' }
@@ -15,17 +16,11 @@ const H2: Pair = { site: 'lab', self: 'h2', peer: 'h1' }
 /** What h2's agent says of itself. */
 export function statusOf(over: Partial<PeerStatus> = {}): PeerStatus {
   return {
+    ...SAYS,
     host: 'h2',
     bootId: 'boot-of-h2',
     meta: metaOf(),
-    gateway: 'up',
-    paused: false,
-    impaired: false,
-    settled: true,
     proofTerm: 2,
-    voided: 0,
-    lacksSlot: false,
-    followerBehindBytes: null,
     ...over,
   }
 }

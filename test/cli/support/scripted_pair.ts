@@ -2,37 +2,18 @@ import type { ExitCode } from '../../../src/core/errors.ts'
 import type { Counts, Event, HelloEvent } from '../../../src/core/events.ts'
 import type { SiteSecretName } from '../../../src/core/host.ts'
 import type { FromRunner, ToRunner } from '../../../src/core/protocol.ts'
-import type { Site } from '../../../src/core/site.ts'
 import { advance } from '../../../src/cli/controller.ts'
+import { siteOf } from '../../support/site.ts'
 import { firstState, type RunInput, type RunSettings } from '../../../src/cli/run_state.ts'
 
-export const SITE: Site = {
+export const SITE = siteOf({
   name: 'edge',
   hosts: [
     { name: 'h1', address: '10.0.0.11' },
     { name: 'h2', address: '10.0.0.12' },
   ],
-  initialLeader: 'h1',
   controlPlaneEndpoint: { address: '10.0.0.10', port: 6443 },
-  virtualIp: null,
-  gateways: [],
-  partition: 'availability',
-  witness: null,
-  liveness: {
-    intervalMs: 1000,
-    failures: 4,
-    port: 8622,
-    script: null,
-    scriptIntervalMs: 10_000,
-    scriptTimeoutMs: 5_000,
-  },
-  reconcile: { intervalMs: 300_000 },
-  replication: { acceptLossBytes: 0, maxSlotWalKeepMb: 4096 },
-  postgres: { version: 15, port: 5432, database: 'kine', dataDirectory: '/data', settings: {} },
-  kine: { version: 'v0.16.4', binary: {}, port: 2379 },
-  k3s: { version: 'v1.34', binary: {}, clusterCidr: '', serviceCidr: '', config: {} },
-  stateDirectory: '/var/lib/twonode',
-}
+})
 
 const NO_COUNTS: Counts = { ok: 0, changed: 0, failed: 0, unknown: 0, skipped: 0 }
 
