@@ -1,0 +1,144 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { HostName } from '../../../lab/names.ts'
+import { metaOf } from '../../../lab/pair_view.ts'
+import {
+  changedCounts,
+  converge,
+  explain,
+  finished,
+  killGroup,
+  startTwonode,
+  type Laptop,
+  type Run,
+} from '../../../lab/twonode_process.ts'
+import { eventually, healthy, inHost, laptop, mustConverge, psql, theLab } from '../pair.ts'
+import { onThePair, startScenario } from '../scenario.ts'
+
+/** @unit milliseconds */
+const ALONE_MS = 15_000
+const FAILOVER_MS = 20_000
+const PAIRED_MS = 30_000
+
+/** From a host with packages to a pair, on a busy machine. @unit milliseconds */
+const REPLACE_MS = 5 * 60_000
+
+/** What the first test's laptop has learned, the second one's goes by. */
+let from: Laptop
+
+test("33, B10: the follower's machine is replaced while its leader goes on; its new key is told, and a run that is cut goes on", async () => {
+  const scenario = await startScenario()
+  const { lab } = scenario
+  from = await laptopWithKeysOfItsOwn()
+  await scenario.writer('h1')
+  const whole = await replace('h2')
+  expect(whole.stdout, 'a pair that is whole').toContain('nothing is replaced')
+  expect(whole.code, explain(whole)).toBe(0)
+  await scenario.act('h2 loses its power', () => lab.powerOff('h2'))
+  await scenario.until({ leader: 'h1', mode: 'alone' }, ['h1'], ALONE_MS)
+  await scenario.act('another machine stands in the place of h2', async () => {
+    await lab.renew('h2', 'packages')
+    await newHostKey('h2')
+  })
+
+  const stranger = await replace('h2')
+  expect(stranger.code, explain(stranger)).toBe(4)
+  expect(stranger.stdout.match(/SHA256:\w+/g), 'both fingerprints').toHaveLength(2)
+  forgetKey(lab.hosts.h2.address)
+  const plain = await converge(from, ['--accept-new-host-keys'])
+  expect(plain.stdout).toContain('twonode replace --host h2 --for h2')
+  expect(plain.code, explain(plain)).toBe(5)
+
+  // The laptop dies half-way: the hosts end by themselves, and the next run finds what is done.
+  await cutOnce('h2', 'The table is published')
+  await scenario.act('h2 is replaced', () => mustReplace('h2'))
+  await scenario.paired('h1', PAIRED_MS)
+  expect(metaOf(lab, 'h1')).toMatchObject({ branch: 1 })
+  expect(await scenario.end('h1', ['h1'])).toEqual([])
+  await wholeAndConverged()
+})
+
+test("33, B10: the leader's machine is replaced while the one that took over goes on", async () => {
+  const scenario = await onThePair()
+  const { lab } = scenario
+  await scenario.writer('h2')
+  await scenario.act('h1 loses its power', () => lab.powerOff('h1'))
+  await scenario.until({ leader: 'h2', mode: 'alone' }, ['h2'], FAILOVER_MS)
+  await scenario.writing(FAILOVER_MS)
+  await scenario.act('another machine stands in the place of h1', () => lab.renew('h1', 'packages'))
+  await scenario.act('h1 is replaced', () => mustReplace('h1'))
+  await scenario.paired('h2', PAIRED_MS)
+  expect(await scenario.end('h2', ['h2'])).toEqual([])
+  await wholeAndConverged()
+})
+
+/** Forgotten keys are accepted anew, known ones are not replaced. */
+const WORDS = ['replace', '--yes', '--json', '--accept-new-host-keys']
+
+function start(host: HostName): ReturnType<typeof startTwonode> {
+  const names = ['--host', host, '--for', host]
+  return startTwonode(from, [...WORDS, '-i', from.inventory, ...names])
+}
+
+async function replace(host: HostName): Promise<Run> {
+  return await finished(start(host), REPLACE_MS)
+}
+
+async function mustReplace(host: HostName): Promise<void> {
+  const run = await replace(host)
+  expect(run.code, explain(run)).toBe(0)
+}
+
+/** Kills the laptop's process when it says that this task has changed something. */
+async function cutOnce(host: HostName, task: string): Promise<void> {
+  const child = start(host)
+  let said = ''
+  child.stdout?.on('data', (text: Buffer | string) => {
+    said += String(text)
+    if (said.includes(task)) killGroup(child)
+  })
+  const run = await finished(child, REPLACE_MS)
+  expect(said, explain(run)).toContain(task)
+  expect(run.code).toBe(-1)
+}
+
+/** The same rows on both hosts, nothing that a converge would change, and every service well. */
+async function wholeAndConverged(): Promise<void> {
+  const rows = "select md5(string_agg(k::text, '|' order by id)) from public.kine k"
+  await eventually('both tables are the same', async () => {
+    const [one, two] = await Promise.all([psql('h1', rows), psql('h2', rows)])
+    return one === two ? true : `${one} and ${two}`
+  })
+  expect(changedCounts(await mustConverge(from))).toEqual({ h1: 0, h2: 0 })
+  await healthy(from)
+}
+
+/** A laptop that may learn and forget keys without the lab's others knowing. */
+async function laptopWithKeysOfItsOwn(): Promise<Laptop> {
+  const made = await laptop('replacing')
+  const { knownHostsFile } = await theLab()
+  const own = knownHosts(made)
+  writeFileSync(own, readFileSync(knownHostsFile, 'utf8'))
+  const inventory = readFileSync(made.inventory, 'utf8').replaceAll(knownHostsFile, own)
+  writeFileSync(made.inventory, inventory)
+  return made
+}
+
+function knownHosts({ home }: Laptop): string {
+  return join(home, 'known_hosts')
+}
+
+function forgetKey(address: string): void {
+  const lines = readFileSync(knownHosts(from), 'utf8').split('\n')
+  const others = lines.filter((line) => !line.startsWith(`${address} `))
+  writeFileSync(knownHosts(from), others.join('\n'))
+}
+
+/** As new hardware has one. */
+async function newHostKey(host: HostName): Promise<void> {
+  const key = '/etc/ssh/ssh_host_ed25519_key'
+  await inHost(host, ['rm', key, `${key}.pub`])
+  await inHost(host, ['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key])
+  await inHost(host, ['systemctl', 'restart', 'ssh.service'])
+}
