@@ -11,13 +11,14 @@ import { execute } from '../engine/execute.ts'
 import { type Journal, openJournal, type PendingHandler } from '../engine/journal.ts'
 import { createFileLock, type FileLock, LOCK_FILE } from '../engine/lock.ts'
 import { namesOf, roleOf } from '../engine/names.ts'
-import type { Control, Evaluator, Run } from '../engine/ports.ts'
+import type { Evaluator, Run } from '../engine/ports.ts'
 import { readFacts } from '../host/facts.ts'
 import { createLocalHost, type LocalHost } from '../host/local.ts'
 import { pairStateOf } from '../pair/host_meta.ts'
 import { withCustomModules } from '../plan/custom_modules.ts'
 import { stepContext } from '../plan/step_context.ts'
 import { GRACE_MS, Ousting } from './ousting.ts'
+import { ownControl } from './own_control.ts'
 import type { OwnSite } from './own_site.ts'
 import type { ConvergeOutcome, Engine } from './ports.ts'
 import { ToldEvents } from './told_events.ts'
@@ -42,13 +43,16 @@ type Wanted = Parameters<Engine['converge']>[0]
 
 const PLACES: EnginePlaces = { lockFile: LOCK_FILE, appliedFile: APPLIED_FILE }
 
-/** A query that was not killed with a command may still be under way. @unit milliseconds */
+/** For a query that was not killed with a command. @unit milliseconds */
 const QUERY_GRACE_MS = 200
 
 /** An urgent converge that can't have the lock by then says so, and is asked for again. @unit milliseconds */
 const OUST_TIMEOUT_MS = 10_000
 
-/** How the names of an agent's runs begin, on whichever host and in whichever process. */
+/** At boot the agent is up before PostgreSQL: a converge that nothing presses waits. @unit milliseconds */
+const SERVER_MS = 10_000
+
+/** How the names of agents' runs begin, on whichever host and in whichever process. */
 const RUN_PREFIX = 'agent-'
 
 /** The engine on the spot, and what it holds. */
@@ -79,7 +83,6 @@ function refuseForeign({ format, bundle }: Plan, own: string): void {
   )
 }
 
-/** A converge that is under way. */
 interface Underway {
   readonly stop: AbortController
   readonly ended: Promise<unknown>
@@ -151,6 +154,7 @@ class OwnEngine implements LocalEngine {
   async #end({ stop, ended }: Underway): Promise<void> {
     if (stop.signal.aborted) return void (await ended)
     stop.abort(new TwonodeError('E_INTERRUPTED', 'something more urgent is to be done'))
+    this.#host.awaitServer(0)
     await Promise.race([ended, this.#clock.sleep(GRACE_MS)])
     // Our own commands hold the lock's file as well; this process is left out.
     this.#ousting.killCommands()
@@ -166,6 +170,7 @@ class OwnEngine implements LocalEngine {
     this.#lock = lock
     try {
       await lock.take(stop.signal)
+      this.#host.awaitServer(wanted.urgent || stop.signal.aborted ? 0 : SERVER_MS)
       const told = new ToldEvents()
       const exitCode = await execute(this.#run(wanted, { options, stop, lock, told }))
       return told.outcome(exitCode)
@@ -273,20 +278,6 @@ function withDebts(
     settle: (handlers) => journal.settle(handlers),
     owed: () => journal.owed().filter(pays),
     end: (exitCode) => journal.end(exitCode),
-  }
-}
-
-/** Nobody else takes part: every barrier is open, and what is pending is done. */
-function ownControl(stop: AbortSignal, told: ToldEvents): Control {
-  return {
-    stop,
-    peerFailed: () => undefined,
-    observed: async ({ pending, events }) => {
-      if (pending.length > 0) return { kind: 'apply', firstBarrier: Number.POSITIVE_INFINITY }
-      for (const event of events) told.take(event)
-      return { kind: 'end' }
-    },
-    barrier: async () => ({ kind: 'proceed', peerChanged: false }),
   }
 }
 

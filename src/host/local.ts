@@ -73,6 +73,8 @@ export interface LocalHostOptions {
 
 /** The machine that this process runs on. Close it at the end of the run. */
 export interface LocalHost extends Host {
+  /** For so long, PostgreSQL that is starting is waited for; see createPostgres. */
+  awaitServer(ms: number): void
   close(): Promise<void>
 }
 
@@ -91,6 +93,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     ...createObserver(options, { accounts, digests, postgres }),
     ...createWriter(options, accounts),
     transaction: postgres.transaction,
+    awaitServer: postgres.awaitServer,
     close: async () => {
       await Promise.all([postgres.close(), digests.save()])
     },

@@ -1,8 +1,14 @@
-import { Socket } from 'node:net'
-import { Client, types, type QueryResult } from 'pg'
+import type { QueryResult } from 'pg'
 import type { SqlBounds, Statement } from '../core/host.ts'
 import { reveal, Secret } from '../core/secret.ts'
 import {
+  newSession,
+  type Patience,
+  type PostgresOptions,
+  type Session,
+} from './postgres_session.ts'
+import {
+  isNotServing,
   isSessionEnded,
   losesConnection,
   NoAnswer,
@@ -22,25 +28,11 @@ const CONNECT_TIMEOUT_MS = 3_000
  */
 const ANSWER_GRACE_MS = 5_000
 
+/** Between two knocks at a server that lets nobody in yet. @unit milliseconds */
+const KNOCK_MS = 50
+
 /** A server that does not take the goodbye is left without it. @unit milliseconds */
 const CLOSE_TIMEOUT_MS = 1_000
-
-export interface PostgresOptions {
-  /** Where the server's Unix socket is; an IP address also works. */
-  readonly socketDirectory: string
-  readonly port: number
-  readonly user: string
-  /** For sessions that must hear soon; default: those of a converge. */
-  readonly patience?: Patience
-}
-
-/** How long a session waits, and for what. @unit milliseconds */
-export interface Patience {
-  readonly connectMs: number
-  readonly bounds: SqlBounds
-  /** After a statement's own bound. */
-  readonly graceMs: number
-}
 
 const DEFAULT_PATIENCE: Patience = {
   connectMs: CONNECT_TIMEOUT_MS,
@@ -60,13 +52,20 @@ export interface Postgres {
     statements: readonly Statement[],
     bounds: SqlBounds,
   ) => Promise<void>
+  /**
+   * From now on, and for so long, a server that is starting or not there yet is waited for; 0 ends that
+   * for who waits already. Without it such a server is an error at once.
+   */
+  readonly awaitServer: (ms: number) => void
   readonly close: () => Promise<void>
 }
 
 export function createPostgres(options: PostgresOptions): Postgres {
   const connections = new Map<string, Connection>()
+  let awaitedUntil = 0
+  const isAwaited = () => performance.now() < awaitedUntil
   const connectionTo = (database: string) => {
-    const known = connections.get(database) ?? new Connection(options, database)
+    const known = connections.get(database) ?? new Connection(options, database, isAwaited)
     connections.set(database, known)
     return known
   }
@@ -75,6 +74,9 @@ export function createPostgres(options: PostgresOptions): Postgres {
       (await connectionTo(database).query(statement, bounds)) as readonly Row[],
     transaction: async (database, statements, bounds) =>
       await connectionTo(database).transaction(statements, bounds),
+    awaitServer: (ms) => {
+      awaitedUntil = performance.now() + ms
+    },
     close: async () => {
       await Promise.all([...connections.values()].map(async (one) => await one.close()))
     },
@@ -89,11 +91,13 @@ class Connection {
   readonly #options: PostgresOptions
   readonly #patience: Patience
   readonly #database: string
+  readonly #isAwaited: () => boolean
   #session: Session | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(options: PostgresOptions, database: string) {
+  constructor(options: PostgresOptions, database: string, isAwaited: () => boolean) {
     this.#options = options
+    this.#isAwaited = isAwaited
     this.#patience = options.patience ?? DEFAULT_PATIENCE
     this.#database = database
   }
@@ -158,8 +162,19 @@ class Connection {
   }
 
   async #open(): Promise<Session> {
-    this.#session ??= await this.#connect()
+    this.#session ??= await this.#connectInTime()
     return this.#session
+  }
+
+  async #connectInTime(): Promise<Session> {
+    for (;;) {
+      try {
+        return await this.#connect()
+      } catch (error) {
+        if (!isNotServing(error) || !this.#isAwaited()) throw error
+        await elapsed(KNOCK_MS)
+      }
+    }
   }
 
   /** Asks in this session or not at all: what was said before holds in no other. */
@@ -223,48 +238,6 @@ class Connection {
     session.socket.destroy()
     if (this.#session === session) this.#session = undefined
   }
-}
-
-/** The client, and its socket: only the socket can be closed on a server that does not answer. */
-interface Session {
-  readonly client: Client
-  readonly socket: Socket
-}
-
-function newSession(
-  options: PostgresOptions,
-  { connectMs, bounds }: Patience,
-  database: string,
-): Session {
-  const socket = new Socket()
-  const client = new Client({
-    host: options.socketDirectory,
-    port: options.port,
-    user: options.user,
-    // Never from the environment or a password file: who may enter is pg_hba's and pg_ident's.
-    password: '',
-    ssl: false,
-    database,
-    application_name: 'twonode',
-    connectionTimeoutMillis: connectMs,
-    keepAlive: true,
-    statement_timeout: bounds.statementTimeoutMs,
-    lock_timeout: bounds.lockTimeoutMs,
-    // B1: on a leader without its follower our own commits would wait for ever.
-    options: '-c synchronous_commit=local -c client_min_messages=warning',
-    types: { getTypeParser: parserOf },
-    stream: () => socket,
-  })
-  return { client, socket }
-}
-
-/** Results as JavaScript values: whole numbers beyond 2^53 stay text, the rest is pg's own choice. */
-const parserOf: typeof types.getTypeParser = (oid, format) =>
-  oid === types.builtins.INT8 ? wholeNumber : types.getTypeParser(oid, format)
-
-function wholeNumber(text: string): number | string {
-  const value = Number(text)
-  return Number.isSafeInteger(value) ? value : text
 }
 
 function setBounds({ statementTimeoutMs, lockTimeoutMs }: SqlBounds, local: boolean): Statement {

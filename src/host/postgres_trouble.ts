@@ -98,6 +98,12 @@ export function isStartingUp(error: unknown): boolean {
   return cause instanceof DatabaseError && cause.code === CANNOT_CONNECT_NOW
 }
 
+/** True if the server is starting, or nobody listens on its socket yet. */
+export function isNotServing(error: unknown): boolean {
+  if (isStartingUp(error)) return true
+  return error instanceof NotYet && NOBODY_LISTENS.has(systemCode(error.cause) ?? '')
+}
+
 /** True if the connection can't be used again after this error. */
 export function losesConnection(error: unknown): boolean {
   return !(error instanceof DatabaseError) || error.severity !== 'ERROR'

@@ -1,5 +1,6 @@
 import { firstLineOf } from '../../core/errors.ts'
-import { createPostgres, type Patience, type Postgres } from '../../host/postgres.ts'
+import { createPostgres, type Postgres } from '../../host/postgres.ts'
+import type { Patience } from '../../host/postgres_session.ts'
 import { isStartingUp } from '../../host/postgres_trouble.ts'
 import type { FollowerSighting, LeaderSighting, PostgresSighting } from '../ports.ts'
 import { CommitWaits, type Waiting } from './commit_waits.ts'
