@@ -3,18 +3,11 @@ import type { Asked, Decision, Facts, PeerSays } from '../pair/facts.ts'
 import { deadline, lookAgainAt } from '../pair/judge.ts'
 import { afterStall, heardFrom, remember, voidHeard, voidMissed } from '../pair/liveness.ts'
 import { carryOut } from './act.ts'
-import { type Act, converge } from './acting.ts'
+import { type Act, type AskAnswer, converge } from './acting.ts'
 import { answerHandOver } from './hand_over.ts'
 import { Jobs, STOP_MS } from './jobs.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports, Sighting } from './ports.ts'
 import { AgentState, type Settings } from './state.ts'
-
-/** What became of a request: a row of the table took it up, or why not. */
-export interface AskAnswer {
-  readonly ok: boolean
-  readonly rule: string
-  readonly why: string
-}
 
 /**
  * The agent, over {@link Ports} and nothing else: rounds of look, judge, decide, act. What is acted on
@@ -50,6 +43,8 @@ export class AgentCore {
   async run(stop: AbortSignal): Promise<void> {
     // Whatever came between start and here was no stall.
     this.#expect(0)
+    // One listener for all rounds: a signal made of two in each of them would keep something of each.
+    stop.addEventListener('abort', () => this.#wake.abort(), { once: true })
     while (!stop.aborted) {
       await this.round()
       await this.#rest(stop)
@@ -178,7 +173,7 @@ export class AgentCore {
       const until = Math.min(next, due)
       if (until > now) {
         this.#expect(until - now)
-        await clock.sleep(until - now, AbortSignal.any([stop, this.#wake.signal]))
+        await clock.sleep(until - now, this.#wake.signal)
         if (this.#stalled()) {
           await this.#decideAndAct()
           break
