@@ -18,6 +18,8 @@ export interface FailoverTrial extends FailoverTimes {
   readonly lockWasDead: boolean
   /** From the returned host's agent being up until it follows. */
   readonly returned: number | undefined
+  /** It had written what nobody acknowledged, and copied the table (A1): that takes what a copy takes. */
+  readonly copied: boolean
   /** From there until the pair is paired again. */
   readonly paired: number | undefined
   readonly lost: number
@@ -45,6 +47,7 @@ export async function failoverTrial(
   const survivor = peerOf(victim)
   const name = `failover-${run}`
   const writer = await startWriter(lab, { name, to: survivor, credentials })
+  const kept = await keptTables(lab, victim)
   const lockWasDead = (await controllersAt(lab, { credentials, by: survivor })) === victim
   const offAt = Date.now()
   await lab.powerOff(victim)
@@ -75,6 +78,7 @@ export async function failoverTrial(
     controllers: controllersMs === undefined ? undefined : controllersMs - offAt,
     lockWasDead,
     ...back,
+    copied: (await keptTables(lab, victim)) > kept,
     lost: lost.length,
     regressions,
   }
@@ -95,7 +99,9 @@ async function returnOf(
     (decision) =>
       decision.host === host &&
       decision.record['kind'] === 'converge' &&
-      decision.record['outcome'] === 'done',
+      decision.record['outcome'] === 'done' &&
+      // Not one that made it stand still first.
+      (decision.record['tags'] as readonly string[]).includes('role'),
   )
   const pairs = since.find(
     ({ host: who, record }) =>
@@ -104,6 +110,13 @@ async function returnOf(
   const after = (at: number | undefined): number | undefined =>
     at === undefined || upAt === undefined ? undefined : Math.max(0, at - upAt)
   return { returned: after(follows?.at), paired: after(pairs?.at) }
+}
+
+/** Tables that a host keeps of histories that were not its leader's (A2): one more after each copy. */
+async function keptTables(lab: Lab, host: HostName): Promise<number> {
+  const query = "select count(*) from pg_namespace where nspname like 'twonode_branch_%'"
+  const argv = ['runuser', '-u', 'postgres', '--', 'psql', '-qtAX', 'kine', '-c', query]
+  return Number((await lab.exec(host, argv)).stdout)
 }
 
 /** When systemd was told that the host's agent is ready. @unit milliseconds of wall time */

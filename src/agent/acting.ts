@@ -16,6 +16,13 @@ export interface Act {
   readonly stop: AbortSignal
 }
 
+/** What became of a request: a row of the table took it up, or why not. */
+export interface AskAnswer {
+  readonly ok: boolean
+  readonly rule: string
+  readonly why: string
+}
+
 /** Converges the tags, or those of the goal, for what hostMeta says now; never throws. */
 export async function converge(act: Act, more: Partial<Owed> = {}): Promise<ConvergeOutcome> {
   const spec = GOALS[act.decision.goal]

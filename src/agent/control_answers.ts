@@ -3,7 +3,7 @@ import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
 import type { AgentParts } from './assemble.ts'
-import type { AskAnswer } from './core.ts'
+import type { AskAnswer } from './acting.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
 import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
@@ -34,8 +34,8 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   resume: async ({ store, core }, _, say) => {
     await store.setPaused(false)
-    // An operator has looked: that is what the flap guard waits for.
-    if (core.status().frozen) await core.ask({ kind: 'thaw' })
+    // An operator has looked: that is what the flap guard waits for, and from here on it counts anew.
+    await core.ask({ kind: 'thaw' })
     say({ message: 'resumed' })
   },
   promote: async ({ core }, { force }, say) =>

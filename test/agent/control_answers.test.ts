@@ -105,12 +105,21 @@ test('a timeline is both accounts in one; that of a peer that does not answer is
 })
 
 test('pause and resume are a file that the next round sees', async () => {
-  await agentOf('h2')
+  const host = await agentOf('h2')
   const sentinel = join(folder.path, '.two-node-pause')
   expect(await twonode('pause')).toContain('paused')
   expect(existsSync(sentinel)).toBe(true)
-  expect(await twonode('resume')).toBe('resumed\n')
+  expect(await withRounds(host, twonode('resume'))).toBe('resumed\n')
   expect(existsSync(sentinel)).toBe(false)
+})
+
+test('who resumes has looked: the flap guard counts anew, before it freezes as well', async () => {
+  const host = await agentOf('h2')
+  await host.rounds(1, SILENT)
+  await withRounds(host, twonode('promote', '--force'))
+  expect(host.disk.changes).toHaveLength(1)
+  await withRounds(host, twonode('resume'))
+  expect(host.disk.changes).toEqual([])
 })
 
 test('a request that the rules refuse ends with their reason; one that they take up has begun', async () => {
