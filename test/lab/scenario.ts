@@ -16,7 +16,7 @@ import type { Laptop } from '../../lab/twonode_process.ts'
 import { adminCredentials, startWriter, verdict, type Writer } from '../../lab/writer_process.ts'
 import type { WriterRecord } from '../../lab/writer_log.ts'
 import type { HostMeta } from '../../src/pair/host_meta.ts'
-import { convergedPair, laptop, psql, theLab } from './pair.ts'
+import { convergedPair, healthy, laptop, psql, theLab } from './pair.ts'
 
 const HOSTS = ['h1', 'h2'] as const
 
@@ -210,6 +210,12 @@ export async function onThePair(): Promise<Scenario> {
   onTestFailed(() => void process.stderr.write(`\n${scenario.timeline()}\n`))
   onTestFinished(() => scenario.close())
   return scenario
+}
+
+/** The pair as the test before left it, with what it had to start anew running again. */
+export async function onTheHealedPair(): Promise<Scenario> {
+  await healthy(await laptop('first'))
+  return await onThePair()
 }
 
 /** True while systemd on the host calls the unit active. */

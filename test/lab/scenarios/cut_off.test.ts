@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { metaOf } from '../../../lab/pair_view.ts'
+import type { HostName } from '../../../lab/names.ts'
 import { lastAck } from '../../../lab/writer_log.ts'
+import type { Writer } from '../../../lab/writer_process.ts'
 import { inHost, psql } from '../pair.ts'
-import { startScenario, unitRuns } from '../scenario.ts'
+import { onTheHealedPair, startScenario, unitRuns } from '../scenario.ts'
 
 /** @unit milliseconds */
 const FAILOVER_MS = 20_000
@@ -56,11 +58,7 @@ test('9: the link between them is cut and both see the gateway: under availabili
   await scenario.act('the link is there again', () => lab.heal())
   await scenario.paired('h2', HEALED_MS, [winner])
   const [kept] = await scenario.keptTables('h1')
-  expect(kept, "the loser's history is kept").toBeDefined()
-  const rows = await psql('h1', `select id from ${kept}.kine where name like '%/${loser.name}'`)
-  const there = new Set(rows.split('\n').map(Number))
-  const lost = divergent.filter((record) => record.kind === 'ack' && !there.has(record.rv))
-  expect(lost, 'acknowledged, and nowhere').toEqual([])
+  expect(await notKept('h1', kept, loser), 'acknowledged, and nowhere').toEqual([])
   // What was acknowledged while they were a pair is on both.
   const before = divergent.findLast((record) => record.kind === 'ack' && record.at < cutAt)
   const both = await psql('h2', `select id from kine where name like '%/${loser.name}'`)
@@ -68,6 +66,55 @@ test('9: the link between them is cut and both see the gateway: under availabili
   scenario.forget(loser)
   expect(await scenario.end('h2', ['h2'])).toEqual([])
 })
+
+// On the pair that the test before has left: h2 leads, and h1 was promoted a branch ago.
+test('23: the follower is promoted by force while its leader lives behind a cut: both write until they hear each other, never after; the higher branch goes on, above all that either wrote, and the other keeps its own', async () => {
+  const scenario = await onTheHealedPair()
+  const { lab } = scenario
+  const before = await scenario.keptTables('h2')
+  const loser = await scenario.writer('h2')
+  const winner = await scenario.writer('h1')
+  const branch = (metaOf(lab, 'h2')?.term ?? 0) + 1
+  await scenario.act('the link is cut', () => lab.cut('h1', { from: 'peer' }))
+  await scenario.act('an operator promotes h1', () =>
+    inHost('h1', ['/usr/local/bin/twonode', 'promote', '--force']),
+  )
+  await scenario.until({ leader: 'h1', mode: 'alone', branch }, ['h1'], FAILOVER_MS)
+  await scenario.until({ leader: 'h2', mode: 'alone' }, ['h2'], FAILOVER_MS)
+  await scenario.writing(FAILOVER_MS)
+  const marker = Number(
+    await psql('h1', `select id from kine where name = 'twonode/branch/${branch}'`),
+  )
+  await scenario.act('the link is there again', () => lab.heal())
+  const agree = () => metaOf(lab, 'h2')?.leader === 'h1'
+  await scenario.poll('h2 to hear of it', agree, HEALED_MS)
+  await scenario.holds('h1 leads, and h2 does not', agree, 3_000)
+  await scenario.paired('h1', HEALED_MS, [winner])
+  await loser.stop()
+  const kept = (await scenario.keptTables('h2')).find((name) => !before.includes(name))
+  expect(await notKept('h2', kept, loser), 'acknowledged, and nowhere').toEqual([])
+  expect(Number(await psql('h2', `select max(id) from ${kept}.kine`))).toBeLessThan(marker)
+  scenario.forget(loser)
+  await scenario.sameTables('h1', HEALED_MS)
+  expect(await scenario.end('h1', ['h1'])).toEqual([])
+})
+
+/** What a writer was told by a host, and is neither in the table that it kept nor in that of now. */
+async function notKept(
+  host: HostName,
+  kept: string | undefined,
+  writer: Writer,
+): Promise<number[]> {
+  const rows = await psql(
+    host,
+    `select id from ${kept}.kine where name like '%/${writer.name}'
+     union select id from kine where name like '%/${writer.name}'`,
+  )
+  const there = new Set(rows.split('\n').map(Number))
+  return writer
+    .log()
+    .flatMap((record) => (record.kind === 'ack' && !there.has(record.rv) ? [record.rv] : []))
+}
 
 test('12: a cut of one direction is a cut, and makes no more than one change of leader', async () => {
   const scenario = await startScenario()

@@ -3,8 +3,8 @@ import { decisions } from '../../../lab/pair_view.ts'
 import { failoverTimes } from '../../../lab/failover_times.ts'
 import { peerOf, type HostName } from '../../../lab/names.ts'
 import { converge, explain } from '../../../lab/twonode_process.ts'
-import { psql, stepNames } from '../pair.ts'
-import { startScenario, unitRuns } from '../scenario.ts'
+import { inHost, psql, stepNames } from '../pair.ts'
+import { onTheHealedPair, type Scenario, startScenario, unitRuns } from '../scenario.ts'
 
 /** Detection, promotion and a busy machine. @unit milliseconds */
 const FAILOVER_MS = 15_000
@@ -45,19 +45,7 @@ test('16: an old leader on which nothing waited when it died returns without a c
   const writer = await scenario.writer('h2')
   await writer.stop()
   // A commit that waits for its follower is on the dead host alone, and makes a copy of its return.
-  await scenario.act('nothing writes any more', async () => {
-    for (const host of ['h1', 'h2'] satisfies HostName[])
-      lab.signalUnit(host, 'kine.service', { signal: 'SIGSTOP' })
-    await scenario.poll(
-      'nothing to wait for a follower',
-      async () =>
-        (await psql(
-          'h1',
-          `select count(*) = 1 and bool_and(replay_lsn >= pg_current_wal_lsn()) from pg_stat_replication`,
-        )) === 't',
-      5_000,
-    )
-  })
+  await scenario.act('nothing writes any more', () => nothingWrites(scenario, 'h1'))
   await scenario.act('h1 loses its power', () => lab.powerOff('h1'))
   await scenario.until({ leader: 'h2', mode: 'alone' }, ['h2'], FAILOVER_MS)
   await scenario.act('h1 has power again', () => lab.powerOn('h1'))
@@ -65,6 +53,68 @@ test('16: an old leader on which nothing waited when it died returns without a c
   expect(await scenario.keptTables('h1')).toEqual([])
   expect(await scenario.end('h2', ['h2'])).toEqual([])
 })
+
+// On the pair that the test before has left: h2 leads.
+test('A1: a commit that was on its way when the power failed, of a lower id than one that was acknowledged, is found on the return: a copy, and the difference is kept', async () => {
+  const scenario = await onTheHealedPair()
+  const { lab } = scenario
+  await scenario.act('nothing writes any more', () => nothingWrites(scenario, 'h2'))
+  const late = lab.exec('h2', ['runuser', '-u', 'postgres', '--', 'bash', '-c', LATE_COMMIT])
+  await scenario.poll(
+    'the late transaction to have its id',
+    async () =>
+      (await psql('h2', 'select last_value > (select max(id) from kine) from kine_id_seq')) === 't',
+    5_000,
+  )
+  // Acknowledged: its follower has it.
+  const higher = Number(
+    await psql('h2', `${INSERT} values ('/higher', 1, 0, 0, 0, 0, '') returning id`),
+  )
+  await scenario.act('h2 is cut off, the late commit comes, and the power fails', async () => {
+    await lab.cut('h2')
+    await inHost('h2', ['touch', '/tmp/commit'])
+    await late
+    await lab.powerOff('h2')
+    await lab.heal()
+  })
+  await scenario.until({ leader: 'h1', mode: 'alone' }, ['h1'], FAILOVER_MS)
+  const text =
+    "select string_agg(name || ' ' || id, ',' order by id) from %.kine where name in ('/late', '/higher')"
+  expect(await psql('h1', text.replace('%', 'public'))).toBe(`/higher ${higher}`)
+  const writer = await scenario.writer('h1')
+  await scenario.act('h2 has power again', () => lab.powerOn('h2'))
+  await scenario.paired('h1', RETURN_MS, [writer])
+  const kept = await scenario.keptTables('h2')
+  expect(kept).toHaveLength(1)
+  expect(await psql('h2', text.replace('%', kept[0] ?? ''))).toBe(
+    `/late ${higher - 1},/higher ${higher}`,
+  )
+  expect(await psql('h2', text.replace('%', 'public'))).toBe(`/higher ${higher}`)
+  await scenario.sameTables('h1', RETURN_MS)
+  expect(await scenario.end('h1', ['h1'])).toEqual([])
+})
+
+const INSERT =
+  'insert into kine (name, created, deleted, create_revision, prev_revision, lease, value)'
+
+/** Takes its id at once, and commits when it is told to: on the disk, and acknowledged by nobody. */
+const LATE_COMMIT = `psql -qtAX -v ON_ERROR_STOP=1 kine <<'end'
+set synchronous_commit = local;
+begin;
+${INSERT} values ('/late', 1, 0, 0, 0, 0, '');
+\\! for i in $(seq 600); do [ -e /tmp/commit ] && break; sleep 0.05; done
+commit;
+end`
+
+/** Both kines stand still, and the follower of this leader has all that was written. */
+async function nothingWrites(scenario: Scenario, leader: HostName): Promise<void> {
+  for (const host of ['h1', 'h2'] satisfies HostName[])
+    scenario.lab.signalUnit(host, 'kine.service', { signal: 'SIGSTOP' })
+  const text = `select count(*) = 1 and bool_and(replay_lsn >= pg_current_wal_lsn())
+    from pg_stat_replication`
+  const has = async () => (await psql(leader, text)) === 't'
+  await scenario.poll('nothing to wait for a follower', has, 5_000)
+}
 
 test('26: A, B, A, B: each leader that dies is replaced by the other, which was following again', async () => {
   const scenario = await startScenario()
