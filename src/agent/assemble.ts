@@ -7,6 +7,7 @@ import { AgentCore } from './core.ts'
 import { Faults } from './faults.ts'
 import { type Heartbeat, openHeartbeat } from './heartbeat.ts'
 import { type DecisionJournal, openDecisionJournal, readDecisions } from './journal.ts'
+import { stoppingKineFirst } from './kine_stop.ts'
 import { newestFitting } from './local_text.ts'
 import type { LocalEngine } from './local_engine.ts'
 import { createNotifier, type Notifier } from './notify.ts'
@@ -71,7 +72,9 @@ export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
     heartbeat.beat()
     notifier.alive()
   }
-  const ports = { clock, sight: living(sight, alive), store, peer: client, engine, site, note }
+  const acting = stoppingKineFirst(engine)
+  const looking = living(sight, alive)
+  const ports = { clock, sight: looking, store, peer: client, engine: acting, site, note }
   const core = new AgentCore(coreSettings(site), ports)
   const api = createPeerApi({
     ...shared,

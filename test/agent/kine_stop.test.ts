@@ -1,0 +1,51 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { killKine, stoppingKineFirst } from '../../src/agent/kine_stop.ts'
+import type { ConvergeOutcome } from '../../src/agent/ports.ts'
+import { pairMeta } from '../support/agent_sightings.ts'
+
+const STOP = new AbortController().signal
+const DONE: ConvergeOutcome = { kind: 'done', changed: 0, registered: {} }
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'twonode-kine-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+test.each([
+  { tag: 'impair', expected: ['kine is stopped', 'converge impair'] },
+  { tag: 'role', expected: ['converge role'] },
+])(
+  'A8: a converge of $tag: kine waits for no lock, and for nothing but an impairing is it stopped',
+  async ({ tag, expected }) => {
+    const said: string[] = []
+    const converge = async ({ tags }: { readonly tags: readonly string[] }) => {
+      said.push(`converge ${tags.join(',')}`)
+      return DONE
+    }
+    const engine = stoppingKineFirst({ converge }, () => said.push('kine is stopped'))
+    const wanted = { meta: pairMeta(), tags: [tag], urgent: true, stop: STOP }
+    expect(await engine.converge(wanted)).toEqual(DONE)
+    expect(said).toEqual(expected)
+  },
+)
+
+test('A8: its permit is gone when kine is killed, or systemd would start it anew', () => {
+  const permit = join(folder, 'kine.permit')
+  writeFileSync(permit, 'branch: 1\n')
+  const ran: [readonly string[], boolean][] = []
+  const run = async (argv: readonly string[]) => {
+    ran.push([argv, existsSync(permit)])
+    throw new Error('there is no systemd here')
+  }
+  killKine({ permit, run })
+  killKine({ permit, run })
+  const kill = ['systemctl', 'kill', '--signal=SIGKILL', 'kine.service']
+  expect(ran).toEqual([
+    [kill, false],
+    [kill, false],
+  ])
+})
