@@ -52,7 +52,7 @@ export class AgentState {
   #failures = 0
   #retryAt = 0
   #reconcileAt = Infinity
-  #noticing: Promise<void> | undefined
+  #isNoticing = false
 
   constructor(settings: Settings, ports: Ports) {
     this.settings = settings
@@ -78,10 +78,12 @@ export class AgentState {
   async lookAtSentinels(): Promise<void> {
     this.initialised = await this.#ports.store.isInitialised()
     this.paused = await this.#ports.store.isPaused()
+    if (this.#isNoticing) return
+    this.#isNoticing = true
     // Not waited for: a disk that is slow is no reason for a late round.
-    this.#noticing ??= this.#noticeMeta()
+    void this.#noticeMeta()
       .catch((error: unknown) => this.fault('hostMeta', error))
-      .finally(() => (this.#noticing = undefined))
+      .finally(() => (this.#isNoticing = false))
   }
 
   /**
