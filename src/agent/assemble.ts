@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import { redactor } from '../core/secret.ts'
 import { sidesOf } from '../core/site.ts'
+import { createSiteSecrets, type SiteSecrets } from '../host/site_secrets.ts'
 import { timingOf } from '../pair/timing.ts'
 import { createClock, readBootId } from './clock.ts'
 import { AgentCore } from './core.ts'
 import { Faults } from './faults.ts'
 import { type Heartbeat, openHeartbeat } from './heartbeat.ts'
 import { type DecisionJournal, openDecisionJournal, readDecisions } from './journal.ts'
+import { JoinTokens } from './join_token.ts'
 import { stoppingKineFirst } from './kine_stop.ts'
 import { newestFitting } from './local_text.ts'
 import type { LocalEngine } from './local_engine.ts'
@@ -17,6 +19,7 @@ import { createPeerClient, type PeerClient } from './peer_client.ts'
 import type { Clock, Note, Sight } from './ports.ts'
 import type { Settings } from './state.ts'
 import { createSight, type LocalSight } from './probes/sight.ts'
+import { createReplacementApi } from './replacement_api.ts'
 import { openStateFiles, type StateFiles } from './state_files.ts'
 import { TLS_PATHS, TlsFiles } from './tls_files.ts'
 
@@ -37,6 +40,8 @@ export interface AgentParts {
   readonly sight: LocalSight
   readonly engine: LocalEngine
   readonly core: AgentCore
+  readonly tokens: JoinTokens
+  readonly secrets: SiteSecrets
   readonly heartbeat: Heartbeat
   readonly notifier: Notifier
 }
@@ -76,11 +81,14 @@ export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
   const looking = living(sight, alive)
   const ports = { clock, sight: looking, store, peer: client, engine: acting, site, note }
   const core = new AgentCore(coreSettings(site), ports)
+  const tokens = new JoinTokens(stateDirectory)
+  const secrets = createSiteSecrets()
   const api = createPeerApi({
     ...shared,
     address: own.address,
     handlers: handlersOf(core, {
       self: { host: site.host, bootId },
+      replacement: createReplacementApi({ core, clock, tokens, site, secrets, note }),
       decisions: async () => {
         await journal.flush()
         return newestFitting(await readDecisions(journalFolder, LINES_FOR_PEER))
@@ -89,7 +97,7 @@ export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
     intervalMs: liveness.intervalMs,
   })
   // oxfmt-ignore
-  return { site, clock, journal, journalFolder, faults, store, tls, client, api, sight, engine, core, heartbeat, notifier }
+  return { site, clock, journal, journalFolder, faults, store, tls, client, api, sight, engine, core, tokens, secrets, heartbeat, notifier }
 }
 
 function coreSettings({ host, plan }: OwnSite): Settings {
@@ -109,10 +117,10 @@ interface Self {
 /** What the peer may ask is the core's to answer. */
 function handlersOf(
   core: AgentCore,
-  { self, decisions }: Pick<PeerHandlers, 'decisions'> & { readonly self: Self },
+  { self, ...others }: Pick<PeerHandlers, 'decisions' | 'replacement'> & { readonly self: Self },
 ): PeerHandlers {
   return {
-    decisions,
+    ...others,
     status: () => {
       const { initialised: _, frozen: __, ...says } = core.onStatus()
       return { ...self, ...says }

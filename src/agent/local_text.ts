@@ -39,6 +39,8 @@ function eventText(entry: JsonObject): string {
     }
     case 'proof':
       return `proof: term ${text('term')}, voided to ${text('voided')}`
+    case 'newcomer':
+      return `newcomer: ${text('name')} (${text('address')}) is let in by join token ${text('token')}`
     case 'fault':
       return `fault: ${text('what')}: ${text('message')}`
     default:

@@ -3,12 +3,11 @@ import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { messageOf } from '../core/errors.ts'
-import { type JsonObject, parseJson } from '../core/json.ts'
+import { isObject, type JsonObject, parseJson } from '../core/json.ts'
 import { systemCode } from '../host/filesystem_error.ts'
 import type { Faults } from './faults.ts'
 import {
   BadMessage,
-  MESSAGE_BYTES,
   openEnvelope,
   type Pair,
   parseHandOver,
@@ -19,6 +18,7 @@ import {
   statusMessage,
 } from './peer_messages.ts'
 import type { HandOverAnswer, HandOverRequest } from './ports.ts'
+import { bodyOf, queryOf } from './request_fields.ts'
 import { names, type TlsFiles, type TlsMaterial, tlsOptions } from './tls_files.ts'
 
 /** What the core answers. None of them may wait for the peer. */
@@ -29,6 +29,8 @@ export interface PeerHandlers {
   readonly handOver: (request: HandOverRequest) => Promise<HandOverAnswer>
   /** The newest lines of our journal, as many as fit in a message. */
   readonly decisions: () => Promise<readonly JsonObject[]>
+  /** A host that has no certificate yet asks to be let in; who it is, is judged there. */
+  readonly replacement: (fields: Record<string, unknown>, from: string) => Promise<JsonObject>
 }
 
 export interface PeerApiOptions {
@@ -69,10 +71,12 @@ const RETRY_MS = 500
 
 const STATUS_OF: Readonly<Record<Reason, number>> = {
   certificate: 403,
+  token: 403,
   site: 403,
   host: 403,
   route: 404,
   format: 409,
+  refused: 409,
   size: 413,
   message: 400,
   busy: 503,
@@ -102,6 +106,9 @@ const ROUTES: Readonly<Record<string, Route>> = {
     return { ...envelope, ...answer }
   },
 }
+
+/** The one route that needs no certificate: a newcomer has none, and shows a token instead. */
+const OPEN_ROUTE = 'POST /v1/replacement'
 
 /** The API for the peer's agent: https, and both sides show a certificate of the site's authority. */
 export function createPeerApi(options: PeerApiOptions): PeerApi {
@@ -138,7 +145,7 @@ class Api implements PeerApi {
 
   readonly reload = (): void => {
     const { material } = this.#options.tls
-    if (material !== undefined) this.#server?.setSecureContext(tlsOptions(material))
+    if (material !== undefined) this.#server?.setSecureContext(serverOptions(material))
   }
 
   readonly close = async (): Promise<void> => {
@@ -151,7 +158,7 @@ class Api implements PeerApi {
   async #listen(material: TlsMaterial): Promise<void> {
     const { address, port, faults, intervalMs } = this.#options
     const server = createServer({
-      ...tlsOptions(material),
+      ...serverOptions(material),
       requestCert: true,
       // Judged for each request, so that a refusal comes in words.
       rejectUnauthorized: false,
@@ -203,12 +210,23 @@ class Api implements PeerApi {
 
   async #answer(request: IncomingMessage): Promise<JsonObject> {
     const { pair, handlers } = this.#options
-    refuseStranger(request, pair)
     const [path = '', query] = (request.url ?? '').split('?', 2)
+    if (`${request.method} ${path}` === OPEN_ROUTE) return await this.#letIn(request)
+    refuseStranger(request, pair)
     const route = ROUTES[`${request.method} ${path}`]
     if (route === undefined) throw new BadMessage('route', 'there is no such route')
     const message = request.method === 'GET' ? queryOf(query) : parseJson(await bodyOf(request))
     return await route(handlers, openEnvelope(message, pair.site))
+  }
+
+  /** A newcomer knows of the site what its token says, which is more than a name. */
+  async #letIn(request: IncomingMessage): Promise<JsonObject> {
+    const { pair, handlers } = this.#options
+    if (!(request.socket instanceof TLSSocket)) throw new BadMessage('certificate', 'TLS is needed')
+    const message = parseJson(await bodyOf(request))
+    const { site } = pair
+    const { envelope, fields } = openEnvelope(isObject(message) ? { ...message, site } : null, site)
+    return { ...envelope, ...(await handlers.replacement(fields, callerOf(request))) }
   }
 }
 
@@ -221,35 +239,9 @@ function refuseStranger({ socket }: IncomingMessage, { peer }: Pair): void {
     throw new BadMessage('certificate', `its certificate does not name ${peer}`)
 }
 
-/** Query values are text: the format alone is a number. */
-function queryOf(text = ''): Record<string, unknown> {
-  const query = new URLSearchParams(text)
-  const fields: Record<string, unknown> = Object.fromEntries(query)
-  return { ...fields, format: Number(query.get('format') ?? Number.NaN) }
-}
-
-/** The body, or a refusal at the first byte too many. */
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  if (Number(request.headers['content-length'] ?? 0) > MESSAGE_BYTES) throw tooLarge()
-  const chunks: Buffer[] = []
-  let bytes = 0
-  // Not an iterator: leaving one closes the connection before it was told why.
-  await new Promise<void>((resolve, reject) => {
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes <= MESSAGE_BYTES) return void chunks.push(chunk)
-      request.pause()
-      reject(tooLarge())
-    })
-    request.once('end', resolve)
-    request.once('error', reject)
-    request.once('close', () => reject(new BadMessage('message', 'the body is not whole')))
-  })
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function tooLarge(): BadMessage {
-  return new BadMessage('size', `a message has ${MESSAGE_BYTES / 1024} kB at most`)
+/** With the authority's own certificate: a newcomer knows it by its hash alone. */
+function serverOptions(material: TlsMaterial) {
+  return tlsOptions({ ...material, cert: `${material.cert.trimEnd()}\n${material.ca}` })
 }
 
 function send(response: ServerResponse, status: number, message: JsonObject): void {

@@ -36,6 +36,8 @@ const REASONS = [
   'route',
   'size',
   'certificate',
+  'token',
+  'refused',
   'busy',
   'fault',
 ] as const

@@ -143,4 +143,11 @@ export type Note =
       readonly message: string | null
     }
   | { readonly kind: 'proof'; readonly term: number; readonly voided: number }
+  /** A host without a certificate got in by a join token. */
+  | {
+      readonly kind: 'newcomer'
+      readonly name: string
+      readonly address: string
+      readonly token: string
+    }
   | { readonly kind: 'fault'; readonly what: string; readonly message: string }

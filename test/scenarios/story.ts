@@ -105,6 +105,8 @@ function noteText(entry: Note): string {
       return entry.outcome === 'done'
         ? `converged ${entry.tags.join(', ')}`
         : `converge ${entry.tags.join(', ')} ${entry.outcome}: ${entry.message ?? ''}`
+    case 'newcomer':
+      return `lets ${entry.name} in`
     case 'fault':
       return `fault: ${entry.what}: ${entry.message}`
   }

@@ -45,6 +45,10 @@ export async function serveApi(paths: TlsPaths, port = 0): Promise<ServedApi> {
   const handlers: PeerHandlers = {
     status: () => served.status,
     decisions: async () => [{ at: '2026-11-21T12:00:00.000Z', kind: 'decision' }],
+    replacement: async () => {
+      await served.before()
+      return {}
+    },
     voidProof: async (term) => {
       await served.before()
       asked.push({ voided: term })
