@@ -11,6 +11,7 @@ async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
   try {
     if (command === 'daemon') return await (await import('./daemon.ts')).runDaemon(daemonOf(rest))
     if (command === 'try') return await (await import('./daemon.ts')).tryDaemon(daemonOf(rest))
+    if (command === 'join') return await (await import('./join_command.ts')).runJoin(rest, out)
     const { runLocalCommand } = await import('./local_commands.ts')
     return await runLocalCommand([command ?? '--help', ...rest], out)
   } catch (error) {

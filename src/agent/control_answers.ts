@@ -7,6 +7,7 @@ import type { AskAnswer } from './acting.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
 import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
+import { answerToken } from './token_answers.ts'
 
 /** Lines of a timeline where nobody names another number. */
 const LINES = 100
@@ -15,7 +16,10 @@ const LINES = 100
 const MOST_LINES = 5_000
 
 /** Of an agent, what its answers are made of. */
-export interface ControlParts extends Pick<AgentParts, 'core' | 'site' | 'journalFolder'> {
+export interface ControlParts extends Pick<
+  AgentParts,
+  'core' | 'site' | 'journalFolder' | 'tokens' | 'secrets'
+> {
   readonly store: Pick<AgentParts['store'], 'setPaused'>
   readonly journal: Pick<AgentParts['journal'], 'flush'>
   readonly client: Pick<AgentParts['client'], 'decisions'>
@@ -42,6 +46,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     taken(await core.ask({ kind: 'promote', force: force === true }), say),
   switchover: async ({ core }, _, say) => taken(await core.ask({ kind: 'switchover' }), say),
   replace,
+  token: answerToken,
 }
 
 /** Another host in the follower's place (B10). That it is refused, and why, is known beforehand. */

@@ -13,6 +13,8 @@ interface LocalCommand {
   readonly brief: string
   /** Options that it takes, beside --json. */
   readonly options: readonly string[]
+  /** What its words beside options are called. */
+  readonly words?: readonly string[]
   /** One line of the agent's answer, for people. */
   readonly text: (data: JsonObject) => string
 }
@@ -50,6 +52,13 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
     options: ['--for', '--host', '--address'],
     text: said,
   },
+  token: {
+    usage: 'token create [--for OLD] [--ttl 24h] | list | revoke ID',
+    brief: 'On the leader: a join token, printed once, by which one new host gets in.',
+    options: ['--for', '--ttl'],
+    words: ['action', 'id'],
+    text: said,
+  },
   promote: {
     usage: 'promote [--force]',
     brief: 'Lead. With --force whatever the peer may have that is not here.',
@@ -82,11 +91,12 @@ export async function runLocalCommand(
 
 function readOptions(
   name: string,
-  { options, usage }: LocalCommand,
+  { options, usage, words: names = [] }: LocalCommand,
   words: readonly string[],
 ): { readonly json: boolean; readonly options: JsonObject } {
   const read: Record<string, boolean | number | string> = {}
   const left = [...words]
+  const expected = [...names]
   let json = false
   for (let word = left.shift(); word !== undefined; word = left.shift()) {
     if (word === '--json') json = true
@@ -94,6 +104,7 @@ function readOptions(
       read[word.slice(2)] = true
     else if (word === '--lines' && options.includes(word)) read['lines'] = countOf(left.shift())
     else if (word in TEXTS && options.includes(word)) read[TEXTS[word] ?? ''] = textOf(word, left)
+    else if (!word.startsWith('-') && expected.length > 0) read[expected.shift() ?? ''] = word
     else throw new TwonodeError('E_USAGE', `${name} takes no ${word}: twonode ${usage}`)
   }
   return { json, options: read }
@@ -102,6 +113,7 @@ function readOptions(
 /** Options with a text, and what an agent calls them. */
 const TEXTS: Readonly<Record<string, string>> = {
   '--for': 'for',
+  '--ttl': 'ttl',
   '--host': 'name',
   '--address': 'address',
 }
@@ -127,6 +139,8 @@ function wordsOf(value: Json | undefined): string {
 }
 
 function helpText(): string {
-  const lines = Object.values(COMMANDS).map(({ usage, brief }) => `  ${usage.padEnd(48)}${brief}`)
-  return `twonode on this host:\n${lines.join('\n')}\n`
+  const lines = Object.values(COMMANDS).map(({ usage, brief }) => `  ${usage.padEnd(60)}${brief}`)
+  const join = '  join --host NAME --address ADDR --to LEADER'.padEnd(62)
+  const joins = `${join}On a prepared host: reads a join token from stdin, gets in at its boot.`
+  return `twonode on this host:\n${[...lines, joins].join('\n')}\n`
 }

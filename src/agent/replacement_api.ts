@@ -163,8 +163,8 @@ async function whatItGets(
     certificate,
     ca: reveal(ca),
     k3sToken: reveal(k3sToken),
-    site: gzipSync(texts.site).toString('base64'),
-    secrets: texts.secrets,
+    siteFile: gzipSync(texts.site).toString('base64'),
+    secretsFile: texts.secrets,
   }
 }
 

@@ -19,7 +19,7 @@ export interface ReplacementRefusal {
 }
 
 /** As in an inventory. */
-const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+export const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** Of an IPv4 or IPv6 address in its plain form; nothing else can be said in these characters. */
 const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7})$/

@@ -5,6 +5,8 @@ import { answerControl } from '../../src/agent/control_answers.ts'
 import { type ControlSocket, openControlSocket } from '../../src/agent/control_socket.ts'
 import { type DecisionJournal, openDecisionJournal } from '../../src/agent/journal.ts'
 import { runLocalCommand } from '../../src/agent/local_commands.ts'
+import { createSiteSecrets } from '../../src/host/site_secrets.ts'
+import { JoinTokens } from '../../src/agent/join_token.ts'
 import { openStateFiles } from '../../src/agent/state_files.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import {
@@ -60,6 +62,8 @@ async function agentOf(self: 'h1' | 'h2'): Promise<ScriptedHost> {
       takeIn: async () => {},
     },
     store: openStateFiles({ directory: folder.path, site: 'test', note: () => {} }),
+    tokens: new JoinTokens(folder.path, () => host.clock.now()),
+    secrets: createSiteSecrets(folder.path),
     journal,
     journalFolder,
     client: { decisions: async () => peerSays },
@@ -153,6 +157,30 @@ test('a peer that answers is not replaced; one that is silent is, once its leade
   // Who was cut before the answer asks again.
   expect(await withRounds(host, twonode(...REPLACE))).toMatch(/^begun: /)
   await host.core.idle()
+})
+
+test('a join token is made on the leader, printed once, listed without its secret, and revoked', async () => {
+  await agentOf('h1')
+  await createSiteSecrets(folder.path).make('ca', 'test')
+  const [id = '', secret = ''] = (await twonode('token', 'create', '--ttl', '2h')).split('.')
+  const list = await twonode('token', 'list')
+  expect(list).toMatch(new RegExp(`^${id}  for h2  until \\S+  unused\n$`))
+  expect(list).not.toContain(secret)
+  expect(await twonode('token', 'revoke', id)).toBe(`revoked: ${id}\n`)
+  expect(await twonode('token', 'list')).toBe('')
+})
+
+test.each([
+  ['h2', ['create'], /^h2 leads nothing$/],
+  ['h1', ['create', '--for', 'h9'], /^the one to replace is h2, the peer of h1$/],
+  ['h1', ['create', '--ttl', 'long'], /valid for 1m to 168h/],
+  ['h1', ['create', '--ttl', '169h'], /valid for 1m to 168h/],
+  ['h1', ['revoke', '01234567'], /no valid join token of that id/],
+  ['h1', ['make'], /created, listed or revoked/],
+] as const)('on %s `token %s` is refused in words', async (self, words, message) => {
+  await agentOf(self)
+  await createSiteSecrets(folder.path).make('ca', 'test')
+  await expect(twonode('token', ...words)).rejects.toThrow(message)
 })
 
 /** Lets rounds pass until it is answered. */

@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs'
+import { mkdir, symlink } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { basename, dirname } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import { HOST_NAME } from '../pair/replacement.ts'
+import { SITE_FILE } from '../plan/site_file.ts'
+import { createClock } from './clock.ts'
+import { joinPair } from './join.ts'
+import { JOIN_FILE, writeJoinFile } from './join_file.ts'
+import { parseJoinToken } from './join_token.ts'
+import { openLocalEngine } from './local_engine.ts'
+import type { Output } from './local_commands.ts'
+import { writeDurably } from './meta_history.ts'
+
+const USAGE = 'twonode join --host NAME --address ADDR --to LEADER[:PORT] < TOKEN'
+
+/** As in the inventory where nothing else is said. */
+const DEFAULT_PORT = 8622
+
+const UNIT_FILE = '/etc/systemd/system/twonode-join.service'
+const WANTED_BY = '/etc/systemd/system/multi-user.target.wants/twonode-join.service'
+
+const UNIT = `[Unit]
+Description=Lets this prepared host into its pair, by a join token
+Wants=network-online.target
+After=network-online.target
+ConditionPathExists=${JOIN_FILE}
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/opt/twonode/node /opt/twonode/current/agent.mjs join --run
+Restart=on-failure
+RestartSec=5s
+
+[Install]
+WantedBy=multi-user.target
+`
+
+/** `twonode join` on a prepared host: leaves an order for the next boot, or carries it out (--run). */
+export async function runJoin(words: readonly string[], out: Output): Promise<ExitCode> {
+  if (words.includes('--run')) return await carryOut(out)
+  const order = { ...orderOf(words), token: parseJoinToken(await text(process.stdin)) }
+  if (existsSync(SITE_FILE))
+    throw new TwonodeError('E_FAILED', `this host is of a site already: ${SITE_FILE} is there`, {
+      hint: 'A host that joins is bare of any pair: install it anew.',
+    })
+  await mkdir(dirname(JOIN_FILE), { recursive: true, mode: 0o755 })
+  await writeJoinFile({ ...order, isIn: false })
+  await writeDurably(UNIT_FILE, UNIT)
+  await enable()
+  const start = 'systemctl daemon-reload && systemctl start --no-block twonode-join'
+  out.write(`${order.name} joins at its next boot; or now: ${start}\n`)
+  return EXIT.done
+}
+
+/** By hand: an image that is being built has no systemd to ask. */
+async function enable(): Promise<void> {
+  await mkdir(dirname(WANTED_BY), { recursive: true, mode: 0o755 })
+  if (!existsSync(WANTED_BY)) await symlink(UNIT_FILE, WANTED_BY)
+}
+
+async function carryOut(out: Output): Promise<ExitCode> {
+  const bundle = basename(import.meta.dirname)
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+  const isIn = await joinPair(
+    {
+      root: '/',
+      bundle,
+      clock: createClock(),
+      say: (line) => out.write(`${line}\n`),
+      converge: async (site, meta) => {
+        const engine = await openLocalEngine({ site, bundle })
+        try {
+          // Without tags: all that a laptop would do on this host.
+          return await engine.converge({ meta, tags: [], urgent: false, stop: stop.signal })
+        } finally {
+          await engine.close()
+        }
+      },
+    },
+    stop.signal,
+  )
+  return isIn ? EXIT.done : EXIT.interrupted
+}
+
+function orderOf(words: readonly string[]) {
+  const name = optionOf(words, '--host')
+  const address = optionOf(words, '--address')
+  const to = placeOf(optionOf(words, '--to'))
+  if (!HOST_NAME.test(name) || isIP(address) === 0 || isIP(to.address) === 0 || !(to.port > 0))
+    throw new TwonodeError('E_USAGE', `names of hosts and IP addresses are needed: ${USAGE}`)
+  return { name, address, to }
+}
+
+/** `10.77.0.11`, `10.77.0.11:8622`, `fd00::1`, `[fd00::1]:8622`. */
+function placeOf(word: string): { readonly address: string; readonly port: number } {
+  const [, bracketed, plain, port] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(word) ?? []
+  return { address: bracketed ?? plain ?? word, port: Number(port ?? DEFAULT_PORT) }
+}
+
+function optionOf(words: readonly string[], name: string): string {
+  const value = words[words.indexOf(name) + 1]
+  if (words.includes(name) && value !== undefined) return value
+  throw new TwonodeError('E_USAGE', `${name} is missing: ${USAGE}`)
+}
