@@ -220,6 +220,7 @@ class OwnEngine implements LocalEngine {
     const { options, stop, lock, told } = parts
     const { plan, host } = this.#settings.site
     const pair = pairStateOf(meta)
+    const names = namesOf({ plan, host, pair, facts: readFacts() })
     return {
       plan,
       options,
@@ -227,7 +228,9 @@ class OwnEngine implements LocalEngine {
       role: roleOf(host, pair),
       solo: false,
       straight: urgent,
-      names: namesOf({ plan, host, pair, facts: readFacts() }),
+      names,
+      // No barriers: it holds the lock from its beginning to its end.
+      namesNow: async () => names,
       ...this.#modules,
       evaluator: this.#evaluator,
       control: ownControl(stop.signal, told),

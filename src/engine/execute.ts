@@ -77,15 +77,19 @@ async function walk(run: Run, { views, left, firstBarrier }: Walk): Promise<Exit
 
 /** Play by play; ends with the trouble of the first step that fails. */
 async function walkPlays(
-  run: Run,
+  begun: Run,
   state: WalkState,
   { left, firstBarrier }: Omit<Walk, 'views'>,
 ): Promise<Trouble | undefined> {
+  let run = begun
   let leftOver = left.handlers
   for (const play of run.plan.plays) {
     if (play.id >= firstBarrier) {
       const failed = await passBarrier(run, state, play)
       if (failed !== undefined) return stopped(run, play, failed)
+      const names = await run.namesNow()
+      if (names !== run.names) state.forgetViews()
+      run = { ...run, names }
     }
     await runLeftOver(run, state, leftOver)
     leftOver = []

@@ -82,6 +82,11 @@ export interface Run {
   readonly straight?: boolean
   /** Names that hold for every step; see {@link Names}. */
   readonly names: Names
+  /**
+   * The same as they hold by now: whoever took the host while the lock was free may have changed what
+   * is recorded of the pair. Throws E_ROLES when this host's role is another one.
+   */
+  readonly namesNow: () => Promise<Names>
   readonly registry: Registry
   readonly validate: Validate
   readonly evaluator: Evaluator

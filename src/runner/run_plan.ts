@@ -8,7 +8,7 @@ import { systemClock } from '../engine/clock.ts'
 import { execute } from '../engine/execute.ts'
 import { openJournal } from '../engine/journal.ts'
 import { createFileLock, describeHolder, type FileLock } from '../engine/lock.ts'
-import { namesOf, roleOf } from '../engine/names.ts'
+import { roleOf } from '../engine/names.ts'
 import { sha256 } from '../engine/sha256.ts'
 import { createLocalHost, type LocalHost } from '../host/local.ts'
 import { createSiteSecrets, type SiteSecrets } from '../host/site_secrets.ts'
@@ -17,6 +17,7 @@ import { fillCompiled } from '../plan/site_file.ts'
 import { stepContext } from '../plan/step_context.ts'
 import { hello } from './hello.ts'
 import type { Link, Opening } from './link.ts'
+import { namesAtBarriers } from './names_now.ts'
 import { exportSiteSecret, obtainSiteSecret } from './site_secret_relay.ts'
 
 /** Where things lie on a host; tests have their own. */
@@ -166,7 +167,7 @@ async function converge(opening: Opening, parts: Parts): Promise<ExitCode> {
     host,
     role: roleOf(host.name, go.pair),
     solo: go.solo,
-    names: namesOf({ plan, host: host.name, pair: go.pair, facts }),
+    ...namesAtBarriers(host, { plan, host: host.name, pair: go.pair, facts }),
     ...modules,
     evaluator: stepContext(modules.registry, secrets),
     control: link.control,

@@ -145,6 +145,7 @@ export interface RunSpec {
   readonly clock?: Clock
   readonly emit?: (event: Event) => void
   readonly modules?: readonly AnyModule[]
+  readonly namesNow?: Run['namesNow']
 }
 
 /** A run with everything in memory; alone with itself unless a control is given. */
@@ -162,6 +163,7 @@ export function runOf(spec: RunSpec): Run {
     role: roleOf(host.name, PAIR),
     solo,
     names,
+    namesNow: spec.namesNow ?? (async () => names),
     registry,
     validate: () => [],
     evaluator: testEvaluator,

@@ -59,6 +59,8 @@ const host: Host = {
 const steps: StepEvent[] = []
 const begins = new Map<string, number>()
 
+const names = namesOf({ plan, host: name, pair, facts: {} })
+
 function runOf(check: boolean): Run {
   const runId = `local-${process.pid}`
   return {
@@ -78,7 +80,8 @@ function runOf(check: boolean): Run {
     role: roleOf(name, pair),
     solo: false,
     straight: !check && warm === 'warm',
-    names: namesOf({ plan, host: name, pair, facts: {} }),
+    names,
+    namesNow: async () => names,
     registry,
     validate,
     evaluator: stepContext(registry, secrets),
