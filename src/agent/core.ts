@@ -5,7 +5,7 @@ import { afterStall, heardFrom, remember, voidHeard, voidMissed } from '../pair/
 import { carryOut } from './act.ts'
 import { type Act, type AskAnswer, converge } from './acting.ts'
 import { answerHandOver } from './hand_over.ts'
-import { Jobs, STOP_MS } from './jobs.ts'
+import { Jobs } from './jobs.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports, Sighting } from './ports.ts'
 import { AgentState, type Settings } from './state.ts'
 
@@ -55,7 +55,7 @@ export class AgentCore {
   /** One look, and what follows from it. What it begins may outlast it: see {@link idle}. */
   async round(): Promise<void> {
     const { clock } = this.#ports
-    if (this.#stalled()) await this.#decideAndAct()
+    if (this.#stalled()) this.#decideAndAct()
     const at = clock.now()
     this.#lookAt = at + this.#settings.timing.intervalMs
     // From here on: a disk that hangs is a stall as well.
@@ -71,7 +71,7 @@ export class AgentCore {
       this.#state.releaseWaiting()
       await this.#renewProof()
     }
-    await this.#decideAndAct()
+    this.#decideAndAct()
   }
 
   /** Resolves when nothing is under way. */
@@ -152,7 +152,7 @@ export class AgentCore {
     const timer = this.#until(due, seen.signal).then(() => 'due' as const)
     const first = await Promise.race([looking.then(() => 'seen' as const), timer])
     seen.abort()
-    if (first === 'due' && !this.#stalled()) await this.#decideAndAct()
+    if (first === 'due' && !this.#stalled()) this.#decideAndAct()
     return await looking
   }
 
@@ -175,11 +175,11 @@ export class AgentCore {
         this.#expect(until - now)
         await clock.sleep(until - now, this.#wake.signal)
         if (this.#stalled()) {
-          await this.#decideAndAct()
+          this.#decideAndAct()
           break
         }
       }
-      if (until === due) await this.#decideAndAct()
+      if (until === due) this.#decideAndAct()
       if (until === next) break
     }
     this.#wake = new AbortController()
@@ -223,7 +223,7 @@ export class AgentCore {
       .catch((error: unknown) => state.fault('proof', error))
   }
 
-  async #decideAndAct(): Promise<void> {
+  #decideAndAct(): void {
     const waiting = this.#asked
     this.#asked = null
     const asked = waiting?.asked ?? null
@@ -232,13 +232,14 @@ export class AgentCore {
     const decision = decide(facts)
     const taken = takesUp(decision)
     if (decision.rule !== this.#lastRule || taken) this.#noteDecision(decision, facts)
-    this.#expect(STOP_MS)
-    const begun = await this.#begin(decision, asked)
-    waiting?.resolve({
-      ok: taken && begun,
-      rule: decision.rule,
-      why: reasonOf(decision, taken, begun),
-    })
+    // Not waited for: whatever has to end first, rounds go on.
+    void this.#begin(decision, asked).then((begun) =>
+      waiting?.resolve({
+        ok: taken && begun,
+        rule: decision.rule,
+        why: reasonOf(decision, taken, begun),
+      }),
+    )
   }
 
   #noteDecision(decision: Decision, facts: Facts): void {

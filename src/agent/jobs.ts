@@ -5,16 +5,22 @@ import type { Clock } from './ports.ts'
 
 interface Job {
   readonly goal: Goal
-  readonly rank: number
   readonly stop: AbortController
   readonly done: Promise<void>
+}
+
+/** What begins when the less pressing has ended. */
+interface Next {
+  readonly goal: Goal
+  readonly work: Work
+  readonly answer: (begun: boolean) => void
 }
 
 /** True: it came to its end. False: it did not, and may be tried again. */
 export type Work = (stop: AbortSignal) => Promise<boolean>
 
 /** Time that a converge is given to end after its current change; the engine promises 3 s. */
-export const STOP_MS = 4000
+const STOP_MS = 4000
 
 /** Ranks above it are never put off: they are retried each round. */
 const ROUTINE_RANK = 2
@@ -25,6 +31,9 @@ export class Jobs {
   readonly #intervalMs: number
   readonly #ended: () => void
   #job: Job | null = null
+  #next: Next | null = null
+  /** While something is waited for to end, so that another may begin. */
+  #changing: Promise<void> | null = null
   #last: { readonly goal: Goal; readonly at: number } | null = null
   readonly #failures = new Map<Goal, { readonly count: number; readonly until: number }>()
 
@@ -35,17 +44,52 @@ export class Jobs {
     this.#ended = ended
   }
 
-  /** False: something at least as pressing is under way, or it failed just now; it is not begun. */
+  /**
+   * False: something at least as pressing is under way, or it failed just now; it is not begun. Whoever
+   * makes rounds must not wait for the answer: what it ends may take its time, and an agent without
+   * rounds is silent to the guard (B9) and blind to the rest.
+   */
   async begin(goal: Goal, work: Work, { atOnce = false } = {}): Promise<boolean> {
     const held = this.#failures.get(goal)?.until ?? 0
     if (!atOnce && held > this.#clock.now()) return false
-    const running = this.#job
-    if (running !== null) {
-      if (!endsWhat(goal, running)) return false
-      await this.#endOf(running)
-      // Another came first; what has not ended by now is ended by the urgent converge's own lock.
-      if (this.#job !== null && this.#job !== running) return false
+    const first = this.#next ?? this.#job
+    if (first === null) {
+      this.#start(goal, work)
+      return true
     }
+    if (!endsWhat(goal, first.goal)) return false
+    return await new Promise((answer) => {
+      this.#next?.answer(false)
+      this.#next = { goal, work, answer }
+      this.#changing ??= this.#change()
+    })
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#changing !== null || this.#job !== null) await (this.#changing ?? this.#job?.done)
+  }
+
+  /** Ends what is under way. */
+  async end(): Promise<void> {
+    this.#next?.answer(false)
+    this.#next = null
+    this.#job?.stop.abort()
+    await this.idle()
+  }
+
+  /** What has not ended by then is ended by the urgent converge's own lock. */
+  async #change(): Promise<void> {
+    if (this.#job !== null) await this.#endOf(this.#job)
+    const next = this.#next
+    this.#next = null
+    this.#changing = null
+    if (next === null) return
+    this.#start(next.goal, next.work)
+    next.answer(true)
+  }
+
+  #start(goal: Goal, work: Work): void {
     const stop = new AbortController()
     const startedAt = this.#clock.now()
     const done = work(stop.signal).then((ok) => {
@@ -56,19 +100,7 @@ export class Jobs {
       this.#last = { goal, at: startedAt }
       if (!again) this.#ended()
     })
-    this.#job = { goal, rank: GOALS[goal].rank, stop, done }
-    return true
-  }
-
-  /** Resolves when nothing is under way. */
-  async idle(): Promise<void> {
-    while (this.#job !== null) await this.#job.done
-  }
-
-  /** Ends what is under way. */
-  async end(): Promise<void> {
-    this.#job?.stop.abort()
-    await this.idle()
+    this.#job = { goal, stop, done }
   }
 
   async #endOf(job: Job): Promise<void> {
@@ -92,7 +124,7 @@ export class Jobs {
  * The more pressing ends the less pressing. What is converged for a hostMeta waits for nothing any more
  * when a higher one has come: a copy from a slot that is gone would last for minutes.
  */
-function endsWhat(goal: Goal, running: Job): boolean {
-  const newer = goal === 'adopt' && running.goal === 'adopt'
-  return newer || GOALS[goal].rank > running.rank
+function endsWhat(goal: Goal, running: Goal): boolean {
+  const newer = goal === 'adopt' && running === 'adopt'
+  return newer || GOALS[goal].rank > GOALS[running].rank
 }

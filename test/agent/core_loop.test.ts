@@ -1,5 +1,7 @@
+import { EventEmitter, once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { Jobs } from '../../src/agent/jobs.ts'
 import type { Sighting } from '../../src/agent/ports.ts'
 import { answers, GATEWAY_LOST, leading, pairMeta, SILENT } from '../support/agent_sightings.ts'
 import { DONE, type ScriptedHost } from '../support/scripted_agent.ts'
@@ -131,4 +133,69 @@ test('an agent that was frozen stops its leader before it looks (A8)', async () 
   expect(looksBefore).toBe(looks)
   expect(host.core.status().meta).toEqual(META)
   await loop.end()
+})
+
+test('what ends slowly keeps no agent from its rounds for as long as the guard waits (B9)', async () => {
+  const host = await leader()
+  host.converges = {
+    role: (_, stop) =>
+      new Promise((resolve) => {
+        const ended = async () => {
+          await host.clock.sleep(3500, new AbortController().signal)
+          resolve({ kind: 'stopped' })
+        }
+        stop.addEventListener('abort', () => void ended())
+      }),
+    impair: () => DONE,
+  }
+  // The reconcile of every five minutes is under way when the leader is cut off.
+  for (let i = 0; i < 305; i++) {
+    host.clock.move(1000)
+    await host.core.round()
+  }
+  expect(host.log).toEqual(['converge role'])
+  const loop = cut(host, GATEWAY_LOST)
+  let looks = host.looks
+  let lookedAt = host.clock.now()
+  let longest = 0
+  while (host.clock.now() < loop.started + 12_000) {
+    await loop.step()
+    longest = Math.max(longest, host.clock.now() - lookedAt)
+    if (host.looks > looks) lookedAt = host.clock.now()
+    looks = host.looks
+  }
+  expect(host.log).toContain('converge impair urgent')
+  expect(longest).toBeLessThan(2000)
+  await loop.end()
+})
+
+test('what waits for something to end gives way to what is more pressing, which begins in its place', async () => {
+  const { clock } = await leader()
+  const jobs = new Jobs(clock, 1000, () => {})
+  const begun: string[] = []
+  const slow = new EventEmitter()
+  const work = (name: string) => () => {
+    begun.push(name)
+    return Promise.resolve(true)
+  }
+  await jobs.begin('settle', async () => (await once(slow, 'end')).length === 0)
+  const handOver = jobs.begin('hand-over', work('hand-over'))
+  const impair = jobs.begin('impair', work('impair'))
+  await expect(handOver).resolves.toBe(false)
+  await expect(jobs.begin('promote', work('promote'))).resolves.toBe(false)
+  expect(begun).toEqual([])
+  slow.emit('end')
+  await expect(impair).resolves.toBe(true)
+  await jobs.idle()
+  expect(begun).toEqual(['impair'])
+})
+
+test('what does not end when it is told to holds nothing up for longer than 4 s', async () => {
+  const { clock } = await leader()
+  const jobs = new Jobs(clock, 1000, () => {})
+  await jobs.begin('settle', () => new Promise(() => {}))
+  const impair = jobs.begin('impair', () => Promise.resolve(true))
+  await turn()
+  clock.move(4000)
+  await expect(impair).resolves.toBe(true)
 })

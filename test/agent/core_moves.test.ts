@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { expect, test, vi } from 'vitest'
 import {
   answers,
@@ -108,17 +108,22 @@ test('a paused follower does not promote; resumed it does', async () => {
 
 test('a void that comes while the promotion is being written is answered no', async () => {
   const host = await follower()
-  const slow = new AbortController()
+  const disk = new EventEmitter()
   host.disks = async (line) => {
-    if (line.startsWith('meta')) await once(slow.signal, 'abort')
+    if (!line.startsWith('meta')) return
+    const free = once(disk, 'free')
+    disk.emit('busy')
+    await free
   }
+  const writing = once(disk, 'busy')
   host.sighting = { ...host.sighting, ...SILENT }
   for (let round = 0; round < 5; round++) {
     host.clock.move(1000)
     await host.core.round()
   }
+  await writing
   const voided = host.core.onVoidProof(2)
-  slow.abort()
+  disk.emit('free')
   expect(await voided).toBe(false)
   await host.core.idle()
   expect(host.disk).toMatchObject({ meta: { leader: 'h2' }, proof: { term: 2, voided: 0 } })
