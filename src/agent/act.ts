@@ -190,14 +190,17 @@ async function pair(act: Act): Promise<boolean> {
   const { meta } = state
   if (meta === null) return false
   if (meta.mode === 'alone') state.owed = { tags: ['alone'], urgent: true }
-  const outcome = await converge(act)
-  const written =
-    outcome.kind === 'done' &&
-    (await change(
+  let written = false
+  // Recorded under the lock: a laptop's run that began in between would still read "alone", and take
+  // the standby's names away again.
+  const record = async (): Promise<void> => {
+    written = await change(
       act,
       (facts) => unchanged(facts, meta) && !facts.impaired && facts.proven,
       from((now) => paired(now, state.stamp())),
-    ))
+    )
+  }
+  const outcome = await converge(act, { beforeUnlock: record })
   if (written) {
     state.owed = null
     if (state.meta !== null) state.settledFor(state.meta)

@@ -24,7 +24,10 @@ export interface AskAnswer {
 }
 
 /** Converges the tags, or those of the goal, for what hostMeta says now; never throws. */
-export async function converge(act: Act, more: Partial<Owed> = {}): Promise<ConvergeOutcome> {
+export async function converge(
+  act: Act,
+  more: Partial<Owed> & { readonly beforeUnlock?: () => Promise<void> } = {},
+): Promise<ConvergeOutcome> {
   const spec = GOALS[act.decision.goal]
   const wanted = { tags: spec.tags ?? [], urgent: spec.urgent, ...more }
   const { state, ports, stop } = act

@@ -173,7 +173,9 @@ class OwnEngine implements LocalEngine {
       this.#host.awaitServer(wanted.urgent || stop.signal.aborted ? 0 : SERVER_MS)
       const told = new ToldEvents()
       const exitCode = await execute(this.#run(wanted, { options, stop, lock, told }))
-      return told.outcome(exitCode)
+      const outcome = told.outcome(exitCode)
+      if (outcome.kind === 'done') await wanted.beforeUnlock?.()
+      return outcome
     } catch (error) {
       return troubleOf(error)
     } finally {

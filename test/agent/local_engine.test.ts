@@ -6,7 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type LocalEngine, openLocalEngine } from '../../src/agent/local_engine.ts'
 import { type OwnSite, readOwnSite } from '../../src/agent/own_site.ts'
+import { systemClock } from '../../src/engine/clock.ts'
 import { HANDLERS_FILE } from '../../src/engine/journal.ts'
+import { createFileLock } from '../../src/engine/lock.ts'
 import type { PlanPlay, PlanStep } from '../../src/core/plan.ts'
 import { createLocalHost } from '../../src/host/local.ts'
 import type { HostMeta } from '../../src/pair/host_meta.ts'
@@ -109,6 +111,35 @@ test('tasks with one of the tags are done as hostMeta wants it, and what they re
     changed: 0,
     registered: { branch: { exists: true } },
   })
+})
+
+test('what must be recorded before another run looks is recorded while the lock is held, and only if all is done', async () => {
+  const engine = await engineFor([
+    {
+      steps: [writes('done', '1', { tags: ['role'] }), runs('fail', ['false'], { tags: ['bad'] })],
+    },
+  ])
+  const other = createFileLock({
+    file: lockFile(),
+    holder: { pid: process.pid, runId: 'laptop', by: 'ana@laptop' },
+    timeoutMs: 0,
+    clock: systemClock,
+    now: () => new Date(),
+    onWait: () => {},
+  })
+  const told: string[] = []
+  const beforeUnlock = async () => {
+    const taken = other.take(role.stop).then(
+      () => 'free',
+      () => 'held',
+    )
+    told.push(`${text('done')} ${await taken}`)
+  }
+  expect(await engine.converge({ ...role, beforeUnlock })).toMatchObject({ kind: 'done' })
+  expect(await engine.converge({ ...role, tags: ['bad'], beforeUnlock })).toMatchObject({
+    kind: 'failed',
+  })
+  expect(told).toEqual(['1 held'])
 })
 
 test('the first task that fails is the outcome, and nothing after it is done', async () => {

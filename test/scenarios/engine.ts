@@ -41,6 +41,7 @@ interface Wanted {
   readonly tags: readonly string[]
   readonly urgent: boolean
   readonly stop: AbortSignal
+  readonly beforeUnlock?: (() => Promise<void>) | undefined
 }
 
 /** What one agent has asked for last: the host's lock lets one converge in at a time. */
@@ -95,5 +96,6 @@ async function walk(
       return { kind: 'failed', task: step.task, message: error.message }
     }
   }
+  await wanted.beforeUnlock?.()
   return { kind: 'done', changed: 1, registered: place.registered }
 }

@@ -185,11 +185,13 @@ export class ScriptedHost {
         },
       },
       engine: {
-        converge: async ({ meta, tags, urgent, stop }) => {
+        converge: async ({ meta, tags, urgent, stop, beforeUnlock }) => {
           this.log.push(`converge ${tags.join(',')}${urgent ? ' urgent' : ''}`)
           const script = this.converges[tags[0] ?? '']
           if (script === undefined) throw new Error(`nobody said what ${tags.join(',')} does`)
-          return await script(meta, stop)
+          const outcome = await script(meta, stop)
+          if (outcome.kind === 'done') await beforeUnlock?.()
+          return outcome
         },
       },
       note: (note) => this.notes.push(note),
