@@ -11,7 +11,7 @@ import {
   withReplacement,
 } from '../pair/goals.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
-import { unvouched } from '../pair/liveness.ts'
+import { forcedToLead, unvouched } from '../pair/liveness.ts'
 import { HAND_OVER_PAUSE_MS } from '../pair/timing.ts'
 import { type Act, change, converge, decidedAgain, from, unchanged } from './acting.ts'
 import { handOver } from './hand_over.ts'
@@ -162,6 +162,7 @@ async function goAlone(act: Act): Promise<boolean> {
     ))
   )
     return false
+  if (decision.rule === 'forced-lead') state.memory = forcedToLead(state.memory)
   state.owed = { tags: ['alone'], urgent: true }
   const outcome = await converge(act)
   if (outcome.kind !== 'done') {
@@ -244,8 +245,9 @@ async function yieldLead(act: Act): Promise<boolean> {
     // whatever else could not be done. A paired leader acknowledges nothing without its follower.
     const { postgres, disk } = state.facts(null)
     if (outcome.kind !== 'done' && postgres === 'up' && disk === 'ok') return false
-    // Nothing of it is taken back while the peer may be promoting.
+    // Nothing of it is taken back while the peer may be promoting, nor before it has said that it did not.
     state.impaired = true
+    state.memory = unvouched(state.memory)
   }
   state.handOverHeldUntil = ports.clock.now() + HAND_OVER_PAUSE_MS
   const answer = await ports.peer.handOver({ phase: 'yield', term: meta.term })

@@ -68,6 +68,7 @@ export class AgentCore {
     if (!this.#stalled()) {
       const viewer = { self: this.#settings.self, meta, at }
       this.#state.memory = remember(this.#state.memory, sighting, viewer)
+      this.#state.doubtWhoIsAskedToLead()
       this.#state.releaseWaiting()
       await this.#renewProof()
     }

@@ -4,7 +4,7 @@ import { atTime, CALM, type FlapGuard, isChange, restored, withChange } from '..
 import type { Stamp } from '../pair/goals.ts'
 import { compareHostMeta, type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
-import { firstMemory, type Memory, waitMs } from '../pair/liveness.ts'
+import { firstMemory, type Memory, unvouched, waitMs } from '../pair/liveness.ts'
 import { needsNewSlot } from '../pair/subscription_trouble.ts'
 import {
   COMMIT_LOST_MS,
@@ -233,6 +233,12 @@ export class AgentState {
     if (this.owed !== null && !this.leads) this.owed = { ...this.owed, urgent: false }
     this.#retryAt = this.#ports.clock.now() + pause
     this.#settledFor = null
+  }
+
+  /** A leader has yielded: until its peer has had the time to promote, its word vouches for nothing (A5). */
+  doubtWhoIsAskedToLead(): void {
+    if (this.leads && this.impaired && this.#ports.clock.now() < this.handOverHeldUntil)
+      this.memory = unvouched(this.memory)
   }
 
   /** A leader that is alone waits for nobody: names left behind by whatever was cut are taken away. */

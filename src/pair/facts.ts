@@ -24,7 +24,7 @@ export interface Facts {
   readonly impaired: boolean
   /**
    * Leading is proven: mode alone is recorded, or the peer has answered with nothing higher since we
-   * could last have been replaced (A5).
+   * could last have been replaced (A5); and the last that we saw of it was not higher.
    */
   readonly proven: boolean
   readonly settled: Settled

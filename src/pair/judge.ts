@@ -1,5 +1,5 @@
 import type { Facts, Gateway, PeerFacts, Stream } from './facts.ts'
-import type { HostMeta } from './host_meta.ts'
+import { compareHostMeta, type HostMeta } from './host_meta.ts'
 import { type Contact, type Memory, waitMs } from './liveness.ts'
 import { COMMIT_LOST_MS, POSTGRES_FAILED_MS, POSTGRES_RECOVERY_MS, type Timing } from './timing.ts'
 
@@ -18,8 +18,7 @@ export interface Judge {
 }
 
 export function judge(memory: Memory, by: Judge): Judged {
-  const { meta, acceptLossBytes } = by
-  const recorded = meta?.mode === 'alone' && !by.metaDoubtful
+  const { meta } = by
   return {
     gateway: judgeGateway(memory, by),
     peer: judgePeer(memory, by),
@@ -28,9 +27,17 @@ export function judge(memory: Memory, by: Judge): Judged {
     stream: judgeStream(memory, by),
     slot: judgeSlot(memory, meta),
     lagBytes: memory.inDoubt ? null : memory.lagBytes,
-    // Accepted loss lets a follower without a proof promote: then the record alone proves nothing.
-    proven: memory.vouched || (recorded && (acceptLossBytes === 0 || memory.gatewaySeen)),
+    proven: isProven(memory, by),
   }
+}
+
+function isProven(memory: Memory, { meta, metaDoubtful, acceptLossBytes }: Judge): boolean {
+  const { supersededBy, vouched, gatewaySeen } = memory
+  if (supersededBy !== null && meta !== null && compareHostMeta(supersededBy, meta) > 0)
+    return false
+  const recorded = meta?.mode === 'alone' && !metaDoubtful
+  // Accepted loss lets a follower without a proof promote: then the record alone proves nothing.
+  return vouched || (recorded && (acceptLossBytes === 0 || gatewaySeen))
 }
 
 function judgeGateway({ gateway }: Memory, { now, timing }: Judge): Gateway {

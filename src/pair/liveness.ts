@@ -14,6 +14,11 @@ export interface Memory {
   readonly gatewaySeen: boolean
   /** The peer answered since then, and had nothing higher (A5). */
   readonly vouched: boolean
+  /**
+   * What a leader's peer had that is higher, until it has nothing higher any more: a disk that takes no
+   * hostMeta must not make us forget who has won.
+   */
+  readonly supersededBy: HostMeta | null
   /** The term for which the leader has said "paired" since this agent started (A3); 0: none. */
   readonly renewedTerm: number
   /** The leader may have gone alone unseen since it last said "paired". */
@@ -79,6 +84,7 @@ export function waitMs({ seen, unmovedSince, at }: StreamMemory): number {
 export function firstMemory(now: number): Memory {
   return {
     ...unseen(now),
+    supersededBy: null,
     renewedTerm: 0,
     postgres: { downSince: null, starting: false, wasUp: false },
     diskFull: false,
@@ -96,6 +102,11 @@ export function afterStall(memory: Memory, now: number): Memory {
 /** A leader that was stopped has to be vouched for anew: another may have been promoted since. */
 export function unvouched(memory: Memory): Memory {
   return { ...memory, vouched: false, gatewaySeen: false }
+}
+
+/** An operator says that this host leads, whatever the peer has. */
+export function forcedToLead(memory: Memory): Memory {
+  return { ...memory, supersededBy: null }
 }
 
 /** The peer spoke to us: whatever our own probes say, it is not gone. */
@@ -182,8 +193,8 @@ function told(memory: Memory, says: PeerAnswer, { self, meta }: Viewer): Memory 
   const highestTerm = Math.max(memory.highestTerm, theirs?.term ?? 0)
   if (meta === null || theirs === null) return { ...memory, highestTerm }
   if (meta.leader === self) {
-    const vouched = memory.vouched || compareHostMeta(theirs, meta) <= 0
-    return { ...memory, highestTerm, vouched }
+    const supersededBy = compareHostMeta(theirs, meta) > 0 ? theirs : null
+    return { ...memory, highestTerm, vouched: supersededBy === null, supersededBy }
   }
   if (theirs.leader === self) return { ...memory, highestTerm }
   const paired = theirs.mode === 'paired'

@@ -80,10 +80,19 @@ export class Judge {
     if (meta.branch > before) this.#promoted(machine, meta)
   }
 
+  /** A leader that stood still takes writes again: as with a promotion, it must have what others acknowledged. */
+  recovers(machine: Machine): void {
+    // Who went alone in silence may miss what its peer acknowledged: the policy's price.
+    if (this.#world.time.now < this.forcedUntil || this.#forced) return
+    if (this.#aloneInSilence.has(machine.name)) return
+    const missing = this.#missingOn(machine)
+    if (missing.length > 0) this.#fail(`${machine.name} leads again without ${revisions(missing)}`)
+  }
+
   proofWritten(machine: Machine, { term, voided }: Proof): void {
     // While its table is copied its proof counts for nothing.
     if (term <= voided || machine.postgres.subscription?.state !== 'ready') return
-    const missing = this.acknowledged.filter((row) => row.guarded && !isOnDisk(row, machine))
+    const missing = this.#missingOn(machine)
     if (missing.length > 0)
       this.#fail(`${machine.name} has a proof for term ${term}, and lacks ${revisions(missing)}`)
   }
@@ -156,6 +165,10 @@ export class Judge {
     return this.acknowledged.filter((row) => row.guarded && !table.has(row)).length
   }
 
+  #missingOn(machine: Machine): readonly Row[] {
+    return this.acknowledged.filter((row) => row.guarded && !isOnDisk(row, machine))
+  }
+
   #promoted(machine: Machine, meta: HostMeta): void {
     const { now } = this.#world.time
     const forced = now < this.forcedUntil
@@ -164,7 +177,7 @@ export class Judge {
     if (forced) this.#seen.clear()
     if (machine.pausedSince + PAUSE_MS < now && !forced && meta.began === 'promotion')
       this.#fail(`${machine.name} is paused, and promotes itself`)
-    const missing = this.acknowledged.filter((row) => row.guarded && !isOnDisk(row, machine))
+    const missing = this.#missingOn(machine)
     if (missing.length === 0) return
     if (!forced) this.#fail(`${machine.name} takes the lead without ${revisions(missing)}`)
     // An operator's word: what the other one had is given up.
