@@ -16,6 +16,7 @@ import { createNotifier, type Notifier } from './notify.ts'
 import type { OwnSite } from './own_site.ts'
 import { createPeerApi, type PeerApi, type PeerHandlers } from './peer_api.ts'
 import { createPeerClient, type PeerClient } from './peer_client.ts'
+import type { PeerStatus } from './peer_messages.ts'
 import type { Clock, Note, Sight } from './ports.ts'
 import type { Settings } from './state.ts'
 import { createSight, type LocalSight } from './probes/sight.ts'
@@ -121,13 +122,16 @@ function handlersOf(
 ): PeerHandlers {
   return {
     ...others,
-    status: () => {
-      const { initialised: _, frozen: __, ...says } = core.onStatus()
-      return { ...self, ...says }
-    },
+    status: () => statusOf(self, core.onStatus()),
+    statusForOthers: () => statusOf(self, core.status()),
     voidProof: async (term) => await core.onVoidProof(term),
     handOver: async (request) => await core.onHandOver(request),
   }
+}
+
+function statusOf(self: Self, status: ReturnType<AgentCore['status']>): PeerStatus {
+  const { initialised: _, frozen: __, ...says } = status
+  return { ...self, ...says }
 }
 
 /** Each round looks once: an agent whose rounds have stopped is as silent as a dead one (B9). */

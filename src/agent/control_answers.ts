@@ -1,6 +1,7 @@
 import { mergeAccounts } from '../core/accounts.ts'
 import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { HostMeta } from '../pair/host_meta.ts'
 import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
 import type { AgentParts } from './assemble.ts'
 import type { AskAnswer } from './acting.ts'
@@ -89,7 +90,7 @@ function statusOf({ core, site }: ControlParts): JsonObject {
   return {
     host: self,
     site: site.plan.site.name,
-    role: meta === null ? null : meta.leader === self ? 'leader' : 'follower',
+    role: meta === null ? null : partOf(self, meta),
     leader: meta?.leader ?? null,
     term: meta?.term ?? null,
     branch: meta?.branch ?? null,
@@ -98,6 +99,11 @@ function statusOf({ core, site }: ControlParts): JsonObject {
     ...(JSON.parse(JSON.stringify(facts)) as JsonObject),
     followersSlot: meta?.slot ?? null,
   }
+}
+
+/** What this host is; one that hostMeta does not name has been replaced (B10). */
+function partOf(self: string, { hosts }: HostMeta): string {
+  return hosts.find(({ name }) => name === self)?.role ?? 'replaced'
 }
 
 /** Our own account and, unless only that is asked for, the peer's as far as it can be had. */

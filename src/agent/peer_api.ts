@@ -24,6 +24,8 @@ import { names, type TlsFiles, type TlsMaterial, tlsOptions } from './tls_files.
 /** What the core answers. None of them may wait for the peer. */
 export interface PeerHandlers {
   readonly status: () => PeerStatus
+  /** The same for a host of this site that is not the peer any more; it counts as no sign of the peer. */
+  readonly statusForOthers: () => PeerStatus
   /** Resolves when the proof for this term is void on the disk: true, and only then. */
   readonly voidProof: (term: number) => Promise<boolean>
   readonly handOver: (request: HandOverRequest) => Promise<HandOverAnswer>
@@ -86,9 +88,11 @@ const STATUS_OF: Readonly<Record<Reason, number>> = {
 type Route = (handlers: PeerHandlers, message: Message) => Promise<JsonObject> | JsonObject
 type Message = ReturnType<typeof openEnvelope>
 
+const STATUS_ROUTE = 'GET /v1/status'
+
 /** What the API knows; a body comes with POST, a query with GET. */
 const ROUTES: Readonly<Record<string, Route>> = {
-  'GET /v1/status': (handlers, { envelope }) => statusMessage(envelope, handlers.status()),
+  [STATUS_ROUTE]: (handlers, { envelope }) => statusMessage(envelope, handlers.status()),
   'GET /v1/host-meta': (handlers, { envelope }) => {
     const { host, meta } = statusMessage(envelope, handlers.status())
     return { ...envelope, host: host ?? null, meta: meta ?? null }
@@ -211,9 +215,14 @@ class Api implements PeerApi {
   async #answer(request: IncomingMessage): Promise<JsonObject> {
     const { pair, handlers } = this.#options
     const [path = '', query] = (request.url ?? '').split('?', 2)
-    if (`${request.method} ${path}` === OPEN_ROUTE) return await this.#letIn(request)
+    const asked = `${request.method} ${path}`
+    if (asked === OPEN_ROUTE) return await this.#letIn(request)
+    if (asked === STATUS_ROUTE && isOtherHost(request, pair)) {
+      const { envelope } = openEnvelope(queryOf(query), pair.site)
+      return statusMessage(envelope, handlers.statusForOthers())
+    }
     refuseStranger(request, pair)
-    const route = ROUTES[`${request.method} ${path}`]
+    const route = ROUTES[asked]
     if (route === undefined) throw new BadMessage('route', 'there is no such route')
     const message = request.method === 'GET' ? queryOf(query) : parseJson(await bodyOf(request))
     return await route(handlers, openEnvelope(message, pair.site))
@@ -237,6 +246,20 @@ function refuseStranger({ socket }: IncomingMessage, { peer }: Pair): void {
     throw new BadMessage('certificate', "its certificate is not of this site's authority")
   if (!names(socket.getPeerCertificate(), peer))
     throw new BadMessage('certificate', `its certificate does not name ${peer}`)
+}
+
+/** @source https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.12 */
+const SERVER_USAGE = '1.3.6.1.5.5.7.3.1'
+
+/**
+ * A host of this site that was the peer: it has to hear by whom it was replaced (B10). kine and the
+ * replication have certificates for clients alone.
+ */
+function isOtherHost({ socket }: IncomingMessage, { peer }: Pair): boolean {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return false
+  const certificate = socket.getPeerCertificate()
+  const usages = certificate.ext_key_usage ?? []
+  return usages.includes(SERVER_USAGE) && !names(certificate, peer)
 }
 
 /** With the authority's own certificate: a newcomer knows it by its hash alone. */

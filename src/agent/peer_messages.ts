@@ -147,18 +147,15 @@ function parseWord(
 }
 
 /** hostMeta as the peer has it: it must be this pair's. */
-export function parseMeta(text: unknown, { site, self, peer }: Pair): HostMeta {
+export function parseMeta(text: unknown, { site, peer }: Pair): HostMeta {
   if (typeof text !== 'string') throw wrong('meta')
   const meta = parsedMeta(text)
   if (meta.site !== site) throw new BadMessage('site', "the peer's hostMeta is of another site")
   if (meta.term > HIGHEST_TERM)
     throw new BadMessage('message', `a term of ${meta.term} can not be reached by counting`)
-  const names = meta.hosts.map(({ name }) => name).toSorted()
-  if (names.join() !== [self, peer].toSorted().join())
-    throw new BadMessage(
-      'message',
-      `the peer's hostMeta is of other hosts than ${self} and ${peer}`,
-    )
+  // Without us it says that another has taken our place (B10); without itself it lies.
+  if (meta.hosts.every(({ name }) => name !== peer))
+    throw new BadMessage('message', `the peer's hostMeta does not name ${peer} itself`)
   return meta
 }
 

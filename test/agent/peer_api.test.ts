@@ -130,8 +130,13 @@ test("another site's certificate, none, and another host's are refused, in one e
   const foreign = await other.host('h1')
   const third = await site.host('h3')
   for (let round = 0; round < 3; round += 1)
-    for (const paths of [foreign, null, third])
-      expect(await ask('GET', `/v1/status?${QUERY}`, undefined, paths)).toMatchObject({
+    for (const [path, paths] of [
+      ['status', foreign],
+      ['status', null],
+      ['decisions', third],
+      ['host-meta', third],
+    ] as const)
+      expect(await ask('GET', `/v1/${path}?${QUERY}`, undefined, paths)).toMatchObject({
         status: 403,
         reason: 'certificate',
       })

@@ -37,13 +37,14 @@ export interface ServedApi {
   close(): Promise<void>
 }
 
-export async function serveApi(paths: TlsPaths, port = 0): Promise<ServedApi> {
+export async function serveApi(paths: TlsPaths, port = 0, pair = H2): Promise<ServedApi> {
   const faults: string[] = []
   const log = new Faults(({ message }) => faults.push(message))
   const tls = new TlsFiles(paths, log)
   const asked: ServedApi['asked'] = []
   const handlers: PeerHandlers = {
     status: () => served.status,
+    statusForOthers: () => served.status,
     decisions: async () => [{ at: '2026-11-21T12:00:00.000Z', kind: 'decision' }],
     replacement: async () => {
       await served.before()
@@ -61,7 +62,7 @@ export async function serveApi(paths: TlsPaths, port = 0): Promise<ServedApi> {
     },
   }
   const place = { address: '127.0.0.1', port, intervalMs: 1_000 }
-  const api = createPeerApi({ pair: H2, tls, handlers, faults: log, ...place })
+  const api = createPeerApi({ pair, tls, handlers, faults: log, ...place })
   const served: ServedApi = {
     api,
     tls,

@@ -76,6 +76,7 @@ export async function openLeader(folder: string): Promise<OpenLeader> {
     tls: new TlsFiles(await site.host('h1'), log),
     handlers: {
       status: () => statusOf({ host: 'h1' }),
+      statusForOthers: () => statusOf({ host: 'h1', meta: host.disk.meta }),
       decisions: async () => [],
       voidProof: async () => true,
       handOver: async () => ({ ok: true }),
