@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { must, run } from './command.ts'
 import { LabError } from './lab_error.ts'
@@ -137,14 +137,23 @@ export function withReset(state: LabState, to: string | undefined): LabState {
   return { ...state, generation: nextGeneration(state), below: layersOf(state, to), apart: {} }
 }
 
-/** The state in which one host is another machine: bare, or as it was in a snapshot. */
+/**
+ * The state in which one host is another machine: bare, or as it was in a snapshot; or the one from before
+ * again.
+ */
 export function withNewMachine(
-  state: LabState,
+  { apart, ...state }: LabState,
   host: HostName,
-  like: string | undefined,
+  which: NewMachine,
 ): LabState {
-  return { ...state, apart: { ...state.apart, [host]: layersOf(state, like) } }
+  const { [host]: _, ...others } = apart
+  if (which === 'the old one') return { ...state, apart: others }
+  const layers = layersOf({ ...state, apart }, which.like)
+  return { ...state, apart: { ...others, [host]: layers } }
 }
+
+/** The machine that is to stand where a host stood. */
+export type NewMachine = { readonly like: string | undefined } | 'the old one'
 
 /** The layers of a snapshot, or none. */
 function layersOf({ snapshots }: LabState, name: string | undefined): readonly number[] {
@@ -158,11 +167,21 @@ function nextGeneration({ generation, below, snapshots }: LabState): number {
   return Math.max(generation, ...below, ...Object.values(snapshots).flat()) + 1
 }
 
-/** Forgets what a host that is off has written since the last reset. */
-export async function discardOwnDisk(state: LabState, host: HostName): Promise<void> {
+/** Puts another machine's disk under a host that is off; the old one's is kept until the next reset. */
+export async function exchangeDisk(
+  state: LabState,
+  host: HostName,
+  which: NewMachine,
+): Promise<void> {
   await unmountBelow(hostRoot(state.name, host))
-  for (const part of ['upper', 'work'])
-    await rm(join(ownDisk(state, host), part), { recursive: true, force: true })
+  const own = ownDisk(state, host)
+  const aside = `${own}.old`
+  if (which === 'the old one') {
+    if (!existsSync(aside)) throw new LabError(`${host} has no old machine`, 'Renew it first.')
+    await rm(own, { recursive: true, force: true })
+    await rename(aside, own)
+  } else if (existsSync(aside)) await rm(own, { recursive: true, force: true })
+  else await rename(own, aside)
 }
 
 /** Generations that neither the hosts nor a snapshot use. */

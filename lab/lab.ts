@@ -124,14 +124,14 @@ export class Lab {
   }
 
   /**
-   * Another machine stands where a host stood: its power is cut, its disk is gone, and it boots bare, or
-   * with the disk that it had in a snapshot. Name, address and key are the old one's.
+   * Another machine stands where a host stood, which loses its power: a bare one, one with the disk that
+   * the host had in a snapshot, or the old one again. Name, address and key are the same.
    */
-  async renew(host: HostName, like?: string): Promise<void> {
+  async renew(host: HostName, which: disks.NewMachine = { like: undefined }): Promise<void> {
     await this.#task(`another machine as ${host}`, async () => {
-      const state = disks.withNewMachine(await this.#state(), host, like)
+      const state = disks.withNewMachine(await this.#state(), host, which)
       await hosts.cutPower(this.#objects.hosts[host])
-      await disks.discardOwnDisk(state, host)
+      await disks.exchangeDisk(state, host, which)
       await writeState(state)
       await this.#boot(state, [host])
     })

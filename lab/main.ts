@@ -110,8 +110,12 @@ command('reset', 'both hosts anew: bare, or as in a snapshot')
 
 command('renew <host>', "another machine in a host's place, bare, with its name, address and key")
   .option('--like <snapshot>', 'with the disk that the host had there')
-  .action(async (host: string, options: { name: string; like?: string }) =>
-    (await existing(options)).renew(parseHost(host), options.like),
+  .option('--old', 'the machine that stood there before, as it lost its power')
+  .action(async (host: string, options: { name: string; like?: string; old?: boolean }) =>
+    (await existing(options)).renew(
+      parseHost(host),
+      options.old === true ? 'the old one' : { like: options.like },
+    ),
   )
 
 command('status', 'what is up')

@@ -57,21 +57,22 @@ describe('another machine in the place of a host', () => {
   const pair = withSnapshot(withSnapshot(fresh, 'packages'), 'pair')
 
   it('has nothing of what the hosts had, and its peer keeps all of it', () => {
-    const state = withNewMachine(pair, 'h2', undefined)
+    const state = withNewMachine(pair, 'h2', { like: undefined })
     expect(lowerLayers(state, 'h2', '/base')).toHaveLength(2)
     expect(lowerLayers(state, 'h1', '/base')).toHaveLength(4)
   })
 
   it('may have the disk of a snapshot, which is kept for it', () => {
-    const state = withNewMachine(pair, 'h2', 'packages')
+    const state = withNewMachine(pair, 'h2', { like: 'packages' })
     expect(state.apart).toEqual({ h2: [1] })
     expect(unusedGenerations({ ...state, snapshots: {}, below: [] }, [1, 2, 3])).toEqual([2])
   })
 
   it('is in no snapshot, and gone after a reset', () => {
-    const state = withNewMachine(pair, 'h2', undefined)
+    const state = withNewMachine(pair, 'h2', { like: undefined })
     expect(() => withSnapshot(state, 'mixed')).toThrow(/another machine/)
     expect(withReset(state, 'pair').apart).toEqual({})
+    expect(withNewMachine(state, 'h2', 'the old one')).toEqual(pair)
   })
 })
 

@@ -12,6 +12,7 @@ const LONG: Readonly<Record<string, number>> = {
   'lab/sandwich': 195,
   'lab/scenarios/expiring_keys': 165,
   'lab/sequences': 160,
+  'lab/scenarios/replacement': 150,
   'lab/scenarios/failover': 125,
   'lab/cut_from_bare': 120,
   'lab/scenarios/cut_off': 118,

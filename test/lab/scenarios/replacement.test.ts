@@ -38,7 +38,7 @@ test("33, B10: the follower's machine is replaced while its leader goes on; its 
   await scenario.act('h2 loses its power', () => lab.powerOff('h2'))
   await scenario.until({ leader: 'h1', mode: 'alone' }, ['h1'], ALONE_MS)
   await scenario.act('another machine stands in the place of h2', async () => {
-    await lab.renew('h2', 'packages')
+    await lab.renew('h2', { like: 'packages' })
     await newHostKey('h2')
   })
 
@@ -66,7 +66,9 @@ test("33, B10: the leader's machine is replaced while the one that took over goe
   await scenario.act('h1 loses its power', () => lab.powerOff('h1'))
   await scenario.until({ leader: 'h2', mode: 'alone' }, ['h2'], FAILOVER_MS)
   await scenario.writing(FAILOVER_MS)
-  await scenario.act('another machine stands in the place of h1', () => lab.renew('h1', 'packages'))
+  await scenario.act('another machine stands in the place of h1', () =>
+    lab.renew('h1', { like: 'packages' }),
+  )
   await scenario.act('h1 is replaced', () => mustReplace('h1'))
   await scenario.paired('h2', PAIRED_MS)
   expect(await scenario.end('h2', ['h2'])).toEqual([])
