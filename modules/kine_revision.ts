@@ -35,7 +35,9 @@ interface State {
 /**
  * How far a promotion moves the revision on. It must exceed what clients of the dead leader may have
  * seen and we have not: kine makes 10 to 60 revisions a second, so this is hours; in a 63-bit id it
- * costs nothing. @unit revisions
+ * costs nothing. What it does not cover: a leader behind a cut that wrote more than that beyond its
+ * promoted follower, and a follower further behind than that which an operator promotes by force. Their
+ * clients, told of the new leader, would see a revision go back, and have to list anew. @unit revisions
  */
 export const JUMP = 1_000_000
 
