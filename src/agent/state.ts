@@ -2,7 +2,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
 import { atTime, CALM, type FlapGuard, isChange, restored, withChange } from '../pair/flap_guard.ts'
 import type { Stamp } from '../pair/goals.ts'
-import { compareHostMeta, type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
+import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
 import { firstMemory, type Memory, unvouched, waitMs } from '../pair/liveness.ts'
 import { needsNewSlot } from '../pair/subscription_trouble.ts'
@@ -13,6 +13,7 @@ import {
   type Timing,
 } from '../pair/timing.ts'
 import { Gate } from './gate.ts'
+import { MetaWatch } from './meta_watch.ts'
 import type { Ports, Proof } from './ports.ts'
 
 export interface Settings {
@@ -26,8 +27,6 @@ export interface Owed {
   readonly tags: readonly string[]
   readonly urgent: boolean
 }
-
-type MetaOnDisk = Awaited<ReturnType<Ports['store']['readMeta']>>
 
 /** What the agent knows, and the two files that it owns: hostMeta and the proof. */
 export class AgentState {
@@ -52,11 +51,12 @@ export class AgentState {
   #failures = 0
   #retryAt = 0
   #reconcileAt = Infinity
-  #isNoticing = false
+  readonly #file: MetaWatch
 
   constructor(settings: Settings, ports: Ports) {
     this.settings = settings
     this.#ports = ports
+    this.#file = new MetaWatch(this, ports.store)
     this.memory = firstMemory(ports.clock.now())
   }
 
@@ -65,6 +65,7 @@ export class AgentState {
     const { store, clock } = this.#ports
     const { meta, fault } = await store.readMeta()
     if (fault !== null) this.fault('hostMeta', fault)
+    this.#file.begin(fault)
     this.meta = meta
     this.metaDoubtful = fault !== null && meta !== null
     this.proof = await store.readProof()
@@ -78,35 +79,15 @@ export class AgentState {
   async lookAtSentinels(): Promise<void> {
     this.initialised = await this.#ports.store.isInitialised()
     this.paused = await this.#ports.store.isPaused()
-    if (this.#isNoticing) return
-    this.#isNoticing = true
     // Not waited for: a disk that is slow is no reason for a late round.
-    void this.#noticeMeta()
-      .catch((error: unknown) => this.fault('hostMeta', error))
-      .finally(() => (this.#isNoticing = false))
+    void this.#file.look().catch((error: unknown) => this.fault('hostMeta', error))
   }
 
-  /**
-   * A laptop may write hostMeta while this agent runs: a host's first, or the first pairing. What is
-   * higher counts as it would after a start. Nothing else does: names and addresses come with the site
-   * file, which starts the agent anew, and what is lower would undo what was decided since.
-   */
-  async #noticeMeta(): Promise<void> {
-    const { store } = this.#ports
-    if (!this.#isNews(await store.readMeta())) return
-    await this.gate.run(async () => {
-      const found = await store.readMeta()
-      // What was being written by us is no news any more.
-      if (!this.#isNews(found)) return
-      this.meta = found.meta
-      this.metaDoubtful = false
-      this.#noteMeta(found.meta)
-    })
-  }
-
-  #isNews(found: MetaOnDisk): found is MetaOnDisk & { readonly meta: HostMeta } {
-    if (found.meta === null || found.fault !== null) return false
-    return this.meta === null || compareHostMeta(found.meta, this.meta) > 0
+  /** What a laptop has written, in the gate; what an agent writes goes by writeMeta. */
+  take(meta: HostMeta): void {
+    this.meta = meta
+    this.metaDoubtful = false
+    this.#noteMeta(meta)
   }
 
   get leads(): boolean {

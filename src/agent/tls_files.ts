@@ -34,6 +34,8 @@ export class TlsFiles {
   readonly #faults: Faults
   #identity = ''
   #material: TlsMaterial | undefined
+  /** Of the one in use. @unit milliseconds of wall time */
+  #expiresAt = Infinity
 
   constructor(paths: TlsPaths, faults: Faults) {
     this.#paths = paths
@@ -45,12 +47,20 @@ export class TlsFiles {
     return this.#material
   }
 
+  /** By this host's clock. The peer refuses it then, by its own. */
+  get isExpired(): boolean {
+    return Date.now() >= this.#expiresAt
+  }
+
   /** True if there is a new certificate to use. */
   async refresh(): Promise<boolean> {
     const { ca, certificate, key } = this.#paths
     try {
       const identity = (await Promise.all([ca, certificate, key].map(fileVersion))).join()
-      if (identity === this.#identity) return false
+      if (identity === this.#identity) {
+        this.#tellExpiry()
+        return false
+      }
       const [caPem, cert, keyPem] = await Promise.all(
         [ca, certificate, key].map(async (path) => await readFile(path, 'utf8')),
       )
@@ -59,7 +69,9 @@ export class TlsFiles {
       refuseTorn(material)
       this.#identity = identity
       this.#material = material
+      this.#expiresAt = Date.parse(new X509Certificate(material.cert).validTo)
       this.#faults.clear('certificate')
+      this.#tellExpiry()
       return true
     } catch (error) {
       const words = firstLineOf(error)
@@ -68,6 +80,15 @@ export class TlsFiles {
       this.#faults.tell('certificate', `the agent's certificate can not be used: ${words}; ${kept}`)
       return false
     }
+  }
+
+  #tellExpiry(): void {
+    if (!this.isExpired) return this.#faults.clear('certificate-expiry')
+    const since = new Date(this.#expiresAt).toISOString()
+    this.#faults.tell(
+      'certificate-expiry',
+      `the agent's certificate expired at ${since}, by this host's clock: the peer may refuse it`,
+    )
   }
 }
 

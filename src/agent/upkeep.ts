@@ -5,7 +5,7 @@ import { mayBeReplaced } from './program_change.ts'
 /** Between two looks at whether the site or a certificate was replaced. @unit milliseconds */
 const UPKEEP_MS = 2_000
 
-/** A site whose program does not start is tried again so often. @unit milliseconds */
+/** A site whose program does not start, and a renewal of what has expired, are tried again so often. @unit milliseconds */
 const TRIAL_AGAIN_MS = 60_000
 
 /** The host's own certificates are looked at when the agent has settled, and then so often. @unit milliseconds */
@@ -28,7 +28,7 @@ export function startUpkeep(
   { stop, end }: { readonly stop: AbortSignal; readonly end: () => Promise<void> },
 ): Upkeep {
   const { clock, faults } = parts
-  let renewAt = clock.now() + FIRST_RENEWAL_MS
+  const renewal = { at: clock.now() + FIRST_RENEWAL_MS, lastAt: -Infinity }
   let tryAt = 0
   const { core, notifier } = parts
   const keepUp = async () => {
@@ -38,8 +38,11 @@ export function startUpkeep(
       tryAt = clock.now() + TRIAL_AGAIN_MS
       if (await mayBeReplaced(parts, stop)) return await end()
     }
-    if (clock.now() < renewAt) return
-    renewAt = clock.now() + RENEWAL_MS
+    // A host that was off for months comes back with one that nobody takes any more.
+    const dueAt = parts.tls.isExpired ? renewal.lastAt + TRIAL_AGAIN_MS : renewal.at
+    if (clock.now() < dueAt) return
+    renewal.lastAt = clock.now()
+    renewal.at = clock.now() + RENEWAL_MS
     await renewCertificates(parts, stop)
   }
   let isBusy = false

@@ -22,11 +22,15 @@ export interface RunnerProgram {
   readonly remove: () => void
 }
 
-export async function buildRunner(entry = 'test/support/runner_entry.ts'): Promise<RunnerProgram> {
+/** @param bundle - the name of the folder that it lies in, where the program asks for that. */
+export async function buildRunner(
+  entry = 'test/support/runner_entry.ts',
+  bundle = '',
+): Promise<RunnerProgram> {
   const folder = mkdtempSync(join(tmpdir(), 'twonode-runner-'))
   await build({
     entryPoints: { main: join(import.meta.dirname, '../..', entry) },
-    outdir: folder,
+    outdir: join(folder, bundle),
     outExtension: { '.js': '.mjs' },
     bundle: true,
     splitting: true,
@@ -38,7 +42,7 @@ export async function buildRunner(entry = 'test/support/runner_entry.ts'): Promi
     logLevel: 'error',
   })
   return {
-    file: join(folder, 'main.mjs'),
+    file: join(folder, bundle, 'main.mjs'),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
