@@ -46,6 +46,12 @@ export class Disk {
     this.#durable.set(name, value)
   }
 
+  /** Another disk, in which nothing is written. */
+  format(): void {
+    this.#cached.clear()
+    this.#durable.clear()
+  }
+
   loseUnsynced(): void {
     this.#cached.clear()
     for (const [name, value] of this.#durable) this.#cached.set(name, value)

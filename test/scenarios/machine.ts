@@ -128,6 +128,14 @@ export class Machine {
     this.disk.loseUnsynced()
   }
 
+  /** Another box of its name, that the leader has let in: it knows hostMeta, and has no data (B10). */
+  powerOnNewBox(meta: HostMeta): void {
+    this.disk.format()
+    this.disk.put(FILES.meta, meta)
+    this.postgres.format()
+    this.powerOn()
+  }
+
   startAgent(): void {
     if (!this.powered || this.agentMasked || this.agent !== null) return
     const { time, random } = this.#world

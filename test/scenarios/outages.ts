@@ -48,6 +48,7 @@ export const OUTAGES: Readonly<Record<string, Act>> = {
   'resume':          (_, machine) => machine.pause(false),
   'switchover':      ({ time }, { agent }) => time.wake(() => agent?.core.ask({ kind: 'switchover' })),
   'promote':         force,
+  'replace':         replace,
   'heal':            heal,
 }
 
@@ -69,6 +70,30 @@ function force(world: World, { agent }: Machine): void {
   if (agent === null || agent.life.frozen !== null) return
   world.judge.forcedUntil = world.time.now + FORCE_MS
   world.time.wake(() => agent.core.ask({ kind: 'promote', force: true }))
+}
+
+/** A leader writes hostMeta within this, or it has refused. @unit milliseconds */
+const ACCEPT_MS = 1_000
+
+/** New hardware in the place of a host without power: its token is asked for again until it is let in. */
+function replace(world: World, machine: Machine): void {
+  if (machine.powered) return
+  const leader = world.machine(machine.peerName)
+  const known = leader.meta
+  const entry = known?.hosts.find(({ name }) => name === machine.name)
+  if (entry !== undefined && leader.agent !== null && leader.agent.life.frozen === null) {
+    const { core } = leader.agent
+    const { name, address } = entry
+    world.time.wake(() => core.ask({ kind: 'replacement', name, address }))
+  }
+  world.later(ACCEPT_MS, () => {
+    if (machine.powered) return
+    const { meta } = leader
+    const led = known?.leader === leader.name && meta?.leader === leader.name
+    const isIn = led && meta.slot !== known.slot
+    if (meta !== null && isIn) machine.powerOnNewBox(meta)
+    else replace(world, machine)
+  })
 }
 
 /** Everything that an outage may have left is well again. */

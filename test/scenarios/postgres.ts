@@ -122,6 +122,20 @@ export class Postgres {
     }
   }
 
+  /** A new cluster, in which there is only kine's empty table. */
+  format(): void {
+    this.table = new Table()
+    this.kept.length = 0
+    this.log = []
+    this.slots.clear()
+    this.madeSlots.clear()
+    this.subscription = null
+    this.fence = true
+    this.synchronous = false
+    this.lastGiven = 0
+    this.visibleMax = 0
+  }
+
   /** Gives the write its revision; its commit comes later, and out of order (A1). */
   begin(transaction: Transaction): void {
     this.open.add(transaction)
