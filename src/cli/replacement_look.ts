@@ -59,12 +59,17 @@ export async function lookAtBoth(
   return { kind: 'seen', sight: { survivor: stays, newcomer: comes } }
 }
 
-/** What the newcomer's trouble means here, where it is another machine than the laptop knows. */
+/** What a host's trouble means here, where one is another machine than the laptop knows. */
 function forReplacement(
-  { host, address }: Replacement,
+  { host, address, survivor }: Replacement,
   about: string | undefined,
   trouble: Trouble,
 ): Trouble {
+  if (about === survivor && trouble.code === 'E_UNREACHABLE')
+    return {
+      ...trouble,
+      hint: `Only ${survivor} can take another host in, while it leads alone: nothing was changed.`,
+    }
   if (about !== host) return trouble
   if (trouble.code === 'E_UNREACHABLE')
     return {

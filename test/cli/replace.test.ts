@@ -20,15 +20,16 @@ class Hosts {
   follows = false
   /** What the survivor's agent says to the request; empty: it accepts. */
   refusal = ''
-  /** Why h2 can't be reached. */
+  /** Why a host can't be reached. */
   away: TwonodeError | undefined
+  whoIsAway = 'h2'
   /** The pair is made at the end of the converge. */
   pairs = true
 
   readonly open: OpenSession = async (request, listener) => {
     const { name } = request.host
     this.requests.push(request)
-    if (name === 'h2' && this.away !== undefined) throw this.away
+    if (name === this.whoIsAway && this.away !== undefined) throw this.away
     const say = (message: FromRunner) => queueMicrotask(() => listener.onMessage(message))
     const hostMeta = name === 'h1' || this.follows ? this.#meta() : null
     say(helloOf(name, { hostMeta }))
@@ -179,13 +180,17 @@ describe('nothing is changed', () => {
     expect(hosts.runs).toEqual(['look'])
   })
 
-  test('when the new host is not there: exit 4', async () => {
+  test('when one of the two is not there: exit 4', async () => {
     const hosts = new Hosts()
     hosts.away = new TwonodeError('E_UNREACHABLE', 'h2: no answer')
     const { exit, out } = await run(`${LINE} --yes`, hosts)
     expect(out).toContain('The new h2 has to be up, with sshd, at 10.0.0.12')
     expect(out).not.toContain('--limit')
     expect(exit).toBe(4)
+    hosts.whoIsAway = 'h1'
+    const alone = await run(`${LINE} --yes`, hosts)
+    expect(alone.out).toContain('Only h1 can take another host in')
+    expect(alone.exit).toBe(4)
   })
 
   test('when it shows another key than the old one: both fingerprints, and how to go on', async () => {
