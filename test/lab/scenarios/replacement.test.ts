@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { hostRoot } from '../../../lab/disks.ts'
 import type { HostName } from '../../../lab/names.ts'
-import { metaOf } from '../../../lab/pair_view.ts'
+import { decisions, metaOf } from '../../../lab/pair_view.ts'
 import {
   changedCounts,
   converge,
@@ -14,12 +15,15 @@ import {
   type Run,
 } from '../../../lab/twonode_process.ts'
 import { eventually, healthy, inHost, laptop, mustConverge, psql, theLab } from '../pair.ts'
-import { onThePair, startScenario } from '../scenario.ts'
+import { onThePair, startScenario, unitRuns } from '../scenario.ts'
 
 /** @unit milliseconds */
 const ALONE_MS = 15_000
 const FAILOVER_MS = 20_000
 const PAIRED_MS = 30_000
+
+/** Who stands down must be seen to stay so. @unit milliseconds */
+const STANDS_MS = 5_000
 
 /** From a host with packages to a pair, on a busy machine. @unit milliseconds */
 const REPLACE_MS = 5 * 60_000
@@ -60,20 +64,48 @@ test("33, B10: the follower's machine is replaced by one of another name while i
   await wholeAndConverged()
 })
 
-test("33, B10: the leader's machine is replaced under its old name while the one that took over goes on", async () => {
+test("33, B10: the leader's machine is replaced with nobody at a laptop: a prepared host boots with a join token while the one that took over goes on", async () => {
   const scenario = await onThePair()
   const { lab } = scenario
   await scenario.writer('h2')
   await scenario.act('h1 loses its power', () => lab.powerOff('h1'))
   await scenario.until({ leader: 'h3', mode: 'alone' }, ['h2'], FAILOVER_MS)
   await scenario.writing(FAILOVER_MS)
-  await scenario.act('another machine stands in the place of h1', () =>
-    lab.renew('h1', { like: 'packages' }),
-  )
-  await scenario.act('h1 is replaced', () => mustReplace('h1', 'h1'))
-  await scenario.until({ leader: 'h3', mode: 'paired' }, ['h1', 'h2'], PAIRED_MS)
+  const token = await inHost('h2', ['twonode', 'token', 'create'])
+  await scenario.act('a prepared machine with the token boots in the place of h1', async () => {
+    await lab.renew('h1', { like: 'packages' })
+    await prepare('h1', token)
+    await lab.reboot('h1')
+  })
+  await scenario.until({ leader: 'h3', mode: 'paired' }, ['h1', 'h2'], REPLACE_MS)
   expect(await scenario.end('h2', ['h2'])).toEqual([])
   await wholeAndConverged()
+  expect(await inHost('h2', ['twonode', 'token', 'list']), 'one use').toContain('used by h1')
+})
+
+test('33: a machine that was replaced wakes up, is told so, and stands down', async () => {
+  const scenario = await onThePair()
+  const { lab } = scenario
+  await scenario.act('h3 loses its power', () => lab.powerOff('h2'))
+  await scenario.until({ leader: 'h1', mode: 'alone' }, ['h1'], FAILOVER_MS)
+  await scenario.writer('h1')
+  await scenario.act('the old h2 wakes up in its place', () => lab.renew('h2', 'the old one'))
+  await scenario.poll(
+    'the old h2 to stand down',
+    () =>
+      decisions(lab).some(({ host, record }) => host === 'h2' && record['rule'] === 'stood-down'),
+    FAILOVER_MS,
+  )
+  await scenario.holds(
+    'h1 leads alone, and the old h2 serves nothing',
+    () => metaOf(lab, 'h1')?.mode === 'alone',
+    STANDS_MS,
+  )
+  expect(await unitRuns('h2', 'kine.service')).toBe(false)
+  const addresses = await inHost('h2', ['ip', '-brief', 'address', 'show'])
+  expect(addresses).not.toContain(lab.virtualIp)
+  await scenario.writing(ALONE_MS)
+  expect(await scenario.end('h1', ['h1'])).toEqual([])
 })
 
 /** Forgotten keys are accepted anew, known ones are not replaced. */
@@ -104,6 +136,20 @@ async function cutOnce(task: string): Promise<void> {
   const run = await finished(child, REPLACE_MS)
   expect(said, explain(run)).toContain(task)
   expect(run.code).toBe(-1)
+}
+
+/** What a host needs beforehand to join: twonode, both binaries, and the order. */
+async function prepare(host: HostName, token: string): Promise<void> {
+  const lab = await theLab()
+  const brought = await finished(startTwonode(from, ['facts', '-i', from.inventory, '-l', host]))
+  expect(brought.code, explain(brought)).toBe(0)
+  const { kine, k3s } = await lab.artefacts()
+  for (const [name, { path }] of Object.entries({ kine, k3s }))
+    cpSync(path, join(hostRoot(lab.name, host), 'usr/local/bin', name))
+  const agent = ['/opt/twonode/node', '/opt/twonode/current/agent.mjs']
+  const names = ['--host', host, '--address', lab.hosts[host].address, '--to', lab.hosts.h2.address]
+  const ended = await lab.exec(host, [...agent, 'join', ...names], { stdin: token })
+  expect(ended.code, ended.stderr).toBe(0)
 }
 
 /** The same rows on both hosts, nothing that a converge would change, and every service well. */
