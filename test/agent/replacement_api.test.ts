@@ -1,5 +1,5 @@
-import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { X509Certificate } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeKey, makeSigningRequest } from '../../src/host/x509.ts'
@@ -87,6 +87,34 @@ test('an answer that is lost is given again to the same key, and to no other; th
   expect(await thief.run()).toBe(false)
   expect(thief.said.at(-1)).toMatch(/the join token was used by another host/)
   expect(await newcomer.run()).toBe(true)
+  expect(metaOfLeader()?.term).toBe(4)
+})
+
+/** What a newcomer keeps, in the order in which it is written. */
+const KEPT = [
+  'etc/twonode/pki/ca.key',
+  'etc/twonode/pki/ca.crt',
+  'etc/twonode/pki/k3s-token',
+  'etc/twonode/tls/agent.crt',
+  'etc/twonode/secrets',
+  'etc/twonode/site.yaml',
+  'var/lib/twonode/host-meta.yaml',
+]
+
+test('cut after any of the files that it keeps, a newcomer asks again and goes on', async () => {
+  const order = await orderFor(leader)
+  await newcomer.order(order)
+  expect(await newcomer.run()).toBe(true)
+  for (let written = 0; written <= KEPT.length; written += 1) {
+    const cut = new PreparedHost(join(folder.path, `cut-${written}`))
+    for (const path of ['etc/twonode/tls/agent.key', ...KEPT.slice(0, written)]) {
+      mkdirSync(dirname(join(cut.root, path)), { recursive: true })
+      copyFileSync(join(newcomer.root, path), join(cut.root, path))
+    }
+    await cut.order(order)
+    expect(await cut.run(), `${written} files were written`).toBe(true)
+    for (const path of KEPT.slice(4)) expect(await cut.text(path)).toBe(await newcomer.text(path))
+  }
   expect(metaOfLeader()?.term).toBe(4)
 })
 
