@@ -148,7 +148,9 @@ async function goAlone(act: Act): Promise<boolean> {
   if (meta === null) return false
   const voided = await voidPeersProof(act, before)
   if (voided === false && decision.rule !== 'forced-lead' && !before.voidRefused) return false
-  const wasSettled = state.isSettled
+  // A hand-over that was cut short has stopped kine: what it owes is owed on, or nobody serves.
+  const owed = state.owed?.tags.includes('role') === true ? state.owed : null
+  const wasSettled = state.isSettled && owed === null
   // With the void acknowledged it no longer matters who answers whom.
   const still = (facts: Facts) =>
     voided === true
@@ -163,13 +165,13 @@ async function goAlone(act: Act): Promise<boolean> {
   )
     return false
   if (decision.rule === 'forced-lead') state.memory = forcedToLead(state.memory)
-  state.owed = { tags: ['alone'], urgent: true }
+  state.owed = owed ?? { tags: ['alone'], urgent: true }
   const outcome = await converge(act)
   if (outcome.kind !== 'done') {
     state.settleFailed(outcome.kind)
     return false
   }
-  state.owed = null
+  state.owed = owed
   if (wasSettled && state.meta !== null && !state.impaired) state.settledFor(state.meta)
   return true
 }

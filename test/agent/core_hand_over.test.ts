@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { HandOverRequest } from '../../src/agent/ports.ts'
-import { GATEWAY_LOST, pairMeta } from '../support/agent_sightings.ts'
+import { GATEWAY_LOST, leading, pairMeta, SILENT } from '../support/agent_sightings.ts'
 import { DONE, FAILED } from '../support/scripted_agent.ts'
 import { follower, leader } from '../support/settled_agents.ts'
 
@@ -107,4 +107,32 @@ test('the side of the follower: kine stays dead until the leader cancels, or say
   expect(host.log.slice(-2)).toEqual(['converge handover urgent', 'converge role'])
   const wrong = host.core.onHandOver({ phase: 'prepare', term: 1, byOperator: false })
   expect(await wrong).toMatchObject({ ok: false })
+})
+
+test('a hand-over that a lost follower cuts short leaves no leader without kine: the role is converged (A7, B7)', async () => {
+  const host = await leader()
+  host.handOvers = (_: HandOverRequest) => ({ ok: true })
+  host.converges = {
+    // Killing kine has been done; the rest waits for the follower, until something is more pressing.
+    handover: (_, stop) =>
+      new Promise((resolve) => {
+        stop.addEventListener('abort', () => resolve({ kind: 'stopped' }))
+      }),
+    alone: () => DONE,
+    role: () => DONE,
+  }
+  const asked = host.core.ask({ kind: 'switchover' })
+  host.clock.move(1000)
+  await host.core.round()
+  expect(await asked).toMatchObject({ ok: true })
+  const nobodyReads = leading({ slot: 'idle', streaming: false, flushedBytes: null })
+  host.sighting = { ...host.sighting, ...SILENT, ...nobodyReads }
+  for (let i = 0; i < 5 && host.disk.meta?.mode === 'paired'; i++) {
+    host.clock.move(1000)
+    await host.core.round()
+  }
+  await host.core.idle()
+  expect(host.disk.meta?.mode).toBe('alone')
+  await host.rounds(30)
+  expect(host.log.filter((line) => line.startsWith('converge role'))).not.toEqual([])
 })

@@ -6,6 +6,8 @@ interface Weather {
   readonly begin: readonly string[]
   readonly end?: readonly string[]
   readonly weight: number
+  /** Its parts begin within so much of each other. Default: at once or within 6 s, by chance. @unit milliseconds */
+  readonly withinMs?: number
 }
 
 // oxfmt-ignore
@@ -39,6 +41,9 @@ const WEATHER: readonly Weather[] = [
   { weight: 2, begin: ['lock HOST 8'] },
   { weight: 2, begin: ['pause HOST'],                             end: ['resume HOST'] },
   { weight: 2, begin: ['switchover HOST'] },
+  { weight: 1, begin: ['switchover HOST', 'stop-postgres PEER'],  end: ['repair-postgres PEER'], withinMs: 100 },
+  { weight: 1, begin: ['switchover HOST', 'fill-disk PEER'],      end: ['free-disk PEER'], withinMs: 300 },
+  { weight: 1, begin: ['switchover HOST', 'crash-postgres PEER'], withinMs: 300 },
   { weight: 1, begin: ['promote HOST'] },
 ]
 
@@ -62,13 +67,13 @@ export function stormOf(random: Random, settings: { fromMs: number; toMs: number
 }
 
 function one(random: Random, atMs: number): Outage[] {
-  const { begin, end = [] } = draw(random)
+  const { begin, end = [], withinMs } = draw(random)
   const host = random.pick(['h1', 'h2'])
   const named = (text: string) =>
     text.replace('HOST', host).replace('PEER', host === 'h1' ? 'h2' : 'h1')
   const lastsMs = random.chance(0.5) ? random.between(300, 9_000) : random.between(5_000, 45_000)
   // The parts of one outage need not come at the same instant, nor end so.
-  const spreadMs = () => (random.chance(0.5) ? 0 : random.between(0, 6_000))
+  const spreadMs = () => (random.chance(0.5) ? 0 : random.between(0, withinMs ?? 6_000))
   return [
     ...begin.map((text) => ({ atMs: atMs + spreadMs(), text: named(text) })),
     ...end.map((text) => ({ atMs: atMs + 6_000 + lastsMs + spreadMs(), text: named(text) })),
