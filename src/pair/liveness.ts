@@ -251,6 +251,8 @@ function unmovedSince(last: StreamMemory | null, seen: LeaderSighting, at: numbe
   const since = last?.unmovedSince ?? null
   // Commits wait for nobody any more: what waited was released, also where no reader will ever flush.
   if (!seen.synchronous && seen.oldestWaitMs === 0) return null
+  // One look reads the waits first: what waited may be flushed by then, and nothing comes after it.
+  if (seen.oldestWaitMs === 0 && (seen.flushedBytes ?? -1) >= seen.writtenBytes) return null
   if (since !== null && last?.seen.flushedBytes === seen.flushedBytes) return since
   return seen.oldestWaitMs > 0 ? at - seen.oldestWaitMs : null
 }

@@ -32,6 +32,9 @@ const streamAfter = (oldestWaitMs: number) =>
 const waited = (oldestWaitMs: number, flushedBytes: number) =>
   leading({ oldestWaitMs, writtenBytes: 900, flushedBytes })
 
+const waitedAt = (oldestWaitMs: number, bytes: number) =>
+  leading({ oldestWaitMs, writtenBytes: bytes, flushedBytes: bytes })
+
 const wal = (writtenBytes: number, flushedBytes: number) => leading({ writtenBytes, flushedBytes })
 
 const disk = (freeMb: number, writable = true) => ({
@@ -63,6 +66,19 @@ test('commits whose clients give up sooner are a lost follower too, unless it ha
   expect(judged(seen([leading(), waited(900, 100), waited(300, 200)]), 3000).stream).toBe('behind')
   const idle = [waited(900, 100), waited(0, 900), waited(0, 900), waited(0, 900)]
   expect(judged(seen([leading(), ...idle]), 5000).stream).toBe('caught-up')
+})
+
+test('a commit that was acknowledged while the one look was made, on a leader that is idle afterwards, is no lost follower (B7)', () => {
+  // The look has seen it wait, and that it was flushed; then nobody writes, and nothing can be flushed beyond it.
+  const idle = [wal(900, 900), waitedAt(3, 950), wal(950, 950), wal(950, 950)]
+  expect(judged(seen(idle), 4000).stream).toBe('caught-up')
+  // Other WAL than commits keeps a reader behind for a moment; a commit that was given up stays behind.
+  expect(judged(seen([...idle, wal(960, 950), wal(960, 960)]), 6000).stream).toBe('caught-up')
+  const given = [
+    wal(900, 900),
+    leading({ oldestWaitMs: 900, writtenBytes: 950, flushedBytes: 900 }),
+  ]
+  expect(judged(seen([...given, wal(950, 900), wal(950, 900)]), 4000).stream).toBe('lost')
 })
 
 test('a slot that nobody has read for 1.5 s is a lost follower (B7)', () => {
