@@ -111,7 +111,7 @@ test('the side of the follower: kine stays dead until the leader cancels, or say
 
 test('a hand-over that a lost follower cuts short leaves no leader without kine: the role is converged (A7, B7)', async () => {
   const host = await leader()
-  host.handOvers = (_: HandOverRequest) => ({ ok: true })
+  host.handOvers = agreeable
   host.converges = {
     // Killing kine has been done; the rest waits for the follower, until something is more pressing.
     handover: (_, stop) =>

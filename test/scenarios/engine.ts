@@ -54,6 +54,8 @@ export function converge(
   life: Life,
   wanted: Wanted,
 ): Promise<ConvergeOutcome> {
+  // As the agent's engine does it: whatever holds the lock, or is ending (A8).
+  if (wanted.tags.includes('impair')) machine.killKine()
   const last = under.get(life) ?? Promise.resolve()
   const turn = last.then(() => walk(world, machine, life, wanted))
   under.set(
