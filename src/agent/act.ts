@@ -12,6 +12,7 @@ import {
 } from '../pair/goals.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { forcedToLead, unvouched } from '../pair/liveness.ts'
+import { refusedAgain } from '../pair/void_refusal.ts'
 import { HAND_OVER_PAUSE_MS } from '../pair/timing.ts'
 import { type Act, change, converge, decidedAgain, from, unchanged } from './acting.ts'
 import { handOver } from './hand_over.ts'
@@ -183,7 +184,9 @@ async function voidPeersProof(
 ): Promise<boolean | null> {
   if (meta === null || peer.contact !== 'answers') return null
   const voided = await ports.peer.voidProof(Math.max(meta.term, peer.says.proofTerm ?? 0))
-  state.voidFailedSince = voided ? null : (state.voidFailedSince ?? ports.clock.now())
+  state.voidRefusal = voided
+    ? null
+    : refusedAgain(state.voidRefusal, ports.clock.now(), state.settings.timing)
   return voided
 }
 

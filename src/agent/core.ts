@@ -1,12 +1,13 @@
 import { decide, takesUp } from '../pair/fsm.ts'
 import type { Asked, Decision, Facts, PeerSays } from '../pair/facts.ts'
 import { deadline, lookAgainAt } from '../pair/judge.ts'
-import { afterStall, heardFrom, remember, voidHeard, voidMissed } from '../pair/liveness.ts'
+import { afterStall, heardFrom, remember } from '../pair/liveness.ts'
 import { carryOut } from './act.ts'
 import { type Act, type AskAnswer, converge } from './acting.ts'
 import { answerHandOver } from './hand_over.ts'
 import { Jobs } from './jobs.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports, Sighting } from './ports.ts'
+import { keepProof, voidProof } from './proof.ts'
 import { AgentState, type Settings } from './state.ts'
 
 /**
@@ -69,8 +70,9 @@ export class AgentCore {
       const viewer = { self: this.#settings.self, meta, at }
       this.#state.memory = remember(this.#state.memory, sighting, viewer)
       this.#state.doubtWhoIsAskedToLead()
+      this.#state.forgetRefusal()
       this.#state.releaseWaiting()
-      await this.#renewProof()
+      await keepProof(this.#state)
     }
     this.#decideAndAct()
   }
@@ -98,26 +100,9 @@ export class AgentCore {
     return this.#state.facts(null)
   }
 
-  /**
-   * The leader asks us to void our proof of this term. True only when that is on our disk; never true
-   * once we lead, or know of a later term: in the gate, so that no promotion comes between.
-   */
+  /** The leader asks us to void our proof of this term. */
   async onVoidProof(term: number): Promise<boolean> {
-    const state = this.#state
-    return await state.gate.run(async () => {
-      const { meta, proof } = state
-      if (!state.initialised || meta === null || state.leads || meta.term > term) return false
-      state.memory = voidHeard(state.memory, this.#ports.clock.now())
-      if (proof.voided >= term) return true
-      try {
-        await state.writeProof({ term: proof.term <= term ? 0 : proof.term, voided: term })
-        return true
-      } catch (error) {
-        state.memory = voidMissed(state.memory)
-        state.fault('proof', error)
-        return false
-      }
-    })
+    return await voidProof(this.#state, this.#ports.clock.now(), term)
   }
 
   /** A phase of the peer's hand-over (A7). */
@@ -208,20 +193,6 @@ export class AgentCore {
     await this.#state
       .lookAtSentinels()
       .catch((error: unknown) => this.#state.fault('sentinels', error))
-  }
-
-  /** The leader has just said "paired" for our term: the proof is stored before it counts (A3). */
-  async #renewProof(): Promise<void> {
-    const state = this.#state
-    await state.gate
-      .run(async () => {
-        const { meta, proof, memory } = state
-        if (meta === null || meta.mode !== 'paired' || state.leads || !state.initialised) return
-        if (memory.renewedTerm !== meta.term || memory.agent.missed > 0) return
-        if (proof.term === meta.term || meta.term <= proof.voided) return
-        await state.writeProof({ term: meta.term, voided: proof.voided })
-      })
-      .catch((error: unknown) => state.fault('proof', error))
   }
 
   #decideAndAct(): void {

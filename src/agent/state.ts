@@ -5,6 +5,7 @@ import type { Stamp } from '../pair/goals.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
 import { firstMemory, type Memory, unvouched, waitMs } from '../pair/liveness.ts'
+import { isRefused, type VoidRefusal } from '../pair/void_refusal.ts'
 import { needsNewSlot } from '../pair/subscription_trouble.ts'
 import {
   COMMIT_LOST_MS,
@@ -44,7 +45,7 @@ export class AgentState {
   /** Follower: its kine is stopped for a hand-over, until then. */
   preparedUntil = 0
   handOverHeldUntil = 0
-  voidFailedSince: number | null = null
+  voidRefusal: VoidRefusal | null = null
   readonly settings: Settings
   readonly #ports: Ports
   #settledFor: HostMeta | null = null
@@ -111,7 +112,7 @@ export class AgentState {
       settled: this.#settled(now),
       promotable: this.promotable,
       handOverHeld: now < this.handOverHeldUntil,
-      voidRefused: this.voidFailedSince !== null && now - this.voidFailedSince >= timing.fenceMs,
+      voidRefused: isRefused(this.voidRefusal, now, timing),
       asked,
       ...judge(this.memory, this.judgeAt(now)),
     }
@@ -164,7 +165,7 @@ export class AgentState {
     await this.#ports.store.writeMeta(next)
     this.meta = next
     this.metaDoubtful = false
-    this.voidFailedSince = null
+    this.voidRefusal = null
     this.#failures = 0
     this.#retryAt = 0
     this.#noteMeta(next)
@@ -220,6 +221,12 @@ export class AgentState {
   doubtWhoIsAskedToLead(): void {
     if (this.leads && this.impaired && this.#ports.clock.now() < this.handOverHeldUntil)
       this.memory = unvouched(this.memory)
+  }
+
+  /** The follower acknowledges again: what was refused before is past. */
+  forgetRefusal(): void {
+    const { stream } = judge(this.memory, this.judgeAt(this.#ports.clock.now()))
+    if (stream !== 'lost') this.voidRefusal = null
   }
 
   /** A leader that is alone waits for nobody: names left behind by whatever was cut are taken away. */

@@ -21,6 +21,8 @@ export interface Memory {
   readonly supersededBy: HostMeta | null
   /** The term for which the leader has said "paired" since this agent started (A3); 0: none. */
   readonly renewedTerm: number
+  /** The highest term whose proof was to be void, and the disk did not take it; 0: none. Never renewed. */
+  readonly voidMissedTerm: number
   /** The leader may have gone alone unseen since it last said "paired". */
   readonly inDoubt: boolean
   /** The leader's last word on what its follower lacks. @unit bytes */
@@ -86,6 +88,7 @@ export function firstMemory(now: number): Memory {
     ...unseen(now),
     supersededBy: null,
     renewedTerm: 0,
+    voidMissedTerm: 0,
     postgres: { downSince: null, starting: false, wasUp: false },
     diskFull: false,
     stream: null,
@@ -120,8 +123,8 @@ export function voidHeard(memory: Memory, now: number): Memory {
 }
 
 /** Asked to void a proof, and could not: the leader may go alone all the same. */
-export function voidMissed(memory: Memory): Memory {
-  return { ...memory, renewedTerm: 0 }
+export function voidMissed(memory: Memory, term: number): Memory {
+  return { ...memory, renewedTerm: 0, voidMissedTerm: Math.max(memory.voidMissedTerm, term) }
 }
 
 function unseen(now: number) {
@@ -202,7 +205,7 @@ function told(memory: Memory, says: PeerAnswer, { self, meta }: Viewer): Memory 
     ...memory,
     highestTerm,
     // A leader that says "alone" takes its word back, even where no later hostMeta can be stored.
-    renewedTerm: paired ? theirs.term : 0,
+    renewedTerm: paired && theirs.term > memory.voidMissedTerm ? theirs.term : 0,
     inDoubt: memory.inDoubt && !paired,
     lagBytes: says.followerBehindBytes,
   }

@@ -1,7 +1,17 @@
 import { expect, test } from 'vitest'
-import { answers, leading, pairMeta, SILENT } from '../support/agent_sightings.ts'
+import {
+  answers,
+  GATEWAY_LOST,
+  GATEWAY_UP,
+  leading,
+  pairMeta,
+  SILENT,
+} from '../support/agent_sightings.ts'
 import { DONE } from '../support/scripted_agent.ts'
-import { leader } from '../support/settled_agents.ts'
+import { follower, leader } from '../support/settled_agents.ts'
+
+const META = pairMeta()
+const NOBODY_READS = leading({ slot: 'idle', streaming: false, flushedBytes: null })
 
 test.each(['missing', 'lost'] as const)(
   'a leader alone whose commits are released gets over it: a slot that is %s is made anew, and it is settled (B7, B3)',
@@ -20,3 +30,41 @@ test.each(['missing', 'lost'] as const)(
     expect(host.log).toContain('meta 4/1 alone h1 h2_1_2')
   },
 )
+
+test('a leader whose peer could not void for a while, and then can, is not stuck without a gateway (B7)', async () => {
+  const host = await leader()
+  host.converges = { alone: () => DONE, role: () => DONE }
+  let peerWrites = false
+  host.voids = () => peerWrites
+  const says = answers({ meta: META, proofTerm: 2, gateway: 'down' })
+  await host.rounds(8, { ...GATEWAY_LOST, ...says, ...NOBODY_READS })
+  expect(host.disk.meta?.mode).toBe('paired')
+  peerWrites = true
+  await host.rounds(120)
+  expect(host.disk.meta?.mode).toBe('alone')
+})
+
+test('a void that failed long ago gives the leader no right to go alone after one failed attempt (B7)', async () => {
+  const host = await leader()
+  host.converges = { alone: () => DONE, role: () => DONE }
+  host.voids = () => false
+  const says = answers({ meta: META, proofTerm: 2 })
+  await host.rounds(3, { ...says, ...NOBODY_READS })
+  await host.rounds(200, { ...says, ...leading() })
+  host.log.length = 0
+  await host.rounds(3, { ...says, ...NOBODY_READS })
+  expect(host.log.filter((line) => line.startsWith('meta'))).toEqual([])
+})
+
+test('a follower that was asked to void its proof and could not write it does not promote by it (B7)', async () => {
+  const host = await follower()
+  host.disks = () => Promise.reject(new Error('ENOSPC'))
+  expect(await host.core.onVoidProof(2)).toBe(false)
+  // For the fence time the leader tries again and says "paired"; then it goes alone, and is gone.
+  await host.rounds(2)
+  expect(await host.core.onVoidProof(2)).toBe(false)
+  await host.rounds(1)
+  host.disks = () => Promise.resolve()
+  await host.rounds(6, { ...SILENT, ...GATEWAY_UP })
+  expect(host.disk.meta?.leader).toBe('h1')
+})

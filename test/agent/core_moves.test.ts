@@ -143,13 +143,17 @@ test('a void that is on the disk is never followed by a promotion of that term',
   expect(host.log, 'a voided term is never proven again').toEqual(['proof 0, voided 2'])
 })
 
-test('a disk that takes no void acknowledges none, and the proof waits for the word of the leader', async () => {
+test('a disk that takes no void acknowledges none, and the proof is void as soon as it takes one (B7)', async () => {
   const host = await follower()
   host.disks = () => Promise.reject(new Error('no space left on device'))
   expect(await host.core.onVoidProof(2)).toBe(false)
   expect(host.core.status().proofTerm, 'the leader may go alone all the same').toBeNull()
+  await host.rounds(3)
+  expect(host.core.status(), 'it says "paired" again').toMatchObject({ proofTerm: null, voided: 0 })
+  expect(host.notes.filter(({ kind }) => kind === 'fault')).toHaveLength(1)
+  host.disks = () => Promise.resolve()
   await host.rounds(1)
-  expect(host.core.status().proofTerm, 'it says "paired" again').toBe(2)
+  expect(host.core.status()).toMatchObject({ proofTerm: null, voided: 2 })
 })
 
 test('a disk that takes no hostMeta keeps a follower a follower, with one clear fault', async () => {
