@@ -34,12 +34,11 @@ interface State {
 
 /**
  * How far a promotion moves the revision on. It must exceed what clients of the dead leader may have
- * seen and we have not: kine makes 10 to 60 revisions a second, so this is hours; in a 63-bit id it
- * costs nothing. What it does not cover: a leader behind a cut that wrote more than that beyond its
- * promoted follower, and a follower further behind than that which an operator promotes by force. Their
- * clients, told of the new leader, would see a revision go back, and have to list anew. @unit revisions
+ * seen and we have not: also of one that went on writing behind a cut, for as long as the cut lasts.
+ * Kine makes 10 to 60 revisions a second, so this is half a year and more (a million was 5 hours); in
+ * a 63-bit id it costs nothing, and leaves room for nine thousand million promotions. @unit revisions
  */
-export const JUMP = 1_000_000
+export const JUMP = 1_000_000_000
 
 /** Not below /registry, and outside the range '/' to '0' that lists of everything read. */
 const MARKER_PREFIX = 'twonode/branch/'
@@ -52,8 +51,8 @@ export const kineRevision = defineModule<Args, State>({
   doc: {
     summary: "The marker of a branch in kine's table, and with it the watch-safe promotion.",
     notes:
-      'One transaction under an exclusive lock. A promotion jumps: the marker stands 1,000,000 ' +
-      'revisions on, everything before it counts as compacted, so that every client lists anew and ' +
+      'One transaction under an exclusive lock. A promotion jumps: the marker stands ' +
+      '1,000,000,000 revisions on, everything before it counts as compacted, so that every client lists anew and ' +
       'none ever sees a revision go back; **kine must not run meanwhile**, or it fills the gap row by ' +
       'row. Without a jump (the first branch, a hand-over) the marker is an ordinary next row. The ' +
       'marker is live, for kine needs a live row above the compact revision, and its value records the ' +

@@ -1,3 +1,4 @@
+import { JUMP } from '../../modules/kine_revision.ts'
 import type { Step } from './engine.ts'
 import { FOLLOWING, sameHistory } from './sequence_following.ts'
 import { PAIRING, STANDING_STILL } from './sequence_pairing.ts'
@@ -23,6 +24,6 @@ export const RULES: SequenceRules = {
   sameHistory,
   seesCopy: true,
   remembersSlots: true,
-  jump: 1_000_000,
+  jump: JUMP,
   keepsOldTable: true,
 }
