@@ -14,9 +14,6 @@ import { converge } from './engine.ts'
 import type { Life } from './virtual_time.ts'
 import type { World } from './world.ts'
 
-/** An answer that takes longer is none: half an interval. @unit milliseconds */
-const PROBE_BOUND_MS = 500
-
 /** A request to the peer ends after this. @unit milliseconds */
 const REQUEST_BOUND_MS = 2_000
 
@@ -111,7 +108,7 @@ interface Seen {
 
 /** All probes at once: the answers come back as the links and the peer's state on the way allow. */
 function look(world: World, machine: Machine, life: Life, done: (seen: Seen) => void): void {
-  const { time, network, random } = world
+  const { time, network, random, probeBoundMs } = world
   const peer = world.machine(machine.peerName)
   const forthMs = network.wayMs(machine.name, peer.name)
   const bothWaysMs = forthMs + network.wayMs(peer.name, machine.name)
@@ -139,9 +136,9 @@ function look(world: World, machine: Machine, life: Life, done: (seen: Seen) => 
     if (answer !== null && back()) seen.agent = answer
   })
   const quick = asks.agent && peer.answersPing && network.open(peer.name, machine.name)
-  const tookMs = quick ? bothWaysMs + random.between(1, 6) : PROBE_BOUND_MS
-  time.after(Math.min(tookMs, PROBE_BOUND_MS), life, () => {
-    if (bothWaysMs > PROBE_BOUND_MS || !network.open(peer.name, machine.name)) {
+  const tookMs = quick ? bothWaysMs + random.between(1, 6) : probeBoundMs
+  time.after(Math.min(tookMs, probeBoundMs), life, () => {
+    if (bothWaysMs > probeBoundMs || !network.open(peer.name, machine.name)) {
       seen.agent = null
       seen.api = null
       seen.ping = null

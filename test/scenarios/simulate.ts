@@ -18,6 +18,8 @@ export interface SimulationPlan {
   readonly prepare?: (world: World) => void
   /** These outages, instead of those that the seed draws. */
   readonly storm?: readonly Outage[]
+  /** See {@link World.probeBoundMs}. */
+  readonly probeBoundMs?: number
   /** Storms in a row, each with its calm. Default: one. */
   readonly storms?: number
 }

@@ -20,6 +20,8 @@ export interface WorldSettings {
   readonly rules?: Partial<SequenceRules>
   /** Mean time between two writes of one host's clients. @unit milliseconds */
   readonly writeEveryMs?: number
+  /** An agent's probe that takes longer has no answer. Default: half of a second's interval. @unit milliseconds */
+  readonly probeBoundMs?: number
 }
 
 /** What the rest of the world does by itself, every so often. @unit milliseconds */
@@ -44,6 +46,7 @@ export class World {
   readonly asleep = new Set<{ readonly life: Life; readonly forget: () => void }>()
   readonly #life: Life = { alive: true, frozen: null }
   readonly #replications: Readonly<Record<string, Replication>>
+  readonly probeBoundMs: number
   readonly #writeEveryMs: number
   readonly #startAgent: StartAgent
 
@@ -56,6 +59,7 @@ export class World {
     this.rules = { ...RULES, ...settings.rules }
     this.#startAgent = settings.startAgent
     this.#writeEveryMs = settings.writeEveryMs ?? 400
+    this.probeBoundMs = settings.probeBoundMs ?? 500
     const [h1, h2] = [new Machine(this, 'h1', 'h2'), new Machine(this, 'h2', 'h1')]
     this.machines = [h1, h2]
     this.#replications = {
