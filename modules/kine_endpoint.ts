@@ -17,6 +17,7 @@ interface Args {
   readonly max_connections: number
   readonly path: string
   readonly unit: string
+  readonly change: 'restart' | 'reload'
 }
 
 interface State {
@@ -126,6 +127,13 @@ export const kineEndpoint = defineModule<Args, State>({
         default: 'kine.service',
         description: 'The unit that runs kine.',
       },
+      change: {
+        type: 'string',
+        enum: ['restart', 'reload'],
+        default: 'restart',
+        description:
+          "How a kine that uses another database comes to this one: killed and started anew, or by the unit's reload, which is asked for and not waited for.",
+      },
     },
   },
 
@@ -157,8 +165,11 @@ export const kineEndpoint = defineModule<Args, State>({
       stat !== undefined && text === content
         ? attributeChanges(path, stat, OWNERSHIP)
         : [{ kind: 'write', path, content, ...OWNERSHIP, before: text, ...found }]
-    return uses(process, wanted) ? file : [...file, ...restart(unit)]
+    if (uses(process, wanted)) return file
+    return [...file, ...(args.change === 'reload' ? [reload(unit)] : restart(unit))]
   },
+
+  settles: ({ change }) => change !== 'reload',
 
   result: ({ process }) => ({
     running: process.kind !== 'none',
@@ -221,6 +232,11 @@ function leaves(process: Process, active: UnitState['active'], args: Args): bool
 /** Its unit kills it: see `restart`. */
 function stop(unit: string): Exec {
   return { kind: 'exec', argv: ['systemctl', 'stop', unit], timeoutMs: TIMEOUT_MS }
+}
+
+function reload(unit: string): Exec {
+  const argv = ['systemctl', 'reload', '--no-block', unit]
+  return { kind: 'exec', argv, timeoutMs: TIMEOUT_MS }
 }
 
 /** Killed first: asked politely it took 2 s with its database gone (feasibility, finding 2). */

@@ -14,7 +14,10 @@ export const LEADING: readonly Step[] = [
     needs: 'postgres',
     atMostMs: 20,
     when: notBegun,
-    act: ({ machine }) => machine.killKine(),
+    // One that uses the dead leader's database is left until the next one takes connections.
+    act: ({ machine }) => {
+      if (machine.kine.endpoint === machine.name) machine.killKine()
+    },
   },
   {
     task: 'A leader that is alone waits for nobody',

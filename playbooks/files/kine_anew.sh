@@ -1,0 +1,62 @@
+#!/bin/bash
+# Lets kine use what its file says by now, without a moment in which nobody listens: an API server that
+# is refused once tries again after a second, and none of its own settings shortens that.
+#
+# `localhost` is two addresses. A kine that uses the new database starts at the other one, and the old one
+# is killed; then kine starts where it belongs, and the one in between ends by request, when it has
+# answered what it was asked. Without a second address, or when anything goes wrong, all of them are
+# killed and systemd starts kine anew, which takes the second that this saves.
+#
+# systemd runs this as the unit's reload: in its group, with its file's environment, ended by its stop.
+set -u
+old=$MAINPID
+address=${KINE_LISTEN_ADDRESS%:*} port=${KINE_LISTEN_ADDRESS##*:}
+hosts=${TWONODE_HOSTS_FILE:-/etc/hosts} kine=${TWONODE_KINE:-/usr/local/bin/kine}
+between=
+
+# Its parent is systemd, which therefore hears of its end.
+start() { (
+  "$kine" --listen-address "$1" >&2 &
+  echo $!
+); }
+
+# Until it listens at address $2, while process $1 lives, 3 s at most.
+listens() {
+  local try
+  for ((try = 0; try < 300; try++)); do
+    kill -0 "$1" 2>/dev/null || return 1
+    (exec 3<>"/dev/tcp/$2/$port") 2>/dev/null && return 0
+    sleep 0.01
+  done
+  return 1
+}
+
+# A process that was killed listens until it is gone.
+is_gone() {
+  local try
+  for ((try = 0; try < 300; try++)); do
+    kill -0 "$1" 2>/dev/null || return 0
+    sleep 0.01
+  done
+  return 1
+}
+
+give_up() {
+  echo "$1: kine is killed, and started anew by systemd"
+  # shellcheck disable=SC2086
+  kill -KILL $old $between ${new:-} 2>/dev/null
+  exit 0
+}
+
+grep -qE '^::1[[:space:]](.*[[:space:]])?localhost([[:space:]]|$)' "$hosts" && [[ $address == 127.0.0.1 ]] ||
+  give_up 'localhost has one address'
+between=$(start "[::1]:$port")
+listens "$between" ::1 || give_up 'no second kine took connections'
+systemd-notify --pid="$between"
+kill -KILL "$old"
+is_gone "$old" || give_up 'kine does not end'
+old=
+new=$(start "$KINE_LISTEN_ADDRESS")
+listens "$new" "$address" || give_up 'kine took no connections'
+systemd-notify --pid="$new"
+kill -TERM "$between"
