@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { openLab, removeByName, type Lab } from '../lab/lab.ts'
 import { LabError } from '../lab/lab_error.ts'
-import { HOST_NAMES, type HostName } from '../lab/names.ts'
+import { HOST_NAMES, peerOf, type HostName } from '../lab/names.ts'
 import { progressOnStderr } from '../lab/progress.ts'
 import { seeded } from '../lab/seed.ts'
 import { converge, explain, makeLaptop } from '../lab/twonode_process.ts'
@@ -44,6 +44,7 @@ export async function benchFailover({
     for (let run = 1; run <= runs; run += 1) {
       const victim = await pairedLeader(lab)
       await countAnew(lab)
+      await mayPromote(lab, peerOf(victim))
       // Where in the agents' second, and in the writer's write, the power goes is the trial's input.
       await pause(1_000 + Math.floor(random() * 2_000))
       const trial = await failoverTrial(lab, { run, victim, credentials })
@@ -66,6 +67,18 @@ async function countAnew(lab: Lab): Promise<void> {
     const { code, stderr } = await lab.exec(host, ['/usr/local/bin/twonode', 'resume'])
     if (code !== 0) throw new LabError(`${host} does not resume: ${stderr}`, 'Look at its agent.')
   }
+}
+
+/** A proof on the disk is renewed by the leader's word: an agent that was just started has not heard it (A3). */
+async function mayPromote(lab: Lab, follower: HostName): Promise<void> {
+  await until(
+    `${follower} to be promotable`,
+    async () => {
+      const { stdout } = await lab.exec(follower, ['/usr/local/bin/twonode', 'status', '--json'])
+      return stdout.includes('"promotable":true') ? true : undefined
+    },
+    { timeoutMs: PAIRED_TIMEOUT_MS, everyMs: 200 },
+  )
 }
 
 /** Waits until both hosts say paired, and gives who leads. */
