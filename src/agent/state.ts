@@ -29,6 +29,9 @@ export interface Owed {
   readonly urgent: boolean
 }
 
+/** The same fault is told again after so long. @unit milliseconds */
+const FAULT_AGAIN_MS = 60_000
+
 /** What the agent knows, and the two files that it owns: hostMeta and the proof. */
 export class AgentState {
   readonly gate = new Gate()
@@ -53,6 +56,8 @@ export class AgentState {
   #retryAt = 0
   #reconcileAt = Infinity
   readonly #file: MetaWatch
+  /** What was told last of each subject. */
+  readonly #faults = new Map<string, { readonly message: string; readonly at: number }>()
 
   constructor(settings: Settings, ports: Ports) {
     this.settings = settings
@@ -237,8 +242,13 @@ export class AgentState {
       this.owed = { tags: ['alone'], urgent: true }
   }
 
+  /** One event for what fails in each round: a journal of them would hide what came before. */
   fault(what: string, error: unknown): void {
     const message = messageOf(error)
+    const at = this.#ports.clock.now()
+    const before = this.#faults.get(what)
+    if (before?.message === message && at - before.at < FAULT_AGAIN_MS) return
+    this.#faults.set(what, { message, at })
     this.#ports.note({ kind: 'fault', what, message })
   }
 

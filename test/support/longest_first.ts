@@ -27,6 +27,7 @@ const LONG: Readonly<Record<string, number>> = {
   'lab/pair_troubles': 40,
   'lab/troubles': 35,
   'modules/postgres_cluster': 50,
+  'agent/daemon': 35,
   'remote/patience': 34,
   'runner/serve': 30,
   'remote/session': 14,
