@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { isObject, parseJson } from '../src/core/json.ts'
 import { expect, inHost, kubectl, rowsOf, sql } from './demo_hosts.ts'
 import type { Lab } from './lab.ts'
 import { HOST_NAMES, type HostName } from './names.ts'
@@ -9,8 +10,8 @@ import { until } from './wait.ts'
 const UNANSWERED_MS = 3_000
 
 /** What a write may take that the agents let go, and how long the way back to a pair. @unit milliseconds */
-const LET_GO_MS = 10_000
-const PAIRED_MS = 20_000
+const LET_GO_MS = 20_000
+const PAIRED_MS = 40_000
 
 /** Stopped together: the guard takes kine away from a host whose agent is silent (B9). */
 const UNITS = ['twonode-guard.service', 'twonode-agent.service']
@@ -86,7 +87,18 @@ async function onBoth(lab: Lab, argv: readonly string[]): Promise<void> {
 }
 
 async function pairAgain(lab: Lab): Promise<void> {
-  await until('the two to be a pair again', () => arePaired(lab) || undefined, {
-    timeoutMs: PAIRED_MS,
-  })
+  const isPair = async (): Promise<true | undefined> => {
+    if (!arePaired(lab)) return undefined
+    const settled = await Promise.all(HOST_NAMES.map((host) => isSettled(lab, host)))
+    return settled.every(Boolean) || undefined
+  }
+  await until('the two to be a pair again', isPair, { timeoutMs: PAIRED_MS, everyMs: 200 })
+}
+
+/** Its agent knows its role and hears its peer: one that has just started does not. */
+async function isSettled(lab: Lab, host: HostName): Promise<boolean> {
+  const argv = ['/usr/local/bin/twonode', 'status', '--json']
+  const { stdout } = await lab.exec(host, argv, { timeoutMs: 20_000 })
+  const said = parseJson(stdout)
+  return isObject(said) && said['settled'] === 'yes' && said['peer'] === 'answers'
 }
