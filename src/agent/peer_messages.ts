@@ -105,10 +105,10 @@ export function refusalMessage({ reason, message }: BadMessage): JsonObject {
 
 /** A status as it is sent: these fields and no others, hostMeta as its file's text. */
 export function statusMessage(envelope: Envelope, status: PeerStatus): JsonObject {
-  const { host, bootId, meta, gateway, paused, impaired, settled, lacksSlot } = status
+  const { host, bootId, meta, gateway, paused, impaired, settled, whole, lacksSlot } = status
   const { proofTerm, voided, followerBehindBytes } = status
   const text = meta === null ? null : serialiseHostMeta(meta)
-  const flags = { gateway, paused, impaired, settled, lacksSlot }
+  const flags = { gateway, paused, impaired, settled, whole, lacksSlot }
   const counts = { proofTerm, voided, followerBehindBytes }
   return { ...envelope, host, bootId, meta: text, ...flags, ...counts }
 }
@@ -128,13 +128,14 @@ function parseWord(
   said: Record<string, unknown>,
   term: number,
 ): Omit<PeerStatus, 'host' | 'bootId' | 'meta'> {
-  const { gateway, paused, impaired, settled, lacksSlot, ...counts } = said
+  const { gateway, paused, impaired, settled, whole, lacksSlot, ...counts } = said
   const { proofTerm, voided, followerBehindBytes, ...rest } = counts
   refuseUnknown(rest)
   if (gateway !== 'up' && gateway !== 'down') throw wrong('gateway')
   if (!isFlag(paused)) throw wrong('paused')
   if (!isFlag(impaired)) throw wrong('impaired')
   if (!isFlag(settled)) throw wrong('settled')
+  if (!isFlag(whole)) throw wrong('whole')
   if (!isFlag(lacksSlot)) throw wrong('lacksSlot')
   if (proofTerm !== null && !isTerm(proofTerm)) throw wrong('proofTerm')
   if (proofTerm !== null && proofTerm > term)
@@ -142,7 +143,7 @@ function parseWord(
   if (voided !== 0 && !isTerm(voided)) throw wrong('voided')
   if (followerBehindBytes !== null && !isBytes(followerBehindBytes))
     throw wrong('followerBehindBytes')
-  const flags = { gateway, paused, impaired, settled, lacksSlot } as const
+  const flags = { gateway, paused, impaired, settled, whole, lacksSlot } as const
   return { ...flags, proofTerm, voided, followerBehindBytes }
 }
 

@@ -138,9 +138,13 @@ export class AgentState {
       proof.term === meta.term &&
       memory.renewedTerm === meta.term &&
       !memory.inDoubt &&
-      memory.subscription.ready &&
-      memory.subscription.readySlot === meta.slot
+      this.#isWhole
     )
+  }
+
+  get #isWhole(): boolean {
+    const { ready, readySlot } = this.memory.subscription
+    return ready && readySlot === this.meta?.slot
   }
 
   /** What this host's agent says of itself to the peer's. */
@@ -154,6 +158,7 @@ export class AgentState {
       paused: this.paused,
       impaired: this.impaired,
       settled: this.isSettled && this.owed === null,
+      whole: this.leads || this.#isWhole,
       proofTerm: this.promotable ? this.proof.term : null,
       voided: this.proof.voided,
       lacksSlot: !this.leads && needsNewSlot(subscription),

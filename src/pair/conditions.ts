@@ -65,6 +65,7 @@ export const CONDITIONS = {
   peerNotPaused: c('peer not paused', (f) => says(f)?.paused === false),
   peerAgrees: c('peer has the same hostMeta', agrees),
   peerSettled: c('peer settled', (f) => says(f)?.settled === true),
+  peerWhole: c("peer's copy is whole", (f) => says(f)?.whole === true),
   peerProven: c('peer has the proof', (f) => f.meta !== null && says(f)?.proofTerm === f.meta.term),
   peerVoided: c(
     "peer's proof of this term is void",

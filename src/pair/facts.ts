@@ -81,6 +81,8 @@ export interface PeerSays {
   readonly impaired: boolean
   /** It has settled in its role. */
   readonly settled: boolean
+  /** As a follower: it follows by hostMeta's slot, and its copy of the table is whole (A3). A leader is. */
+  readonly whole: boolean
   /** Its stored proof's term; null: it has none that counts. */
   readonly proofTerm: number | null
   /** The highest term whose proof it has voided; 0: none. */

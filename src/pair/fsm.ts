@@ -43,10 +43,10 @@ export const RULES: readonly Rule[] = [
   { id: 'go-alone',           role: 'leader',   when: ['availability', 'paired', 'streamLost', 'postgresUp', 'noVoid', 'gatewayUp'], goal: 'go-alone', why: 'commits are not acknowledged, the peer is silent, and the gateway answers (B6, B7)' },
   { id: 'switchover',         role: 'leader',   when: ['askedToSwitch', 'paired', 'canServe', 'streamNotLost', 'peerAgrees', 'peerSettled', 'peerProven'], goal: 'hand-over', why: 'an operator asked for it (A7)' },
   { id: 'gateway-lost',       role: 'leader',   when: ['gatewayDown', 'paired', 'canServe', 'streamNotLost', 'notPaused', 'notFrozen', 'peerSeesGateway', 'peerNotPaused', 'peerAgrees', 'peerSettled', 'peerProven', 'notHeld'], goal: 'hand-over', why: 'the peer sees the gateway and we do not (B6)' },
-  { id: 'renew-proof',        role: 'leader',   when: ['paired', 'settled', 'postgresUp', 'caughtUp', 'peerAgrees', 'peerSettled', 'peerVoided'], goal: 'pair', why: "the follower's proof of this term is void: it needs one of a new term" },
+  { id: 'renew-proof',        role: 'leader',   when: ['paired', 'settled', 'postgresUp', 'caughtUp', 'peerAgrees', 'peerSettled', 'peerWhole', 'peerVoided'], goal: 'pair', why: "the follower's proof of this term is void: it needs one of a new term" },
   { id: 'slot-missing',       role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'slotMissing'], goal: 'new-slot', why: 'made again by its old name, the slot would skip what was written since (B3)' },
   { id: 'slot-lost',          role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'slotUseless', 'peerAgrees'], goal: 'new-slot', why: 'the follower needs a new slot, and a copy (B3, B4)' },
-  { id: 'pair',               role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'caughtUp', 'slotThere', 'peerAgrees', 'peerSettled', 'peerHasSlot'], goal: 'pair', why: 'the follower streams and has caught up (A3)' },
+  { id: 'pair',               role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'caughtUp', 'slotThere', 'peerAgrees', 'peerSettled', 'peerWhole', 'peerHasSlot'], goal: 'pair', why: 'the follower streams and has caught up (A3)' },
   { id: 'replacement',        role: 'leader',   when: ['askedToReplace', 'alone', 'settled', 'peerSilent'], goal: 'accept-replacement', why: 'alone, and the follower that is replaced is silent (B10)' },
 
   // A follower's way to lead.

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import {
   answers,
+  following,
   GATEWAY_LOST,
   GATEWAY_UP,
   leading,
@@ -67,4 +68,20 @@ test('a follower that was asked to void its proof and could not write it does no
   host.disks = () => Promise.resolve()
   await host.rounds(6, { ...SILENT, ...GATEWAY_UP })
   expect(host.disk.meta?.leader).toBe('h1')
+})
+
+test('a follower whose copy is not whole says so, whatever it has settled: nobody pairs with it (A3)', async () => {
+  // srsubstate i or d, and no slot of a copy at the leader: its making fails, or has not begun. The apply
+  // worker streams meanwhile, skips the table's changes, and confirms them.
+  const meta = pairMeta({ mode: 'alone' })
+  const half = await follower({ meta })
+  await half.rounds(2, { ...answers({ meta }), ...following('h2_1_1', { ready: false }) })
+  const { settled, whole } = half.core.status()
+  expect({ settled, whole }).toEqual({ settled: true, whole: false })
+  const host = await leader({ meta })
+  host.converges = { pair: () => DONE }
+  await host.rounds(3, { ...answers({ meta, whole }), ...leading() })
+  expect(host.log).toEqual([])
+  await host.rounds(1, answers({ meta }))
+  expect(host.log[0]).toBe('converge pair')
 })

@@ -37,6 +37,7 @@ function peersOf(meta: HostMeta | null): readonly PeerFacts[] {
     saying(own, { proofTerm: null, voided: own.term }),
     saying(own, { lacksSlot: true }),
     saying(own, { settled: false }),
+    saying(own, { whole: false }),
     saying(own, { paused: true }),
     saying(higher),
     saying(lower),
@@ -206,7 +207,10 @@ const LAWS: Readonly<Record<string, Law>> = {
       (goal !== 'go-alone' || (f.peer.contact === 'answers' && !f.voidRefused))),
   'nothing is paired with a follower that is not whole (A3)': (f, goal) =>
     goal !== 'pair' ||
-    (f.stream === 'caught-up' && f.peer.contact === 'answers' && f.peer.says.settled),
+    (f.stream === 'caught-up' &&
+      f.peer.contact === 'answers' &&
+      f.peer.says.settled &&
+      f.peer.says.whole),
   'only a leader that is alone takes a new slot or a new host (B10)': (f, goal) =>
     (goal !== 'new-slot' && goal !== 'accept-replacement') ||
     (leads(f) && f.meta?.mode === 'alone'),
@@ -277,6 +281,7 @@ describe('a mutated table is caught by a law', { timeout: 120_000 }, () => {
     ['consistency promotes without a claim',         without('claim-wanted')],
     ['consistency goes alone without a claim',       lacking('go-alone', 'availability').filter(({ id }) => id !== 'claim-missing')],
     ['paired while behind',                          lacking('pair', 'caughtUp')],
+    ['paired with half a copy',                      lacking('pair', 'peerWhole')],
     ['a paused leader hands over',                   lacking('gateway-lost', 'notPaused')],
     ['a new slot in a pair',                         lacking('slot-missing', 'alone')],
   ] as const)('%s', (_, rules) => {

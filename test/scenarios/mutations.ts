@@ -47,6 +47,7 @@ const wordOf = (meta: NonNullable<PeerAnswer['meta']>, at: number): PeerAnswer =
   paused: false,
   impaired: false,
   settled: true,
+  whole: true,
   proofTerm: null,
   voided: 0,
   lacksSlot: false,

@@ -24,6 +24,7 @@ export const SAYS: PeerSays = {
   paused: false,
   impaired: false,
   settled: true,
+  whole: true,
   proofTerm: null,
   voided: 0,
   lacksSlot: false,

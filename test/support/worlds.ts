@@ -10,6 +10,7 @@ export function saying(meta: HostMeta | null, more: Partial<PeerSays> = {}): Pee
     paused: false,
     impaired: false,
     settled: true,
+    whole: true,
     proofTerm: meta?.mode === 'paired' ? meta.term : null,
     voided: 0,
     lacksSlot: false,
