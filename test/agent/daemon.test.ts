@@ -28,8 +28,9 @@ afterAll(async () => {
 })
 afterEach(async () => {
   await host.stop()
-  if (host.said().includes(PLANTED)) throw new Error(`a secret was told: ${host.said()}`)
+  const said = host.said()
   await host.remove()
+  if (said.includes(PLANTED)) throw new Error(`a secret was told: ${said}`)
 })
 
 /** Renews the agent's certificate, as site.yaml does. */
