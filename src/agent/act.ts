@@ -15,6 +15,7 @@ import { forcedToLead, unvouched } from '../pair/liveness.ts'
 import { refusedAgain } from '../pair/void_refusal.ts'
 import { HAND_OVER_PAUSE_MS } from '../pair/timing.ts'
 import { type Act, change, converge, decidedAgain, from, unchanged } from './acting.ts'
+import { handBack, handedToUs } from './hand_back.ts'
 import { handOver } from './hand_over.ts'
 import type { ConvergeOutcome } from './ports.ts'
 
@@ -109,12 +110,18 @@ async function recover(act: Act): Promise<boolean> {
 async function adopt(act: Act): Promise<boolean> {
   const { state } = act
   const led = state.leads
+  const facts = state.facts(null)
+  const handed = handedToUs(facts)
+  const gaveBack = handed !== null && state.handedBackTerm === handed.term
+  if (handed !== null && (gaveBack || facts.postgres !== 'up' || facts.disk === 'full'))
+    return await handBack(act, handed.term)
   const written = await change(act, decidedAgain(act), ({ peer }) =>
     peer.contact === 'answers' ? peer.says.meta : null,
   ).catch(async (error: unknown) => {
     state.fault('hostMeta', error)
     // A disk that takes no hostMeta must not keep a leader that was replaced.
     if (led && !state.impaired) await impair(act)
+    if (handed !== null) await handBack(act, handed.term)
     return false
   })
   if (!written) return false

@@ -113,9 +113,11 @@ export class AgentCore {
       converge: (tags) => this.#convergeAside(tags),
       wake: () => this.#wake.abort(),
     })
-    if (request.phase !== 'yield' || !answer.ok) return answer
+    const kind =
+      request.phase === 'yield' ? 'yielded' : request.phase === 'back' ? 'handed-back' : null
+    if (kind === null || !answer.ok) return answer
     if (this.#asked !== null) return { ok: false, why: 'it is asked something else' }
-    this.#asked = { asked: { kind: 'yielded', term: request.term }, resolve: () => undefined }
+    this.#asked = { asked: { kind, term: request.term }, resolve: () => undefined }
     this.#wake.abort()
     return answer
   }

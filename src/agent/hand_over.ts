@@ -2,6 +2,7 @@ import { DIGEST_TAGS, digestOf, GOALS, handedOver } from '../pair/goals.ts'
 import { HAND_OVER_PAUSE_MS, PREPARED_MS } from '../pair/timing.ts'
 import { type Act, change, converge, from, unchanged } from './acting.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports } from './ports.ts'
+import { answerHandBack } from './hand_back.ts'
 import type { AgentState } from './state.ts'
 
 /**
@@ -82,6 +83,8 @@ export async function answerHandOver(
       const why = whyNotLead(state, false)
       return why === null ? { ok: true } : { ok: false, why }
     }
+    case 'back':
+      return answerHandBack(state)
     default:
       throw new Error(`unhandled phase: ${String(request satisfies never)}`)
   }

@@ -53,6 +53,7 @@ const HAND_OVER_TIMEOUT_MS = {
   cancel: 3_000,
   take: 3_000,
   yield: 3_000,
+  back: 3_000,
 } as const
 
 /** What TLS says when the other side is not whom we look for; anything else is a network's trouble. */
@@ -117,7 +118,7 @@ class Client implements PeerClient {
       return parseHandOverAnswer((await this.#post('/v1/handover', { ...asked }, timeoutMs)).fields)
     } catch (error) {
       this.#tell(error)
-      return { ok: false, why: messageOf(error) }
+      return { ok: false, why: messageOf(error), heard: false }
     }
   }
 

@@ -16,7 +16,7 @@ export const MESSAGE_BYTES = 64 * 1024
  */
 const HIGHEST_TERM = 1_000_000_000
 
-const PHASES = ['digest', 'cancel', 'take', 'yield'] as const
+const PHASES = ['digest', 'cancel', 'take', 'yield', 'back'] as const
 
 /** Who talks to whom. */
 export interface Pair {

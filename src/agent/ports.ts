@@ -76,10 +76,13 @@ export type HandOverRequest =
   | { readonly phase: 'take'; readonly term: number }
   /** I stand still: promote if you can. */
   | { readonly phase: 'yield'; readonly term: number }
+  /** I can't take up what you handed me in this term, and never will: lead again. */
+  | { readonly phase: 'back'; readonly term: number }
 
 export type HandOverAnswer =
   | { readonly ok: true; readonly digest?: string }
-  | { readonly ok: false; readonly why: string }
+  /** heard false: nobody answered. */
+  | { readonly ok: false; readonly why: string; readonly heard?: false }
 
 /** The engine of every converge, in process, on the plan of the site file. */
 export interface Engine {

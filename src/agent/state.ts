@@ -49,6 +49,8 @@ export class AgentState {
   preparedUntil = 0
   handOverHeldUntil = 0
   voidRefusal: VoidRefusal | null = null
+  /** The lead of this term was given back: it is not taken up any more. 0: none. */
+  handedBackTerm = 0
   readonly settings: Settings
   readonly #ports: Ports
   #settledFor: HostMeta | null = null

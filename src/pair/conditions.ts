@@ -110,6 +110,10 @@ export const CONDITIONS = {
     'the leader yields',
     (f) => f.asked?.kind === 'yielded' && f.asked.term === f.meta?.term,
   ),
+  handedBack: c(
+    'the lead is handed back',
+    (f) => f.asked?.kind === 'handed-back' && f.asked.term === f.meta?.term,
+  ),
 } as const satisfies Record<string, Condition>
 
 export type ConditionName = keyof typeof CONDITIONS

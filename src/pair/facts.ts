@@ -106,6 +106,8 @@ export type Asked =
   | { readonly kind: 'promote'; readonly force: boolean }
   /** The leader can't serve and stands still: kine dead, virtual IP gone. `term` is the leader's. */
   | { readonly kind: 'yielded'; readonly term: number }
+  /** Who was handed the lead in this term could not take it up: nothing was written since. */
+  | { readonly kind: 'handed-back'; readonly term: number }
   | { readonly kind: 'switchover' }
   /** An operator has looked: the flap guard forgets what it counted. */
   | { readonly kind: 'thaw' }

@@ -53,6 +53,7 @@ export const RULES: readonly Rule[] = [
   { id: 'promote-forced',     role: 'follower', when: ['askedByForce', 'canServe'],                         goal: 'promote', why: 'an operator says that this host leads, whatever the peer may have' },
   { id: 'promote-asked',      role: 'follower', when: ['askedToPromote', 'canServe', 'peerCut', 'promotable'], goal: 'promote', why: 'an operator asked for it, the leader is silent, and the proof holds' },
   { id: 'leader-yields',      role: 'follower', when: ['leaderYields', 'canServe', 'notPaused', 'notFrozen', 'gatewayUp', 'promotable'], goal: 'promote', why: 'the leader stands still and lets us lead' },
+  { id: 'handed-back',        role: 'follower', when: ['handedBack', 'canServe'],                           goal: 'promote', why: 'who was handed the lead could not take it up: this host still has everything (A7)' },
   { id: 'isolated',           role: 'follower', when: ['peerGone', 'gatewayNotUp'],                         goal: 'stay',   why: 'we are cut off, and not the leader (B6)' },
   { id: 'paused',             role: 'follower', when: ['peerGone', 'paused'],                               goal: 'stay',   why: 'the leader is gone, and an operator paused this host' },
   { id: 'frozen',             role: 'follower', when: ['peerGone', 'frozen'],                               goal: 'stay',   why: 'the leader is gone, and too many changes in an hour froze this host' },
@@ -91,6 +92,7 @@ const REQUESTS: ReadonlySet<ConditionName> = new Set([
   'askedToSwitch',
   'askedToReplace',
   'leaderYields',
+  'handedBack',
 ])
 
 /** Who sees what (B6): G the gateway, P the peer; and which rows say what happens. */

@@ -122,7 +122,7 @@ export function voidHeard(memory: Memory, now: number): Memory {
   return { ...heardFrom(memory, now), lagBytes: null }
 }
 
-/** Asked to void a proof, and could not: the leader may go alone all the same. */
+/** The leader may go alone all the same: asked to void a proof, and could not; or it leads by our word. */
 export function voidMissed(memory: Memory, term: number): Memory {
   return { ...memory, renewedTerm: 0, voidMissedTerm: Math.max(memory.voidMissedTerm, term) }
 }

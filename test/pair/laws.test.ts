@@ -51,6 +51,7 @@ const ASKED: readonly (Asked | null)[] = [
   { kind: 'promote', force: true },
   { kind: 'yielded', term: 2 },
   { kind: 'yielded', term: 1 },
+  { kind: 'handed-back', term: 2 },
   { kind: 'switchover' },
   { kind: 'thaw' },
   { kind: 'replacement', name: 'h3', address: '10.77.0.13' },
@@ -164,6 +165,7 @@ const LAWS: Readonly<Record<string, Law>> = {
   'a follower without the proof promotes only within the accepted loss, or by force': (f, goal) =>
     goal !== 'promote' ||
     f.promotable ||
+    f.asked?.kind === 'handed-back' ||
     (f.asked?.kind === 'promote' && f.asked.force) ||
     (f.lagBytes !== null && f.policy.acceptLossBytes > 0 && f.lagBytes <= f.policy.acceptLossBytes),
   'a follower never promotes while anything of its leader answers, unless it yields or by force': (

@@ -64,11 +64,14 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
         machine.voidRefused = !acknowledged
         return acknowledged
       },
-      handOver: (asked: HandOverRequest) =>
-        request<HandOverAnswer>(world, machine, life, {
-          none: { ok: false, why: 'no answer' },
+      handOver: (asked: HandOverRequest) => {
+        // From then on the peer leads by our word.
+        if (asked.phase === 'back' && machine.agent !== null) machine.agent.heardPaired = 0
+        return request<HandOverAnswer>(world, machine, life, {
+          none: { ok: false, why: 'no answer', heard: false },
           ask: (core) => core.handOver(asked),
-        }),
+        })
+      },
     },
     site: { takeIn: () => Promise.resolve() },
     engine: { converge: (wanted) => converge(world, machine, life, wanted) },

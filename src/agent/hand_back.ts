@@ -1,0 +1,44 @@
+import type { Facts } from '../pair/facts.ts'
+import { lacksFork } from '../pair/goals.ts'
+import type { HostMeta } from '../pair/host_meta.ts'
+import { voidMissed } from '../pair/liveness.ts'
+import type { Act } from './acting.ts'
+import type { HandOverAnswer } from './ports.ts'
+import type { AgentState } from './state.ts'
+
+/**
+ * A hand-over that reached nobody: the old leader has written that the other host leads, and has
+ * everything; the other one can't write that down, or can't serve, and nothing was ever written in the
+ * new branch. It gives the lead back, and promises not to take it up: in memory, for its disk may be
+ * what is full. A boot that forgets the promise comes later than the promotion that it was given for.
+ */
+export async function handBack({ state, ports }: Act, term: number): Promise<boolean> {
+  state.handedBackTerm = term
+  // What the peer writes from now on is in no proof of ours.
+  state.memory = voidMissed(state.memory, state.meta?.term ?? 0)
+  const answer = await ports.peer.handOver({ phase: 'back', term })
+  if (answer.ok) return true
+  state.fault('hand-over', `the lead can not be given back: ${answer.why}`)
+  // Where the peer may have heard it, it may be promoting by now.
+  if (answer.heard !== false) state.handedBackTerm = 0
+  return false
+}
+
+/** The peer's hostMeta, if it hands the lead to this host in a branch that nobody has begun. */
+export function handedToUs({ self, peer }: Facts): HostMeta | null {
+  const theirs = peer.contact === 'answers' ? peer.says.meta : null
+  return theirs?.leader === self && isUnbegun(theirs) ? theirs : null
+}
+
+/** The old leader's answer: it still has everything, and could lead. */
+export function answerHandBack(state: AgentState): HandOverAnswer {
+  const { meta } = state
+  if (meta === null || !isUnbegun(meta)) return { ok: false, why: 'nothing was handed over' }
+  const { postgres, disk } = state.facts(null)
+  if (postgres !== 'up') return { ok: false, why: 'its PostgreSQL is not up' }
+  return disk === 'ok' ? { ok: true } : { ok: false, why: 'its disk is full' }
+}
+
+function isUnbegun(meta: HostMeta): boolean {
+  return meta.began === 'handover' && meta.mode === 'alone' && lacksFork(meta)
+}
