@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { redactor } from '../core/secret.ts'
 import { sidesOf } from '../core/site.ts'
 import { createSiteSecrets, type SiteSecrets } from '../host/site_secrets.ts'
 import { timingOf } from '../pair/timing.ts'
@@ -48,7 +47,11 @@ export interface AgentParts {
 }
 
 /** Puts an agent together from this host's site; nothing is started yet. */
-export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
+export function assemble(
+  site: OwnSite,
+  engine: LocalEngine,
+  redact: (text: string) => string,
+): AgentParts {
   const { name, stateDirectory, liveness } = site.plan.site
   const clock = createClock()
   const bootId = readBootId()
@@ -58,7 +61,7 @@ export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
     host: site.host,
     bootId,
     clock,
-    redact: redactor([...site.secrets.values()]),
+    redact,
   })
   const note = (entry: Note) => journal.note(entry)
   const faults = new Faults(note)
@@ -87,6 +90,8 @@ export function assemble(site: OwnSite, engine: LocalEngine): AgentParts {
   const api = createPeerApi({
     ...shared,
     address: own.address,
+    // A newcomer has another one.
+    peerAddress: () => sidesOf(site.plan.site, site.host).peer.address,
     handlers: handlersOf(core, {
       self: { host: site.host, bootId },
       replacement: createReplacementApi({ core, clock, tokens, site, secrets, note }),

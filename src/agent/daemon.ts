@@ -3,6 +3,7 @@ import { type AgentParts, assemble } from './assemble.ts'
 import { answerControl } from './control_answers.ts'
 import { CONTROL_SOCKET, openControlSocket } from './control_socket.ts'
 import { openLocalEngine } from './local_engine.ts'
+import { ownRedactor } from './own_redaction.ts'
 import { type OwnSite, readOwnSite } from './own_site.ts'
 import { startUpkeep } from './upkeep.ts'
 
@@ -32,7 +33,8 @@ export async function runDaemon({ host, bundle }: DaemonSettings): Promise<ExitC
     await new Promise((resolve) => setTimeout(resolve, SITE_RETRY_MS))
     return EXIT.unsafe
   }
-  const parts = assemble(site, await openLocalEngine({ site, bundle }))
+  const redact = await ownRedactor(site)
+  const parts = assemble(site, await openLocalEngine({ site, bundle, redact }), redact)
   const stop = new AbortController()
   for (const signal of ENDING) process.once(signal, () => void endWhenIdle(parts, stop))
   await serve(parts, stop)

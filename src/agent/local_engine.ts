@@ -33,6 +33,8 @@ export interface LocalEngineSettings {
   readonly site: OwnSite
   /** Content hash of the bundle that runs; it runs its own plans only. */
   readonly bundle: string
+  /** What is taken out of its journal; the site's own secrets unless it is said. */
+  readonly redact?: (text: string) => string
   readonly places?: EnginePlaces
   /** Tests have a host of their own; the lock's descriptor goes to its commands. */
   readonly makeHost?: (lockFd: () => number | undefined) => LocalHost
@@ -112,7 +114,7 @@ class OwnEngine implements LocalEngine {
     this.#modules = modules
     this.#evaluator = stepContext(modules.registry, site.secrets)
     this.#clock = clock
-    this.#redact = redactor([...site.secrets.values()])
+    this.#redact = settings.redact ?? redactor([...site.secrets.values()])
     const lockFd = () => this.#lock?.fd()
     const { port } = site.plan.site.postgres
     this.#host =

@@ -39,6 +39,7 @@ export interface PeerApiOptions {
   readonly pair: Pair
   /** Of this host; the API is not open on any other. */
   readonly address: string
+  readonly peerAddress: () => string
   readonly port: number
   readonly tls: TlsFiles
   readonly handlers: PeerHandlers
@@ -65,6 +66,9 @@ const CHECK_MS = 1_000
 /** Connections from one address: the peer needs two, and nobody takes them from it. */
 const CONNECTIONS_OF_ONE = 8
 const CONNECTIONS_OF_ALL = 64
+
+/** Of them, those that the peer's address alone is given: an agent that starts anew finds room. */
+const KEPT_FOR_PEER = 2
 
 const HEADER_BYTES = 8 * 1024
 
@@ -191,7 +195,9 @@ class Api implements PeerApi {
   #admit(socket: Socket): void {
     const from = socket.remoteAddress ?? ''
     const others = [...this.#sockets.values()].filter((address) => address === from)
-    if (others.length >= CONNECTIONS_OF_ONE) return void socket.destroy()
+    const isStranger = from !== this.#options.peerAddress()
+    const isFull = this.#sockets.size >= CONNECTIONS_OF_ALL - (isStranger ? KEPT_FOR_PEER : 0)
+    if (isFull || others.length >= CONNECTIONS_OF_ONE) return void socket.destroy()
     this.#sockets.set(socket, from)
     socket.once('close', () => this.#sockets.delete(socket))
   }

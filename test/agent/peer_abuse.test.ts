@@ -113,6 +113,24 @@ test('one address has a few connections, and cannot take all', async () => {
   await expect.poll(async () => await client.status(1_000), { timeout: 5_000 }).not.toBeNull()
 })
 
+test('many addresses take what is left of all connections, and the peer still has its own', async () => {
+  const at = { host: '127.0.0.1', port: served.api.port() }
+  const sockets = Array.from({ length: 100 }, (_, i) =>
+    connect({ ...at, localAddress: `127.0.1.${1 + (i % 20)}` }),
+  )
+  const open = new Set(sockets)
+  for (const socket of sockets) {
+    socket.on('error', () => {})
+    socket.once('close', () => open.delete(socket))
+    socket.resume()
+  }
+  await expect.poll(() => open.size, { timeout: 2_500 }).toBeLessThanOrEqual(62)
+  // Before the first of them is cut for having said nothing.
+  expect(await client.status(2_000)).not.toBeNull()
+  expect(open.size).toBeGreaterThan(55)
+  for (const socket of sockets) socket.destroy()
+})
+
 const LIES: readonly (readonly [string, Parameters<typeof statusOf>[0]])[] = [
   ['is another host', { host: 'h3' }],
   ['is of another site', { meta: metaOf({ site: 'other' }) }],

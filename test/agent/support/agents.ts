@@ -61,7 +61,7 @@ export async function serveApi(paths: TlsPaths, port = 0, pair = H2): Promise<Se
       return request.phase === 'digest' ? { ok: true, digest: 'd1' } : { ok: false, why: 'not now' }
     },
   }
-  const place = { address: '127.0.0.1', port, intervalMs: 1_000 }
+  const place = { address: '127.0.0.1', peerAddress: () => '127.0.0.1', port, intervalMs: 1_000 }
   const api = createPeerApi({ pair, tls, handlers, faults: log, ...place })
   const served: ServedApi = {
     api,

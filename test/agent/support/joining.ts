@@ -70,6 +70,7 @@ export async function openLeader(folder: string): Promise<OpenLeader> {
   const api = createPeerApi({
     pair: { site: 'test', self: 'h1', peer: 'h2' },
     address: '127.0.0.1',
+    peerAddress: () => '127.0.0.1',
     port: 0,
     intervalMs: 1_000,
     faults: log,
