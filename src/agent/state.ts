@@ -1,6 +1,14 @@
 import { messageOf } from '../core/errors.ts'
 import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
-import { atTime, CALM, type FlapGuard, isChange, restored, withChange } from '../pair/flap_guard.ts'
+import {
+  agesOf,
+  atTime,
+  CALM,
+  type FlapGuard,
+  isChange,
+  restored,
+  withChange,
+} from '../pair/flap_guard.ts'
 import type { Stamp } from '../pair/goals.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
@@ -79,7 +87,7 @@ export class AgentState {
     this.proof = await store.readProof()
     await this.lookAtSentinels()
     const wall = Date.parse(clock.wallTime())
-    const ages = (await store.readChanges()).map((at) => Math.max(0, wall - at))
+    const ages = agesOf(await store.readChanges(), wall)
     this.flaps = restored(ages, clock.now())
     this.memory = firstMemory(clock.now())
   }
@@ -118,6 +126,7 @@ export class AgentState {
       impaired: this.impaired,
       settled: this.#settled(now),
       promotable: this.promotable,
+      copying: !this.leads && this.memory.subscription.copying,
       handOverHeld: now < this.handOverHeldUntil,
       voidRefused: isRefused(this.voidRefusal, now, timing),
       asked,

@@ -94,6 +94,8 @@ export const CONDITIONS = {
   peerHasSlot: c('follower is not stuck', (f) => says(f)?.lacksSlot === false),
 
   promotable: c('the proof holds', (f) => f.promotable),
+  notCopying: c('its table is whole', (f) => !f.copying),
+  copying: c('its table is half a copy', (f) => f.copying),
   lagAccepted: c(
     'acceptLoss allows the known lag',
     ({ lagBytes, policy }) =>

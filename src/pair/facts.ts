@@ -39,6 +39,8 @@ export interface Facts {
   readonly slot: 'ok' | 'missing' | 'lost'
   /** A follower: our stored proof holds for our term, and nothing since has put it in doubt. */
   readonly promotable: boolean
+  /** A follower: its table is half a copy, and whatever it had before lies aside. */
+  readonly copying: boolean
   /** Bytes that a promotion without a proof would lose at most; null: nobody knows. */
   readonly lagBytes: number | null
   /** A hand-over or yield was tried and refused a short while ago, or is being answered. */

@@ -31,6 +31,17 @@ export function atTime(guard: FlapGuard, now: number): FlapGuard {
   return { changes, frozen: guard.frozen && changes.length > 0 }
 }
 
+/**
+ * How old the changes are that an agent before this one wrote down with the time of day. A clock that a
+ * boot set back by more than the window, to 1970 where no battery holds it, tells nothing of them; by
+ * less, they are counted as new.
+ */
+export function agesOf(changes: readonly number[], wallTime: number): readonly number[] {
+  return changes
+    .filter((at) => at - wallTime < FLAP_WINDOW_MS)
+    .map((at) => Math.max(0, wallTime - at))
+}
+
 /** What an agent that starts takes over from the one before it. */
 export function restored(ages: readonly number[], now: number): FlapGuard {
   return ages.toSorted((a, b) => b - a).reduce((guard, age) => withChange(guard, now - age), CALM)

@@ -50,6 +50,7 @@ export const RULES: readonly Rule[] = [
   { id: 'replacement',        role: 'leader',   when: ['askedToReplace', 'alone', 'settled', 'peerSilent'], goal: 'accept-replacement', why: 'alone, and the follower that is replaced is silent (B10)' },
 
   // A follower's way to lead.
+  { id: 'half-copy',          role: 'follower', when: ['askedByForce', 'copying'],                          goal: 'stay',   why: "this host's table is half a copy of the leader's: an older one that is whole may be in a schema twonode_branch_… (A3)" },
   { id: 'promote-forced',     role: 'follower', when: ['askedByForce', 'canServe'],                         goal: 'promote', why: 'an operator says that this host leads, whatever the peer may have' },
   { id: 'promote-asked',      role: 'follower', when: ['askedToPromote', 'canServe', 'peerCut', 'promotable'], goal: 'promote', why: 'an operator asked for it, the leader is silent, and the proof holds' },
   { id: 'leader-yields',      role: 'follower', when: ['leaderYields', 'canServe', 'notPaused', 'notFrozen', 'gatewayUp', 'promotable'], goal: 'promote', why: 'the leader stands still and lets us lead' },
@@ -60,7 +61,7 @@ export const RULES: readonly Rule[] = [
   { id: 'claim-wanted',       role: 'follower', when: ['peerGone', 'consistency'],                          goal: 'wait',   why: 'under consistency a promotion takes a claim (A4)' },
   { id: 'unable',             role: 'follower', when: ['peerGone', 'unableToServe'],                        goal: 'stay',   why: "the leader is gone, and this host can't serve" },
   { id: 'promote',            role: 'follower', when: ['peerGone', 'promotable'],                           goal: 'promote', why: 'the leader is gone, the gateway answers, and the proof holds (B6)' },
-  { id: 'promote-lagging',    role: 'follower', when: ['peerGone', 'lagAccepted'],                          goal: 'promote', why: 'the leader is gone, and the site accepts the loss of what may be missing' },
+  { id: 'promote-lagging',    role: 'follower', when: ['peerGone', 'lagAccepted', 'notCopying'],                          goal: 'promote', why: 'the leader is gone, and the site accepts the loss of what may be missing' },
   { id: 'no-proof',           role: 'follower', when: ['peerGone'],                                         goal: 'stay',   why: 'the leader is gone, and nothing proves that this host has all that was acknowledged (A3)' },
 
   { id: 'settle',             role: 'any',      when: ['settleDue'],                                        goal: 'settle', why: 'what hostMeta says is not known to be true on this host' },
@@ -81,7 +82,8 @@ export function decide(facts: Facts, rules: readonly Rule[] = RULES): Decision {
 }
 
 /** True if the decision takes up what was asked. */
-export function takesUp({ rule }: Decision): boolean {
+export function takesUp({ rule, goal }: Decision): boolean {
+  if (goal === 'stay') return false
   return RULES.find(({ id }) => id === rule)?.when.some((name) => REQUESTS.has(name)) === true
 }
 

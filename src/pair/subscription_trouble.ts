@@ -7,6 +7,8 @@ export interface SubscriptionMemory {
   readonly readySlot: string | null
   /** It is ready by hostMeta's slot now. */
   readonly ready: boolean
+  /** Its table is half a copy: the host's own is aside, or was never there (A2, A3). */
+  readonly copying: boolean
   readonly vanished: boolean
   readonly errors: number
   readonly troubleSince: number | null
@@ -16,6 +18,7 @@ export interface SubscriptionMemory {
 export const NO_TROUBLE: SubscriptionMemory = {
   readySlot: null,
   ready: false,
+  copying: false,
   vanished: false,
   errors: 0,
   troubleSince: null,
@@ -40,7 +43,8 @@ export function seeSubscription(
   if (seen === null || seen.slot !== slot || slot === null) {
     // Made anew on the same slot it would lose its origin (B4).
     const vanished = slot !== null && before.readySlot === slot
-    return { ...NO_TROUBLE, readySlot: before.readySlot, vanished }
+    const copying = seen !== null && !seen.ready
+    return { ...NO_TROUBLE, readySlot: before.readySlot, copying, vanished }
   }
   const failing = seen.errors > before.errors && before.ready
   const trouble = leaderAnswers && seen.enabled && (failing || !seen.workerAlive)
@@ -49,6 +53,7 @@ export function seeSubscription(
   return {
     readySlot: seen.ready ? slot : before.readySlot,
     ready: seen.ready,
+    copying: !seen.ready,
     vanished: false,
     errors: seen.errors,
     troubleSince: calm ? null : (before.troubleSince ?? (trouble ? at : null)),

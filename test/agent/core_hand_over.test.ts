@@ -1,10 +1,19 @@
 import { expect, test } from 'vitest'
 import type { HandOverRequest } from '../../src/agent/ports.ts'
-import { GATEWAY_LOST, leading, pairMeta, SILENT } from '../support/agent_sightings.ts'
+import {
+  answers,
+  following,
+  GATEWAY_LOST,
+  GATEWAY_UP,
+  leading,
+  pairMeta,
+  SILENT,
+} from '../support/agent_sightings.ts'
 import { DONE, FAILED } from '../support/scripted_agent.ts'
 import { follower, leader } from '../support/settled_agents.ts'
 
 const META = pairMeta()
+const FREE = { disk: { writable: true, freeBytes: 1e10 } }
 const DIGEST = {
   kind: 'done',
   changed: 0,
@@ -135,4 +144,54 @@ test('a hand-over that a lost follower cuts short leaves no leader without kine:
   expect(host.disk.meta?.mode).toBe('alone')
   await host.rounds(30)
   expect(host.log.filter((line) => line.startsWith('converge role'))).not.toEqual([])
+})
+
+const HANDED = pairMeta({ term: 3, branch: 3, mode: 'alone', leader: 'h2', began: 'handover' })
+
+test.each([
+  ['its disk is full', { disk: { writable: false, freeBytes: 0 } }],
+  ['its PostgreSQL is dead', { postgres: { up: false, starting: false, why: 'refused' } }],
+] as const)(
+  'a follower that is handed the lead gives it back when %s, and does not take it up later (A7)',
+  async (_, trouble) => {
+    const host = await follower()
+    host.handOvers = () => ({ ok: true })
+    host.disks = () => Promise.reject(new Error('ENOSPC'))
+    await host.rounds(1, { ...answers({ meta: HANDED }), ...trouble })
+    expect(host.log).toContain('hand-over: back 3')
+    // The old leader is about to promote, and dies: what it writes until then is not here.
+    host.disks = () => Promise.resolve()
+    await host.rounds(6, { ...SILENT, ...GATEWAY_UP, ...following('h2_1_1'), ...FREE })
+    expect(host.disk.meta?.leader).toBe('h1')
+  },
+)
+
+test.each([
+  ['refused in words', { ok: false, why: 'its disk is full' }, 'h2'],
+  ['not answered', { ok: false, why: 'no answer', heard: false }, 'h1'],
+] as const)(
+  'a lead that can not be given back, %s, is taken up only if the peer can not have it (A7)',
+  async (_, answer, leads) => {
+    const host = await follower()
+    host.handOvers = () => answer
+    host.disks = () => Promise.reject(new Error('ENOSPC'))
+    await host.rounds(2, answers({ meta: HANDED }))
+    host.disks = () => Promise.resolve()
+    await host.rounds(2)
+    expect(host.disk.meta?.leader).toBe(leads)
+  },
+)
+
+test('a leader that handed over takes the lead back when it is given, and not what it did not hand over (A7)', async () => {
+  const host = await follower({ meta: { ...HANDED, leader: 'h1' } })
+  await expect(host.core.onHandOver({ phase: 'back', term: 2 })).resolves.toMatchObject({
+    ok: false,
+  })
+  await expect(host.core.onHandOver({ phase: 'back', term: 3 })).resolves.toEqual({ ok: true })
+  await host.rounds(1)
+  expect(host.log[0]).toBe('meta 4/4 alone h2 h1_4_1')
+  const other = await follower()
+  await expect(other.core.onHandOver({ phase: 'back', term: 2 })).resolves.toMatchObject({
+    ok: false,
+  })
 })

@@ -264,3 +264,16 @@ test('after six changes in an hour the pair is frozen, and says so; an operator 
   expect(await answer).toMatchObject({ ok: true })
   expect(host.rule).toBe('promote')
 })
+
+test('a follower in the middle of its copy does not lead by force: its table is empty, and the whole one is aside (A3)', async () => {
+  const host = await follower({ meta: pairMeta({ mode: 'alone' }) })
+  await host.rounds(6, { ...SILENT, ...following('h2_1_1', { ready: false }) })
+  const asked = host.core.ask({ kind: 'promote', force: true })
+  await host.rounds(1)
+  expect(await asked).toMatchObject({
+    ok: false,
+    rule: 'half-copy',
+    why: expect.stringContaining('twonode_branch_'),
+  })
+  expect(host.disk.meta?.leader).toBe('h1')
+})

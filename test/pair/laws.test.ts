@@ -73,6 +73,8 @@ const ASIDE: readonly Partial<Facts>[] = [
   ...ASKED.map((asked) => ({ asked })),
   { initialised: false },
   { paused: true },
+  { copying: true },
+  { copying: true, asked: { kind: 'promote', force: true } },
   { frozen: true },
   { late: true },
   { stream: 'behind' },
@@ -172,6 +174,8 @@ const LAWS: Readonly<Record<string, Law>> = {
     f,
     goal,
   ) => goal !== 'promote' || f.asked !== null || f.peer.contact === 'gone',
+  'half a copy never leads, not even by force or within the accepted loss (A3)': (f, goal) =>
+    !(goal === 'promote' && f.copying && !f.promotable) || f.asked?.kind === 'handed-back',
   'a leader never promotes': (f, goal) => !(leads(f) && goal === 'promote'),
   'an unproven leader takes no writes but by force': (f, goal) =>
     !(leads(f) && !f.proven && f.initialised && SERVES.includes(goal)) ||

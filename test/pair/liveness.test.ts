@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { atTime, CALM, isChange, restored, withChange } from '../../src/pair/flap_guard.ts'
+import { agesOf, atTime, CALM, isChange, restored, withChange } from '../../src/pair/flap_guard.ts'
 import { judge } from '../../src/pair/judge.ts'
 import { afterStall, firstMemory, type Memory, remember } from '../../src/pair/liveness.ts'
 import type { Sighting } from '../../src/pair/sighting.ts'
@@ -195,6 +195,13 @@ test('the flap guard freezes at its limit, and thaws when an hour was calm', () 
   const slow = Array.from({ length: 10 }, (_, index) => index * 15 * 60_000)
   expect(slow.reduce(withChange, CALM).frozen).toBe(false)
   expect(restored([50, 40, 30, 20, 10, 0], 1000).frozen).toBe(true)
+})
+
+test('changes that a clock set back to 1970 puts into the future are not counted as new', () => {
+  const set = Date.UTC(2026, 0, 1)
+  expect(agesOf([set - 50, set - 10], set)).toEqual([50, 10])
+  expect(agesOf([set + 60_000], set), 'a clock that was put right by a minute').toEqual([0])
+  expect(agesOf([set - 50, set - 10], 0)).toEqual([])
 })
 
 test('another leader and going alone are changes; pairing again, a slot and a fork point are not', () => {

@@ -22,6 +22,7 @@ const ALONE: Facts = {
   stream: 'lost',
   slot: 'ok',
   promotable: false,
+  copying: false,
   lagBytes: null,
   handOverHeld: false,
   voidRefused: false,

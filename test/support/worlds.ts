@@ -42,6 +42,7 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     stream: 'caught-up',
     slot: 'ok',
     promotable: false,
+    copying: false,
     lagBytes: null,
     handOverHeld: false,
     voidRefused: false,
