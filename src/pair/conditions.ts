@@ -56,6 +56,10 @@ export const CONDITIONS = {
   peerSilent: c('peer silent', (f) => ['silent', 'cut', 'gone'].includes(f.peer.contact)),
   peerCut: c('peer lost for the fence time', (f) => ['cut', 'gone'].includes(f.peer.contact)),
   peerGone: c('peer gone', (f) => f.peer.contact === 'gone'),
+  peerOrAgentGone: c(
+    'peer gone, or its agent for 20 s',
+    (f) => f.peer.contact === 'gone' || f.agentGone,
+  ),
   noVoid: c(
     'peer silent, or it can not void its proof',
     (f) => ['silent', 'cut', 'gone'].includes(f.peer.contact) || f.voidRefused,

@@ -30,6 +30,8 @@ export interface Facts {
   readonly settled: Settled
   readonly gateway: Gateway
   readonly peer: PeerFacts
+  /** Its agent has not been heard for long enough to be dead, whatever else of it answers (B9). */
+  readonly agentGone: boolean
   /** failed: for longer than a restart takes. */
   readonly postgres: 'up' | 'starting' | 'failed'
   readonly disk: 'ok' | 'full'

@@ -1,12 +1,18 @@
 import type { Facts, Gateway, PeerFacts, Stream } from './facts.ts'
 import { compareHostMeta, type HostMeta } from './host_meta.ts'
 import { type Contact, type Memory, waitMs } from './liveness.ts'
-import { COMMIT_LOST_MS, POSTGRES_FAILED_MS, POSTGRES_RECOVERY_MS, type Timing } from './timing.ts'
+import {
+  AGENT_GONE_MS,
+  COMMIT_LOST_MS,
+  POSTGRES_FAILED_MS,
+  POSTGRES_RECOVERY_MS,
+  type Timing,
+} from './timing.ts'
 
 /** The parts of the facts that are told from memory and clock alone. */
 export type Judged = Pick<
   Facts,
-  'gateway' | 'peer' | 'postgres' | 'disk' | 'stream' | 'slot' | 'lagBytes' | 'proven'
+  'gateway' | 'peer' | 'agentGone' | 'postgres' | 'disk' | 'stream' | 'slot' | 'lagBytes' | 'proven'
 >
 
 export interface Judge {
@@ -22,6 +28,7 @@ export function judge(memory: Memory, by: Judge): Judged {
   return {
     gateway: judgeGateway(memory, by),
     peer: judgePeer(memory, by),
+    agentGone: memory.agent.missed > 0 && by.now - memory.agent.heardAt >= AGENT_GONE_MS,
     postgres: judgePostgres(memory, by.now),
     disk: memory.diskFull ? 'full' : 'ok',
     stream: judgeStream(memory, by),

@@ -114,7 +114,11 @@ export function forcedToLead(memory: Memory): Memory {
 
 /** The peer spoke to us: whatever our own probes say, it is not gone. */
 export function heardFrom(memory: Memory, now: number): Memory {
-  return { ...memory, peer: { ...memory.peer, arrivedAt: now, missed: 0, missedSince: null } }
+  return {
+    ...memory,
+    peer: { ...memory.peer, arrivedAt: now, missed: 0, missedSince: null },
+    agent: { ...memory.agent, heardAt: now },
+  }
 }
 
 /** Our proof is void: the leader goes alone, and from now on writes what we may never see. */

@@ -66,6 +66,16 @@ export const POSTGRES_RECOVERY_MS = 30_000
 /** A subscription whose worker fails or is missing for this long needs a new slot. Found within 30 s. */
 export const SUBSCRIPTION_STUCK_MS = 20_000
 
+/**
+ * A peer whose agent has been silent for this long counts as gone for a promotion by proof, even while
+ * its kernel answers ICMP or something takes connections on its API's port: a dead agent is no reason
+ * for a pair without a leader, and k3s without kine opens and closes that port. By then the guard has
+ * stopped its kine, in the fence time (B9), and nobody but an agent makes a leader go alone: whatever it
+ * acknowledged, a follower with the proof has. An agent that lives after all, and whom only we do not
+ * hear, is superseded at the next contact. Not sooner: systemd starts an agent anew within a few seconds.
+ */
+export const AGENT_GONE_MS = 20_000
+
 /** Less free than this is a full disk; it is well again at twice as much. @unit bytes */
 export const DISK_FULL_BYTES = 32 * 1024 * 1024
 

@@ -74,6 +74,7 @@ const ASIDE: readonly Partial<Facts>[] = [
   { initialised: false },
   { paused: true },
   { copying: true },
+  { agentGone: true },
   { copying: true, asked: { kind: 'promote', force: true } },
   { frozen: true },
   { late: true },
@@ -170,10 +171,12 @@ const LAWS: Readonly<Record<string, Law>> = {
     f.asked?.kind === 'handed-back' ||
     (f.asked?.kind === 'promote' && f.asked.force) ||
     (f.lagBytes !== null && f.policy.acceptLossBytes > 0 && f.lagBytes <= f.policy.acceptLossBytes),
-  'a follower never promotes while anything of its leader answers, unless it yields or by force': (
-    f,
-    goal,
-  ) => goal !== 'promote' || f.asked !== null || f.peer.contact === 'gone',
+  "a follower never promotes while its leader's host answers and its agent was heard, unless it yields or by force":
+    (f, goal) =>
+      goal !== 'promote' ||
+      f.asked !== null ||
+      f.peer.contact === 'gone' ||
+      (f.agentGone && f.promotable),
   'half a copy never leads, not even by force or within the accepted loss (A3)': (f, goal) =>
     !(goal === 'promote' && f.copying && !f.promotable) || f.asked?.kind === 'handed-back',
   'a leader never promotes': (f, goal) => !(leads(f) && goal === 'promote'),

@@ -23,6 +23,7 @@ const ALONE: Facts = {
   slot: 'ok',
   promotable: false,
   copying: false,
+  agentGone: false,
   lagBytes: null,
   handOverHeld: false,
   voidRefused: false,

@@ -43,6 +43,7 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     slot: 'ok',
     promotable: false,
     copying: false,
+    agentGone: false,
     lagBytes: null,
     handOverHeld: false,
     voidRefused: false,
