@@ -1,12 +1,11 @@
 import { messageOf } from '../core/errors.ts'
 import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
 import {
-  agesOf,
   atTime,
   CALM,
   type FlapGuard,
   isChange,
-  restored,
+  persisted,
   withChange,
 } from '../pair/flap_guard.ts'
 import type { Stamp } from '../pair/goals.ts'
@@ -87,8 +86,7 @@ export class AgentState {
     this.proof = await store.readProof()
     await this.lookAtSentinels()
     const wall = Date.parse(clock.wallTime())
-    const ages = agesOf(await store.readChanges(), wall)
-    this.flaps = restored(ages, clock.now())
+    this.flaps = persisted(await store.readChanges(), { wall, now: clock.now() })
     this.memory = firstMemory(clock.now())
   }
 

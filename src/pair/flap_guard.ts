@@ -46,3 +46,11 @@ export function agesOf(changes: readonly number[], wallTime: number): readonly n
 export function restored(ages: readonly number[], now: number): FlapGuard {
   return ages.toSorted((a, b) => b - a).reduce((guard, age) => withChange(guard, now - age), CALM)
 }
+
+/** The same from times of day, as they were written down. */
+export function persisted(
+  changes: readonly number[],
+  { wall, now }: { readonly wall: number; readonly now: number },
+): FlapGuard {
+  return restored(agesOf(changes, wall), now)
+}
