@@ -1,13 +1,6 @@
 import { messageOf } from '../core/errors.ts'
 import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
-import {
-  atTime,
-  CALM,
-  type FlapGuard,
-  isChange,
-  persisted,
-  withChange,
-} from '../pair/flap_guard.ts'
+import { atTime, CALM, type FlapGuard, isChange, kept, withChange } from '../pair/flap_guard.ts'
 import type { Stamp } from '../pair/goals.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
@@ -86,7 +79,7 @@ export class AgentState {
     this.proof = await store.readProof()
     await this.lookAtSentinels()
     const wall = Date.parse(clock.wallTime())
-    this.flaps = persisted(await store.readChanges(), { wall, now: clock.now() })
+    this.flaps = kept(await store.readChanges(), { wall, now: clock.now() })
     this.memory = firstMemory(clock.now())
   }
 

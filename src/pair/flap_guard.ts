@@ -48,7 +48,7 @@ export function restored(ages: readonly number[], now: number): FlapGuard {
 }
 
 /** The same from times of day, as they were written down. */
-export function persisted(
+export function kept(
   changes: readonly number[],
   { wall, now }: { readonly wall: number; readonly now: number },
 ): FlapGuard {
