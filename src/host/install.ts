@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -62,16 +62,27 @@ async function fetchPart(
     case 'url':
       return await download(source.url, part, signal)
     case 'blob':
-      return await save(await blob(sha256), part, signal)
+      return await save(async () => await blob(sha256), part, signal)
     case 'path':
-      return await save(createReadStream(source.path), part, signal)
+      return await save(() => createReadStream(source.path), part, signal)
     default:
       throw new Error(`unhandled source: ${JSON.stringify(source satisfies never)}`)
   }
 }
 
-async function save(from: Readable, part: string, signal: AbortSignal): Promise<void> {
-  await pipeline(from, createWriteStream(part, { mode: 0o600 }), { signal })
+async function save(
+  source: () => Readable | Promise<Readable>,
+  part: string,
+  signal: AbortSignal,
+): Promise<void> {
+  // Open before the source is: one that fails at once would be over before the file is made, which was
+  // then removed first and made afterwards.
+  const file = await open(part, 'w', 0o600)
+  try {
+    await pipeline(await source(), file.createWriteStream(), { signal })
+  } finally {
+    await file.close()
+  }
 }
 
 /** The content is not what the checksum promised. */
