@@ -1,12 +1,13 @@
 import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
 import { durationMs, durationSchema } from './parts/duration.ts'
-import { BODY, DEFINITION, RAISE } from './parts/kine_fence_text.ts'
+import { BODY, DEFINITION, RAISE, takeFrom } from './parts/kine_fence_text.ts'
 import { NAME_FORM, transaction } from './parts/postgres_sql.ts'
 
 interface Args {
   readonly database: string
   readonly state: 'on' | 'off'
+  readonly ends?: string
   readonly timeout: string
 }
 
@@ -27,7 +28,8 @@ export const kineFence = defineModule<Args, State>({
     summary: "The fence on kine's table: no write but replication's, while it is on.",
     notes:
       'A statement trigger that answers SQLSTATE 25006. It waits for the table no longer than ' +
-      '`timeout`: a commit that waits for a dead follower holds its lock, so end the writers first (B1).',
+      '`timeout`: a commit that waits for a dead follower holds its lock, so end the writers first (B1), ' +
+      'and name their role with `ends`: one of them may be back before the fence is up.',
     source: 'https://www.postgresql.org/docs/15/sql-createtrigger.html',
     examples: [
       { title: 'A follower takes no writes', args: { database: 'kine', state: 'on' } },
@@ -41,6 +43,10 @@ export const kineFence = defineModule<Args, State>({
     properties: {
       database: { ...NAME_FORM, description: 'Database of the table.' },
       state: { type: 'string', enum: ['on', 'off'], description: 'Whether writes are refused.' },
+      ends: {
+        ...NAME_FORM,
+        description: 'With `on`: the role whose sessions are ended when they hold the table.',
+      },
       timeout: durationSchema('Bound of the wait for the table.', '3s'),
     },
   },
@@ -57,9 +63,12 @@ export const kineFence = defineModule<Args, State>({
     return found === undefined ? { kind: 'missing' } : { kind: 'present', ...found }
   },
 
-  diff(state, { database, state: wanted, timeout }): readonly Change[] {
+  diff(state, { database, state: wanted, ends, timeout }): readonly Change[] {
     const lockTimeoutMs = durationMs(timeout)
-    if (wanted === 'on') return isUp(state) ? [] : [transaction(database, RAISE, { lockTimeoutMs })]
+    if (wanted === 'on') {
+      const take = ends === undefined ? [] : [takeFrom(ends, lockTimeoutMs)]
+      return isUp(state) ? [] : [transaction(database, [...take, ...RAISE], { lockTimeoutMs })]
+    }
     if (state.kind === 'missing') return []
     const drop = 'drop trigger if exists twonode_fence on public.kine'
     return [transaction(database, [drop], { lockTimeoutMs })]

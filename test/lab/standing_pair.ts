@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach } from 'vitest'
 import type { Lab } from '../../lab/lab.ts'
+import { arePaired, metaOf } from '../../lab/pair_view.ts'
 import { readState } from '../../lab/state.ts'
 
 /**
@@ -16,6 +17,8 @@ export function leavesThePair(theLab: () => Promise<Lab>): void {
   afterAll(async () => {
     if (!asFound) return
     const lab = await theLab()
+    // Agents may have had a reason of their own to change roles: files begin where h1 leads.
+    if (!arePaired(lab) || metaOf(lab, 'h1')?.branch !== 1) return
     writeFileSync(markOf(lab), await standOf(lab))
   })
 }

@@ -1,5 +1,5 @@
 import { Client } from 'pg'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { converge, kineWrites, plan, result, step } from '../support/postgres_bench.ts'
 import { kineBench } from '../support/bench_of_file.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
@@ -12,6 +12,15 @@ const on = { database: 'kine', state: 'on' }
 const off = { database: 'kine', state: 'off' }
 
 moduleCases(kineFence)
+
+async function kineSession(): Promise<Client> {
+  const { socketDirectory: host, port } = bench.server
+  const client = new Client({ host, port, database: 'kine', user: 'kine' })
+  // One that is ended from the other side tells its connection as well as its query.
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
 
 describe('laws', () => {
   postgresLaws('kine_fence', () => bench, [{ title: 'the fence', args: on, opposite: off }])
@@ -76,10 +85,30 @@ test.each([
   await converge(bench.host, 'kine_fence', off)
 })
 
+test('B1: a session of kine that came back, and waits for a follower that is gone, does not keep it away', async () => {
+  const waits = { name: 'synchronous_standby_names', value: '"gone"', checkpoint: true }
+  await converge(bench.host, 'postgres_setting', waits)
+  const writer = await kineSession()
+  try {
+    const told = writer.query("insert into kine (name) values ('in doubt')").then(
+      () => 'acknowledged',
+      () => 'ended',
+    )
+    await vi.waitFor(async () => {
+      const waiting = "select pid from pg_stat_activity where wait_event = 'SyncRep'"
+      expect(await bench.server.sql('postgres', waiting)).toHaveLength(1)
+    }, 10_000)
+    await converge(bench.host, 'kine_fence', { ...on, ends: 'kine' })
+    expect(await told).toBe('ended')
+  } finally {
+    await converge(bench.host, 'postgres_setting', { name: waits.name, state: 'reset' })
+    await converge(bench.host, 'kine_fence', off)
+    await writer.end()
+  }
+})
+
 test('B1: behind a writer it waits no longer than its bound', async () => {
-  const { socketDirectory: host, port } = bench.server
-  const writer = new Client({ host, port, database: 'kine', user: 'kine' })
-  await writer.connect()
+  const writer = await kineSession()
   await writer.query("begin; insert into kine (name) values ('under way')")
   const begin = performance.now()
   await expect(converge(bench.host, 'kine_fence', { ...on, timeout: '300ms' })).rejects.toThrow(
