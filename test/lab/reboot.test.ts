@@ -21,7 +21,7 @@ test('after a reboot of one host and then the other the pair is healthy by itsel
   expect(check.code, explain(check)).toBe(0)
 })
 
-test('after a reboot of both at once the pair is healthy by itself, and nothing differs', async () => {
+test('B8: after a reboot of both at once the pair is healthy by itself, and nothing differs', async () => {
   await Promise.all([lab.reboot('h1'), lab.reboot('h2')])
   await healthy(from, 60_000)
   const check = await converge(from, ['--check'])
