@@ -6,7 +6,7 @@ import { progressOnStderr } from '../lab/progress.ts'
 import { seeded } from '../lab/seed.ts'
 import { converge, explain, makeLaptop } from '../lab/twonode_process.ts'
 import { until } from '../lab/wait.ts'
-import { arePaired, metaOf } from '../lab/pair_view.ts'
+import { agentStatus, arePaired, metaOf } from '../lab/pair_view.ts'
 import { adminCredentials } from '../lab/writer_process.ts'
 import { failoverTrial, type FailoverTrial } from '../lab/failover_trial.ts'
 import { meetsBars, printFailovers } from './failover_report.ts'
@@ -73,10 +73,7 @@ async function countAnew(lab: Lab): Promise<void> {
 async function mayPromote(lab: Lab, follower: HostName): Promise<void> {
   await until(
     `${follower} to be promotable`,
-    async () => {
-      const { stdout } = await lab.exec(follower, ['/usr/local/bin/twonode', 'status', '--json'])
-      return stdout.includes('"promotable":true') ? true : undefined
-    },
+    async () => (await agentStatus(lab, follower))['promotable'] === true || undefined,
     { timeoutMs: PAIRED_TIMEOUT_MS, everyMs: 200 },
   )
 }

@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { isObject, parseJson } from '../src/core/json.ts'
 import { expect, inHost, kubectl, rowsOf, sql } from './demo_hosts.ts'
 import type { Lab } from './lab.ts'
 import { HOST_NAMES, type HostName } from './names.ts'
-import { arePaired, metaOf } from './pair_view.ts'
+import { agentStatus, arePaired, metaOf } from './pair_view.ts'
 import { until } from './wait.ts'
 
 /** How long a write must stay unanswered to show that it waits for the follower. @unit milliseconds */
@@ -97,8 +96,6 @@ async function pairAgain(lab: Lab): Promise<void> {
 
 /** Its agent knows its role and hears its peer: one that has just started does not. */
 async function isSettled(lab: Lab, host: HostName): Promise<boolean> {
-  const argv = ['/usr/local/bin/twonode', 'status', '--json']
-  const { stdout } = await lab.exec(host, argv, { timeoutMs: 20_000 })
-  const said = parseJson(stdout)
-  return isObject(said) && said['settled'] === 'yes' && said['peer'] === 'answers'
+  const { settled, peer } = await agentStatus(lab, host)
+  return settled === 'yes' && peer === 'answers'
 }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isObject, parseJson } from '../src/core/json.ts'
 import { parseHostMeta, type HostMeta } from '../src/pair/host_meta.ts'
 import { hostRoot } from './disks.ts'
 import type { Lab } from './lab.ts'
@@ -37,6 +38,14 @@ export function arePaired(lab: Lab): boolean {
   if (mine?.mode !== 'paired' || theirs?.mode !== 'paired' || mine.term !== theirs.term)
     return false
   return proofTerm(lab, mine.leader === 'h1' ? 'h2' : 'h1') === mine.term
+}
+
+/** What the agent of a host says of itself; nothing when none answers. */
+export async function agentStatus(lab: Lab, host: HostName): Promise<Record<string, unknown>> {
+  const argv = ['/usr/local/bin/twonode', 'status', '--json']
+  const { stdout } = await lab.exec(host, argv, { timeoutMs: 20_000 })
+  const said = parseJson(stdout)
+  return isObject(said) ? said : {}
 }
 
 /** One line of an agent's journal: what it did by which rule, and when. */

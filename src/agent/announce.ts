@@ -1,10 +1,11 @@
-import { createHash, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { request } from 'node:https'
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import { gunzipSync } from 'node:zlib'
-import { parseJson } from '../core/json.ts'
+import { isObject, parseJson } from '../core/json.ts'
 import { reveal, Secret } from '../core/secret.ts'
 import type { JoinOrder } from './join_file.ts'
+import { authorityHash } from './join_token.ts'
 import { BadMessage, newEnvelope, openAnswer } from './peer_messages.ts'
 
 /** What a leader gives to a host that it lets in. */
@@ -44,13 +45,9 @@ export async function announce(
   const { format, nonce } = envelope
   const proof = { token: token.id, secret: reveal(token.secret) }
   const message = { format, nonce, name, address, ...own, ...proof }
+  // The site's name is the answer's to say: what the newcomer knows of the site is its authority.
   const answer = parseJson(await post(to, JSON.stringify(message), ca))
-  return parseAdmission(openAnswer(withSite(answer, ''), envelope))
-}
-
-/** The site's name is the answer's to say: what the newcomer knows of the site is its authority. */
-function withSite(answer: unknown, site: string): unknown {
-  return typeof answer === 'object' && answer !== null ? { ...answer, site } : answer
+  return parseAdmission(openAnswer(isObject(answer) ? { ...answer, site: '' } : answer, envelope))
 }
 
 type Place = JoinOrder['to']
@@ -64,7 +61,7 @@ async function authorityAt({ address, port }: Place, sha256: string): Promise<st
       socket.once('secureConnect', resolve)
       socket.once('error', reject)
     })
-    const found = chainOf(socket).find((der) => sha256Of(der) === sha256)
+    const found = chainOf(socket).find((der) => authorityHash(der) === sha256)
     if (found !== undefined) return new X509Certificate(found).toString()
   } finally {
     socket.destroy()
@@ -132,8 +129,4 @@ function parseAdmission(fields: Record<string, unknown>): Admission {
 function siteTextOf(compressed: string): string {
   const options = { maxOutputLength: SITE_BYTES }
   return gunzipSync(Buffer.from(compressed, 'base64'), options).toString('utf8')
-}
-
-function sha256Of(der: Buffer): string {
-  return createHash('sha256').update(der).digest('hex')
 }

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
-import { HOST_NAME } from '../pair/replacement.ts'
+import { isHostName } from '../core/site.ts'
 import { SITE_FILE } from '../plan/site_file.ts'
 import { createClock } from './clock.ts'
 import { joinPair } from './join.ts'
@@ -90,7 +90,7 @@ function orderOf(words: readonly string[]) {
   const name = optionOf(words, '--host')
   const address = optionOf(words, '--address')
   const to = placeOf(optionOf(words, '--to'))
-  if (!HOST_NAME.test(name) || isIP(address) === 0 || isIP(to.address) === 0 || !(to.port > 0))
+  if (!isHostName(name) || isIP(address) === 0 || isIP(to.address) === 0 || !(to.port > 0))
     throw new TwonodeError('E_USAGE', `names of hosts and IP addresses are needed: ${USAGE}`)
   return { name, address, to }
 }

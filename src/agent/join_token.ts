@@ -1,8 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { join } from 'node:path'
 import { TwonodeError } from '../core/errors.ts'
-import { isObject } from '../core/json.ts'
+import { isObject, parseJson } from '../core/json.ts'
 import { reveal, Secret } from '../core/secret.ts'
+import { sha256 } from '../engine/sha256.ts'
 import { readText } from '../host/files.ts'
 import { writeDurably } from './meta_history.ts'
 
@@ -55,6 +56,11 @@ export function parseJoinToken(text: string): JoinToken {
       hint: '`twonode token create` on the leader prints one, on one line.',
     })
   return { id, secret: new Secret(secret, 'join token'), authority }
+}
+
+/** By what a token knows its authority. @param der - of the authority's certificate */
+export function authorityHash(der: Buffer): string {
+  return createHash('sha256').update(der).digest('hex')
 }
 
 export function joinTokenText({ id, secret, authority }: JoinToken): Secret {
@@ -114,7 +120,7 @@ export class JoinTokens {
   async proven(id: string, secret: Secret): Promise<KnownToken | undefined> {
     const known = (await this.list()).find((token) => token.id === id)
     const expected = Buffer.from(known?.secretSha256 ?? sha256(''), 'hex')
-    const isIt = timingSafeEqual(Buffer.from(sha256(reveal(secret)), 'hex'), expected)
+    const isIt = timingSafeEqual(Buffer.from(sha256(secret), 'hex'), expected)
     return isIt ? known : undefined
   }
 
@@ -145,14 +151,10 @@ export class JoinTokens {
 }
 
 function parseTokens(text: string): readonly KnownToken[] {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    if (!isObject(parsed) || parsed['format'] !== TOKENS_FORMAT) return []
-    const tokens: unknown = parsed['tokens']
-    return Array.isArray(tokens) && tokens.every(isKnown) ? tokens : []
-  } catch {
-    return []
-  }
+  const parsed = parseJson(text)
+  if (!isObject(parsed) || parsed['format'] !== TOKENS_FORMAT) return []
+  const { tokens } = parsed
+  return Array.isArray(tokens) && tokens.every(isKnown) ? tokens : []
 }
 
 function isKnown(token: unknown): token is KnownToken {
@@ -170,8 +172,4 @@ function isUse(use: unknown): use is TokenUse {
   if (!isObject(use)) return false
   const { key, name, address, term } = use
   return [key, name, address].every((text) => typeof text === 'string') && typeof term === 'number'
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }

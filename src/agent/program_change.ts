@@ -1,5 +1,6 @@
 import { messageOf } from '../core/errors.ts'
 import { runCommand } from '../host/command.ts'
+import { isSilent } from '../pair/facts.ts'
 import type { AgentParts } from './assemble.ts'
 import { readOwnSite } from './own_site.ts'
 
@@ -46,7 +47,7 @@ async function afterTheFollower({ core, clock }: AgentParts, stop: AbortSignal):
   const { meta, self, peer } = core.facts()
   if (meta?.leader !== self) return
   // A record of mode alone is all that a leader needs (A5): it waits for no peer that it has lost.
-  if (meta.mode === 'alone' && ['silent', 'cut', 'gone'].includes(peer.contact)) return
+  if (meta.mode === 'alone' && isSilent(peer)) return
   await clock.sleep(LEADER_WAITS_MS, stop)
   const deadline = clock.now() + PEER_TIMEOUT_MS
   while (!stop.aborted && clock.now() < deadline && core.facts().peer.contact !== 'answers')

@@ -3,8 +3,7 @@ import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
 import { reveal, Secret } from '../core/secret.ts'
-import type { KeyPair } from '../host/x509.ts'
-import type { SiteSecrets } from '../host/site_secrets.ts'
+import { authorityIn, type SiteSecrets } from '../host/site_secrets.ts'
 import type { Facts } from '../pair/facts.ts'
 import { serialiseHostMeta } from '../pair/host_meta.ts'
 import { type ReplacementRequest, unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
@@ -157,7 +156,7 @@ async function whatItGets(
   const certificate = await signRequest(
     request,
     { ...leaf, usages: ['client', 'server'] },
-    authorityOf(ca),
+    authorityIn(ca),
   )
   return {
     certificate,
@@ -166,13 +165,6 @@ async function whatItGets(
     siteFile: gzipSync(texts.site).toString('base64'),
     secretsFile: texts.secrets,
   }
-}
-
-/** The CA travels as one text: certificate, then key. */
-function authorityOf(ca: Secret): KeyPair {
-  const text = reveal(ca)
-  const keyAt = text.lastIndexOf('-----BEGIN')
-  return { certificatePem: text.slice(0, keyAt), keyPem: text.slice(keyAt) }
 }
 
 async function keyOf(request: string, name: string): Promise<string> {

@@ -237,6 +237,7 @@ export class AgentState {
 
   /** The follower acknowledges again: what was refused before is past. */
   forgetRefusal(): void {
+    if (this.voidRefusal === null) return
     const { stream } = judge(this.memory, this.judgeAt(this.#ports.clock.now()))
     if (stream !== 'lost') this.voidRefusal = null
   }

@@ -1,10 +1,10 @@
-import { createHash, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { durationMs } from '../../modules/parts/duration.ts'
 import { TwonodeError } from '../core/errors.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { reveal } from '../core/secret.ts'
 import type { AgentParts } from './assemble.ts'
-import { joinTokenText } from './join_token.ts'
+import { authorityHash, joinTokenText } from './join_token.ts'
 
 type Parts = Pick<AgentParts, 'core' | 'tokens' | 'secrets'>
 type Say = (data: JsonObject) => void
@@ -42,9 +42,7 @@ async function create({ core, tokens, secrets }: Parts, options: JsonObject, say
   const ca = await secrets.read('ca')
   if (ca === undefined)
     throw new TwonodeError('E_MISSING', "the site's authority is not on this host")
-  const authority = createHash('sha256')
-    .update(new X509Certificate(reveal(ca)).raw)
-    .digest('hex')
+  const authority = authorityHash(new X509Certificate(reveal(ca)).raw)
   const ttlMs = ttlOf(ttl)
   const token = await tokens.create({ old: peer, ttlMs, authority })
   const text = reveal(joinTokenText(token))

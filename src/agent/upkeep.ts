@@ -27,10 +27,9 @@ export function startUpkeep(
   parts: AgentParts,
   { stop, end }: { readonly stop: AbortSignal; readonly end: () => Promise<void> },
 ): Upkeep {
-  const { clock, faults } = parts
+  const { clock, core, faults, notifier } = parts
   const renewal = { at: clock.now() + FIRST_RENEWAL_MS, lastAt: -Infinity }
   let tryAt = 0
-  const { core, notifier } = parts
   const keepUp = async () => {
     notifier.status(standing(parts.site.host, core.status()))
     await refreshCertificates(parts)

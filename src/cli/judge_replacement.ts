@@ -1,5 +1,5 @@
-import { TwonodeError } from '../core/errors.ts'
-import type { Mode, Site } from '../core/site.ts'
+import { messageOf, TwonodeError } from '../core/errors.ts'
+import { isHostName, type Mode, type Site, sidesOf } from '../core/site.ts'
 import { type HostMeta, parseHostMeta } from '../pair/host_meta.ts'
 import type { InventorySite } from '../plan/inventory.ts'
 import { didYouMean } from '../plan/nearest.ts'
@@ -68,14 +68,12 @@ export function replacementOf(
     })
   }
   const { site } = found
-  const newcomer = site.hosts.find(({ name }) => name === host)
-  const survivor = site.hosts.find(({ name }) => name !== host)
-  if (newcomer === undefined || survivor === undefined) throw new Error('a site has two hosts')
+  const { own: newcomer, peer: survivor } = sidesOf(site, host)
   if (old === survivor.name)
     throw new TwonodeError('E_USAGE', `--for: ${old} is the host that stays beside ${host}`, {
       hint: 'Name the host that is gone; the inventory has the new one in its place.',
     })
-  if (!HOST_NAME.test(old))
+  if (!isHostName(old))
     throw new TwonodeError('E_USAGE', `--for: ${JSON.stringify(old)} is no name of a host`)
   const elsewhere = sites.find(
     (other) => other !== found && other.hosts.some(({ name }) => name === old),
@@ -87,9 +85,6 @@ export function replacementOf(
     )
   return { site, host, address: newcomer.address, old, survivor: survivor.name }
 }
-
-/** As in an inventory. */
-const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** Whether it may begin, or go on (B10). Pure. */
 export function judgeReplacement(replacement: Replacement, { survivor, newcomer }: Sight): Verdict {
@@ -163,9 +158,8 @@ function metaOf(name: string, site: Site, { hostMeta }: HostSight): HostMeta | n
       `Is ${name} the right machine? Reinstall it, or remove ${site.stateDirectory} and its PostgreSQL cluster, if you are sure.`,
     )
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
     return error(
-      `hostMeta of ${name} can not be read: ${why}`,
+      `hostMeta of ${name} can not be read: ${messageOf(cause)}`,
       `Look at ${site.stateDirectory}/host-meta.yaml there.`,
     )
   }

@@ -1,5 +1,5 @@
 import type { Event, HelloEvent, StepEvent } from '../core/events.ts'
-import { isObject } from '../core/json.ts'
+import { isObject, parseJson } from '../core/json.ts'
 import { compileSites } from './compile_sites.ts'
 import type { AgentSays, HostSight, Replacement, Sight } from './judge_replacement.ts'
 import type { RunFlags } from './run_flags.ts'
@@ -85,7 +85,7 @@ function forReplacement(
 
 function agentOf(steps: readonly StepEvent[]): AgentSays | null {
   const text = resultOf(steps, 'agent')?.['stdout']
-  const said = typeof text === 'string' ? parsed(text) : undefined
+  const said = typeof text === 'string' ? parseJson(text) : undefined
   if (!isObject(said)) return null
   const { mode, peer, settled, promotable, stream } = said
   return {
@@ -106,12 +106,4 @@ function rowsOf(steps: readonly StepEvent[]): number | null {
 
 function resultOf(steps: readonly StepEvent[], name: string): StepEvent['result'] {
   return steps.find(({ register }) => register === name)?.result
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

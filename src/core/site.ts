@@ -35,6 +35,13 @@ export interface SiteHost {
   readonly address: string
 }
 
+/** What a host or a site may be called, as the inventory's schema says it. */
+export const HOST_NAME = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+
+export function isHostName(name: string): boolean {
+  return new RegExp(HOST_NAME).test(name)
+}
+
 /** A host of a pair, and the one beside it. @throws TwonodeError for the name of neither */
 export function sidesOf(
   { hosts }: Pick<Site, 'hosts'>,

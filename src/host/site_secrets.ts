@@ -5,6 +5,7 @@ import { SITE_SECRET_FILES, type SiteSecretName } from '../core/host.ts'
 import { Secret, reveal } from '../core/secret.ts'
 import { listDirectory, readText } from './files.ts'
 import { makeDirectory } from './paths.ts'
+import type { KeyPair } from './x509.ts'
 import { stageText } from './staged_file.ts'
 
 /** @unit bytes of randomness in the cluster's token */
@@ -61,10 +62,10 @@ export function createSiteSecrets(root = '/'): SiteSecrets {
     const { key, certificate } = filesOf(name)
     await makeMissingDirectories(at(dirname(key)), root)
     // The key first: a CA's certificate is what tells others that there is a whole one.
-    const keyText = name === 'ca' ? (PEM_KEY.exec(text)?.[0] ?? '') : text
+    const { certificatePem, keyPem } = authorityIn(value)
+    const keyText = name === 'ca' ? keyPem : text
     await write(key, new Secret(withNewline(keyText), value.origin), ROOT_ONLY)
-    if (certificate !== undefined)
-      await write(certificate, withNewline(PEM_CERTIFICATE.exec(text)?.[0] ?? ''), PUBLIC)
+    if (certificate !== undefined) await write(certificate, withNewline(certificatePem), PUBLIC)
   }
 
   return {
@@ -73,7 +74,7 @@ export function createSiteSecrets(root = '/'): SiteSecrets {
     fingerprints: async () => {
       const [ca, token] = await Promise.all([read('ca'), read('k3s-token')])
       return {
-        ...(ca === undefined ? {} : { ca: sha256(PEM_CERTIFICATE.exec(reveal(ca))?.[0] ?? '') }),
+        ...(ca === undefined ? {} : { ca: sha256(authorityIn(ca).certificatePem) }),
         ...(token === undefined ? {} : { 'k3s-token': sha256(reveal(token)) }),
       }
     },
@@ -85,6 +86,13 @@ export function createSiteSecrets(root = '/'): SiteSecrets {
       return value
     },
   }
+}
+
+/** A CA's two halves, of the one text as which it travels. */
+export function authorityIn(ca: Secret): KeyPair {
+  const text = reveal(ca)
+  const partOf = (form: RegExp): string => form.exec(text)?.[0] ?? ''
+  return { certificatePem: partOf(PEM_CERTIFICATE), keyPem: partOf(PEM_KEY) }
 }
 
 async function newValue(name: SiteSecretName, siteName: string): Promise<string> {

@@ -1,4 +1,4 @@
-import type { Facts, PeerSays } from './facts.ts'
+import { type Facts, isSilent, type PeerSays } from './facts.ts'
 import { compareHostMeta, sameHostMeta, winner } from './host_meta.ts'
 
 /** A predicate of the rule table: its name stands in the rows, its words in docs/fsm.md. */
@@ -53,17 +53,14 @@ export const CONDITIONS = {
     'peer heard, or silent for longer than a look',
     (f) => f.peer.contact !== 'missed',
   ),
-  peerSilent: c('peer silent', (f) => ['silent', 'cut', 'gone'].includes(f.peer.contact)),
+  peerSilent: c('peer silent', (f) => isSilent(f.peer)),
   peerCut: c('peer lost for the fence time', (f) => ['cut', 'gone'].includes(f.peer.contact)),
   peerGone: c('peer gone', (f) => f.peer.contact === 'gone'),
   peerOrAgentGone: c(
     'peer gone, or its agent for 20 s',
     (f) => f.peer.contact === 'gone' || f.agentGone,
   ),
-  noVoid: c(
-    'peer silent, or it can not void its proof',
-    (f) => ['silent', 'cut', 'gone'].includes(f.peer.contact) || f.voidRefused,
-  ),
+  noVoid: c('peer silent, or it can not void its proof', (f) => isSilent(f.peer) || f.voidRefused),
   mayVoid: c('void proof not refused', (f) => !f.voidRefused),
   peerSeesGateway: c('peer sees the gateway', (f) => says(f)?.gateway === 'up'),
   peerNotPaused: c('peer not paused', (f) => says(f)?.paused === false),

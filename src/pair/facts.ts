@@ -77,6 +77,11 @@ export type PeerFacts =
   | { readonly contact: 'answers'; readonly says: PeerSays }
   | { readonly contact: 'missed' | 'silent' | 'cut' | 'gone' }
 
+/** It has not been heard for longer than a look. */
+export function isSilent({ contact }: PeerFacts): boolean {
+  return contact === 'silent' || contact === 'cut' || contact === 'gone'
+}
+
 /** What a host's agent says of itself: the peer's in this round, our own to whoever asks. */
 export interface PeerSays {
   readonly meta: HostMeta | null

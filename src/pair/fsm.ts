@@ -61,7 +61,7 @@ export const RULES: readonly Rule[] = [
   { id: 'claim-wanted',       role: 'follower', when: ['peerOrAgentGone', 'consistency'],                   goal: 'wait',   why: 'under consistency a promotion takes a claim (A4)' },
   { id: 'unable',             role: 'follower', when: ['peerOrAgentGone', 'unableToServe'],                 goal: 'stay',   why: "the leader is gone, and this host can't serve" },
   { id: 'promote',            role: 'follower', when: ['peerOrAgentGone', 'promotable'],                    goal: 'promote', why: 'the leader is gone, the gateway answers, and the proof holds (B6)' },
-  { id: 'promote-lagging',    role: 'follower', when: ['peerGone', 'lagAccepted', 'notCopying'],                          goal: 'promote', why: 'the leader is gone, and the site accepts the loss of what may be missing' },
+  { id: 'promote-lagging',    role: 'follower', when: ['peerGone', 'lagAccepted', 'notCopying'],          goal: 'promote', why: 'the leader is gone, and the site accepts the loss of what may be missing' },
   { id: 'no-proof',           role: 'follower', when: ['peerGone'],                                         goal: 'stay',   why: 'the leader is gone, and nothing proves that this host has all that was acknowledged (A3)' },
 
   { id: 'settle',             role: 'any',      when: ['settleDue'],                                        goal: 'settle', why: 'what hostMeta says is not known to be true on this host' },

@@ -1,4 +1,5 @@
-import type { Facts } from './facts.ts'
+import { isHostName } from '../core/site.ts'
+import { type Facts, isSilent } from './facts.ts'
 import { decide } from './fsm.ts'
 
 /** A host that takes the follower's place. */
@@ -17,9 +18,6 @@ export interface ReplacementRefusal {
   readonly message: string
   readonly hint: string
 }
-
-/** As in an inventory. */
-export const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** Of an IPv4 or IPv6 address in its plain form; nothing else can be said in these characters. */
 const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7})$/
@@ -40,7 +38,7 @@ export function unfitNewcomer(
       `${shown(old)} is not the peer of ${self}`,
       `The one to replace is ${peer?.name ?? 'none'}.`,
     )
-  if (!HOST_NAME.test(name))
+  if (!isHostName(name))
     return refusal(`${shown(name)} is no host name`, 'Lower-case letters, digits and dashes.')
   if (!ADDRESS.test(address))
     return refusal(`${shown(address)} is no IP address`, 'Hosts reach each other by address.')
@@ -63,8 +61,7 @@ export function whyNotReplaced(
   const { meta, self, peer } = facts
   if (meta !== null && meta.leader !== self)
     return refusal(`${self} follows ${meta.leader}`, `Ask ${meta.leader}: only a leader accepts.`)
-  const silence = ['silent', 'cut', 'gone'].includes(peer.contact)
-  if (!silence)
+  if (!isSilent(peer))
     return refusal(
       peer.contact === 'answers' ? `${old} answers` : `${old} may only have missed a look`,
       `Power ${old} off for good: a host is replaced when it is silent (B10). A follower that lives needs none; it heals by itself.`,

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json.ts'
 import type { Schema } from '../core/module.ts'
+import { HOST_NAME } from '../core/site.ts'
 import { binary, duration, network, object, port } from './inventory_forms.ts'
 
 /**
@@ -7,7 +8,6 @@ import { binary, duration, network, object, port } from './inventory_forms.ts'
  * Beyond JSON Schema: `x-unit: duration | size` (text with a unit) and `x-secret: true`.
  */
 
-const NAME = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
 const NAME_HINT = 'Lower-case letters, digits and dashes, at most 63, as in a host name.'
 
 /** Variables are free-form data. */
@@ -53,7 +53,7 @@ const host = object(
   {
     name: {
       type: 'string',
-      pattern: NAME,
+      pattern: HOST_NAME,
       'x-pattern-hint': NAME_HINT,
       description: 'Unique in the inventory.',
     },
@@ -229,7 +229,7 @@ const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
 
 const name: Schema = {
   type: 'string',
-  pattern: NAME,
+  pattern: HOST_NAME,
   'x-pattern-hint': NAME_HINT,
   description: 'Name of the site.',
 }
@@ -245,7 +245,7 @@ export const ONE_SITE_SCHEMA: Schema = object(
 )
 
 /** Names of sites in a `sites` map follow the same form. */
-export const SITE_NAME_PATTERN = NAME
+export const SITE_NAME_PATTERN = HOST_NAME
 
 /** The inventory of several sites: the two keys at its top level. */
 export const MANY_SITES_SCHEMA: Schema = object(

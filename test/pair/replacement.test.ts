@@ -2,33 +2,13 @@ import { expect, test } from 'vitest'
 import type { Facts } from '../../src/pair/facts.ts'
 import { unfitNewcomer, whyNotReplaced } from '../../src/pair/replacement.ts'
 import { pairMeta } from '../support/agent_sightings.ts'
+import { healthy } from '../support/worlds.ts'
 
-const ALONE: Facts = {
-  self: 'h1',
-  policy: { partition: 'availability', acceptLossBytes: 0 },
-  initialised: true,
-  paused: false,
-  frozen: false,
+const ALONE = healthy({
   meta: pairMeta({ mode: 'alone' }),
-  metaDoubtful: false,
-  late: false,
-  impaired: false,
-  proven: true,
-  settled: 'yes',
-  gateway: 'up',
   peer: { contact: 'gone' },
-  postgres: 'up',
-  disk: 'ok',
   stream: 'lost',
-  slot: 'ok',
-  promotable: false,
-  copying: false,
-  agentGone: false,
-  lagBytes: null,
-  handOverHeld: false,
-  voidRefused: false,
-  asked: null,
-}
+})
 const H3 = { old: 'h2', name: 'h3', address: '10.77.0.13' }
 const SAME = { old: 'h2', name: 'h2', address: '10.77.0.12' }
 

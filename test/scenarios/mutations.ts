@@ -1,5 +1,6 @@
 import type { PeerAnswer, Ports, Sighting } from '../../src/agent/ports.ts'
 import { type Rule, RULES } from '../../src/pair/fsm.ts'
+import { SAYS } from '../support/agent_sightings.ts'
 import { agentWith, startAgent, TIMING } from './agent.ts'
 import type { StartAgent } from './running_agent.ts'
 import type { SimulationPlan } from './simulate.ts'
@@ -42,15 +43,8 @@ function believesItsFiles(ports: Ports): Partial<Ports> {
 }
 
 const wordOf = (meta: NonNullable<PeerAnswer['meta']>, at: number): PeerAnswer => ({
+  ...SAYS,
   meta,
-  gateway: 'up',
-  paused: false,
-  impaired: false,
-  settled: true,
-  whole: true,
-  proofTerm: null,
-  voided: 0,
-  lacksSlot: false,
   followerBehindBytes: 0,
   sentAt: at,
   arrivedAt: at,
