@@ -4,6 +4,7 @@ import {
   alone,
   forkOf,
   lacksFork,
+  markerAfter,
   paired,
   promoted,
   withFork,
@@ -35,6 +36,7 @@ const PROCEDURES: Readonly<Record<ActiveGoal, Procedure>> = {
   'go-alone': goAlone,
   pair,
   'hand-over': handOver,
+  'hand-back': (act) => handBack(act, act.state.meta?.term ?? 0),
   yield: yieldLead,
   'new-slot': newSlot,
   'accept-replacement': acceptReplacement,
@@ -62,7 +64,13 @@ async function settle(act: Act): Promise<boolean> {
   const unfinished = state.leads && lacksFork(meta)
   if (state.owed === null && unfinished) state.owed = { tags: ['role'], urgent: true }
   const { owed } = state
+  const { untouchedTerm } = state
+  // While it is under way, and if it is ended, nobody knows how far it comes.
+  state.untouchedTerm = 0
   const outcome = await converge(act, owed ?? { tags: ['role'], urgent: false })
+  const marker = outcome.kind === 'failed' ? markerAfter(outcome.registered) : 'unknown'
+  if (marker === 'missing') state.untouchedTerm = meta.term
+  if (marker === 'unread') state.untouchedTerm = untouchedTerm
   if (outcome.kind === 'stopped') return false
   if (outcome.kind !== 'done') {
     state.settleFailed(outcome.kind)
@@ -126,6 +134,10 @@ async function adopt(act: Act): Promise<boolean> {
   })
   if (!written) return false
   state.preparedUntil = 0
+  if (handed !== null) {
+    state.untouchedTerm = handed.term
+    state.memory = { ...state.memory, vouched: true }
+  }
   // Replaced: the table's next row stops what runs here.
   if (state.meta?.hosts.every(({ name }) => name !== state.settings.self)) return true
   if (!led && !state.leads) return await settle(act)
@@ -172,7 +184,8 @@ async function goAlone(act: Act): Promise<boolean> {
     ))
   )
     return false
-  if (decision.rule === 'forced-lead') state.memory = forcedToLead(state.memory)
+  if (decision.rule === 'forced-lead')
+    state.memory = { ...forcedToLead(state.memory), vouched: true }
   state.owed = owed ?? { tags: ['alone'], urgent: true }
   const outcome = await converge(act)
   if (outcome.kind !== 'done') {

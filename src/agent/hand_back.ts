@@ -1,7 +1,8 @@
 import type { Facts } from '../pair/facts.ts'
-import { lacksFork } from '../pair/goals.ts'
+import { isUnbegun } from '../pair/goals.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
-import { voidMissed } from '../pair/liveness.ts'
+import type { Judged } from '../pair/judge.ts'
+import { type Memory, voidMissed } from '../pair/liveness.ts'
 import type { Act } from './acting.ts'
 import type { HandOverAnswer } from './ports.ts'
 import type { AgentState } from './state.ts'
@@ -39,6 +40,26 @@ export function answerHandBack(state: AgentState): HandOverAnswer {
   return disk === 'ok' ? { ok: true } : { ok: false, why: 'its disk is full' }
 }
 
-function isUnbegun(meta: HostMeta): boolean {
-  return meta.began === 'handover' && meta.mode === 'alone' && lacksFork(meta)
+/** What an agent remembers of a lead that it was handed. */
+interface Handed {
+  readonly self: string
+  readonly meta: HostMeta | null
+  readonly memory: Memory
+  readonly untouchedTerm: number
+  readonly handedBackTerm: number
+}
+
+/**
+ * Of a branch that was handed to this host and that nobody has begun. That it is recorded proves nothing:
+ * whoever wrote it down may have given it back, and died. Its peer's word does, from which it was taken.
+ */
+export function unbegunOf(handed: Handed, judged: Judged): Pick<Facts, 'unbegun' | 'proven'> {
+  const { self, meta, memory, untouchedTerm, handedBackTerm } = handed
+  if (meta?.leader !== self || !isUnbegun(meta)) return { unbegun: 'no', proven: judged.proven }
+  const gaveBack = handedBackTerm === meta.term
+  const untouched = untouchedTerm === meta.term ? 'untouched' : 'no'
+  return {
+    unbegun: gaveBack ? 'given-back' : untouched,
+    proven: judged.proven && memory.vouched && !gaveBack,
+  }
 }

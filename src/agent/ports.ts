@@ -118,8 +118,13 @@ export type ConvergeOutcome =
       /** What tasks registered, by name: the fork point of a promotion is read from it. */
       readonly registered: Readonly<Record<string, unknown>>
     }
-  /** `task` and `message` of the first trouble. */
-  | { readonly kind: 'failed'; readonly task: string | null; readonly message: string }
+  /** `task` and `message` of the first trouble; what was registered, if a task was begun at all. */
+  | {
+      readonly kind: 'failed'
+      readonly task: string | null
+      readonly message: string
+      readonly registered?: Readonly<Record<string, unknown>>
+    }
   | { readonly kind: 'locked'; readonly by: string }
   /** Ended by `stop`. */
   | { readonly kind: 'stopped' }

@@ -6,7 +6,6 @@ import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
 import { firstMemory, type Memory, unvouched, waitMs } from '../pair/liveness.ts'
 import { isRefused, type VoidRefusal } from '../pair/void_refusal.ts'
-import { needsNewSlot } from '../pair/subscription_trouble.ts'
 import {
   COMMIT_LOST_MS,
   SETTLE_RETRY_MAX_MS,
@@ -14,7 +13,9 @@ import {
   type Timing,
 } from '../pair/timing.ts'
 import { Gate } from './gate.ts'
+import { unbegunOf } from './hand_back.ts'
 import { MetaWatch } from './meta_watch.ts'
+import { ownWords } from './own_words.ts'
 import type { Ports, Proof } from './ports.ts'
 
 export interface Settings {
@@ -51,6 +52,8 @@ export class AgentState {
   voidRefusal: VoidRefusal | null = null
   /** The lead of this term was given back: it is not taken up any more. 0: none. */
   handedBackTerm = 0
+  /** The lead of this term was taken up, and no converge of its role can have begun it. 0: none. */
+  untouchedTerm = 0
   readonly settings: Settings
   readonly #ports: Ports
   #settledFor: HostMeta | null = null
@@ -97,14 +100,19 @@ export class AgentState {
     this.#noteMeta(meta)
   }
 
+  get self(): string {
+    return this.settings.self
+  }
+
   get leads(): boolean {
-    return this.meta?.leader === this.settings.self
+    return this.meta?.leader === this.self
   }
 
   facts(asked: Asked | null): Facts {
     const now = this.#ports.clock.now()
     this.flaps = atTime(this.flaps, now)
     const { self, policy, timing } = this.settings
+    const judged = judge(this.memory, this.judgeAt(now))
     return {
       self,
       policy,
@@ -121,7 +129,8 @@ export class AgentState {
       handOverHeld: now < this.handOverHeldUntil,
       voidRefused: isRefused(this.voidRefusal, now, timing),
       asked,
-      ...judge(this.memory, this.judgeAt(now)),
+      ...judged,
+      ...unbegunOf(this, judged),
     }
   }
 
@@ -140,35 +149,19 @@ export class AgentState {
       proof.term === meta.term &&
       memory.renewedTerm === meta.term &&
       !memory.inDoubt &&
-      this.#isWhole
+      this.isWhole
     )
   }
 
-  get #isWhole(): boolean {
+  /** Its copy of the table is whole, by hostMeta's slot. */
+  get isWhole(): boolean {
     const { ready, readySlot } = this.memory.subscription
     return ready && readySlot === this.meta?.slot
   }
 
   /** What this host's agent says of itself to the peer's. */
   says(): PeerSays {
-    const { gateway } = judge(this.memory, this.judgeAt(this.#ports.clock.now()))
-    const { stream, subscription } = this.memory
-    const flushed = stream?.seen.flushedBytes ?? null
-    return {
-      meta: this.meta,
-      gateway: gateway === 'up' ? 'up' : 'down',
-      paused: this.paused,
-      impaired: this.impaired,
-      settled: this.isSettled && this.owed === null,
-      whole: this.leads || this.#isWhole,
-      proofTerm: this.promotable ? this.proof.term : null,
-      voided: this.proof.voided,
-      lacksSlot: !this.leads && needsNewSlot(subscription),
-      followerBehindBytes:
-        this.leads && stream !== null && flushed !== null
-          ? Math.max(0, stream.seen.writtenBytes - flushed)
-          : null,
-    }
+    return ownWords(this, this.#ports.clock.now())
   }
 
   /** In the gate. On the disk before it is believed. */

@@ -17,11 +17,11 @@ export class ToldEvents {
 
   /** A step that can't be told is no success: whoever asked tries again. */
   outcome(exitCode: ExitCode): ConvergeOutcome {
-    const trouble = this.#failure ?? this.#undone
-    if (trouble !== undefined) return { kind: 'failed', ...trouble }
-    if (exitCode !== EXIT.done)
-      return { kind: 'failed', task: null, message: `it ended with ${exitCode}` }
     const registered = Object.fromEntries(this.#registered)
+    const trouble = this.#failure ?? this.#undone
+    if (trouble !== undefined) return { kind: 'failed', ...trouble, registered }
+    if (exitCode !== EXIT.done)
+      return { kind: 'failed', task: null, message: `it ended with ${exitCode}`, registered }
     return { kind: 'done', changed: this.#changed, registered }
   }
 

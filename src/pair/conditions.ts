@@ -83,6 +83,12 @@ export const CONDITIONS = {
     'PostgreSQL not up, or disk full',
     (f) => f.postgres !== 'up' || f.disk === 'full',
   ),
+  givesBack: c(
+    'can not begin the branch that it was handed, or has given it back',
+    (f) =>
+      f.unbegun === 'given-back' ||
+      (f.unbegun === 'untouched' && (f.postgres === 'failed' || f.disk === 'full')),
+  ),
   streamLost: c('commits or their reader lost', (f) => f.stream === 'lost'),
   streamNotLost: c('commits acknowledged', (f) => f.stream !== 'lost'),
   caughtUp: c('follower caught up', (f) => f.stream === 'caught-up'),

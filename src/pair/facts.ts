@@ -45,6 +45,11 @@ export interface Facts {
   readonly copying: boolean
   /** Bytes that a promotion without a proof would lose at most; null: nobody knows. */
   readonly lagBytes: number | null
+  /**
+   * A leader by a hand-over whose branch has no marker yet. untouched: nothing can have been written in
+   * it, for no converge of this agent came as far · given-back: it is not taken up any more.
+   */
+  readonly unbegun: 'no' | 'untouched' | 'given-back'
   /** A hand-over or yield was tried and refused a short while ago, or is being answered. */
   readonly handOverHeld: boolean
   /** The peer answers, and has not acknowledged a void proof for the fence time. */
@@ -139,6 +144,8 @@ export type Goal =
   | 'hand-over'
   /** A leader that can't serve lets its peer promote. */
   | 'yield'
+  /** A leader that can't begin the branch that it was handed lets the old leader lead again. */
+  | 'hand-back'
   /** A new name for the follower's slot; it copies (B3). */
   | 'new-slot'
   | 'accept-replacement'

@@ -27,6 +27,7 @@ export const RULES: readonly Rule[] = [
   { id: 'replaced',           role: 'any',      when: ['notInPair', 'notImpaired'],                         goal: 'impair', why: 'another host has taken the place of this one (B10)' },
   { id: 'stood-down',         role: 'any',      when: ['notInPair'],                                        goal: 'stay',   why: 'this host was replaced' },
   { id: 'forced-lead',        role: 'leader',   when: ['askedByForce', 'impairedOrUnproven', 'canServe'],   goal: 'go-alone', why: 'an operator says that this host leads, whatever the peer may have (A5)' },
+  { id: 'hand-back',          role: 'leader',   when: ['givesBack', 'peerAgrees'],                          goal: 'hand-back', why: 'this host can not begin the branch that it was handed, and the old leader has everything (A7)' },
   { id: 'unproven',           role: 'leader',   when: ['notProven', 'notImpaired', 'peerNotMissed'],                         goal: 'impair', why: 'leading is not proven: the peer may have been promoted since (A5)' },
   { id: 'cut-off',            role: 'leader',   when: ['gatewayDown', 'peerCut', 'mayBeSupplanted', 'notImpaired'], goal: 'impair', why: 'gateway and peer are lost: the follower may take over (B6)' },
   { id: 'unproven-wait',      role: 'leader',   when: ['notProven'],                                        goal: 'wait',   why: 'fenced until the peer, or an operator, says that nobody else leads (A5)' },

@@ -32,6 +32,7 @@ export const GOALS: Readonly<Record<Goal, GoalSpec>> = {
   recover:   { tags: ['role'],     urgent: true,  rank: 3, before: UNCHANGED, after: UNCHANGED },
   'go-alone': { tags: ['alone'],   urgent: true,  rank: 4, before: 'the peer answers: its proof is void first; term + 1, mode alone', after: UNCHANGED },
   yield:     { tags: ['impair'],   urgent: true,  rank: 5, before: UNCHANGED, after: 'unchanged; then the peer is asked to promote' },
+  'hand-back': { tags: null,       urgent: false, rank: 5, before: UNCHANGED, after: 'unchanged; then the peer is asked to lead again' },
   promote:   { tags: ['role'],     urgent: true,  rank: 6, before: 'term + 1, branch = term, leader = this host, mode alone, a first slot for the peer', after: 'the fork point of its marker' },
   adopt:     { tags: ['role'],     urgent: true,  rank: 7, before: "the peer's", after: 'as with settle' },
   impair:    { tags: ['impair'],   urgent: true,  rank: 8, before: UNCHANGED, after: UNCHANGED },
@@ -128,6 +129,26 @@ export function withFork(meta: HostMeta, fork: ForkPoint, wallTime: string): Hos
 /** True while the leader of a new branch has not written its marker, or has not said so. */
 export function lacksFork(meta: HostMeta): boolean {
   return meta.began !== 'first' && meta.fork === null
+}
+
+/** A hand-over to a leader that has not begun: it and the old leader have the same, and nobody writes. */
+export function isUnbegun(meta: HostMeta): boolean {
+  return meta.began === 'handover' && meta.mode === 'alone' && lacksFork(meta)
+}
+
+/**
+ * What a converge that failed knows of its branch's marker, without which nothing is written in it.
+ * unread: it did not come so far; unknown: nor is that known.
+ */
+export function markerAfter(
+  registered: Readonly<Record<string, unknown>> | undefined,
+): 'there' | 'missing' | 'unread' | 'unknown' {
+  if (registered === undefined) return 'unknown'
+  const { fork, begun } = registered
+  if (isObject(fork) && fork['exists'] !== false) return 'there'
+  const rows: unknown = isObject(begun) ? begun['rows'] : undefined
+  const row: unknown = Array.isArray(rows) ? rows[0] : undefined
+  return isObject(row) && row['marked'] === false ? 'missing' : 'unread'
 }
 
 /** The fork point that role.yaml's task registered as `fork`, if it did. */

@@ -140,7 +140,7 @@ test('the first task that fails is the outcome, and nothing after it is done', a
     },
   ])
   const outcome = await engine.converge(role)
-  expect(outcome).toMatchObject({ kind: 'failed', task: 'fail' })
+  expect(outcome).toMatchObject({ kind: 'failed', task: 'fail', registered: {} })
   expect([existsSync(at('first')), existsSync(at('last'))]).toEqual([true, false])
 })
 

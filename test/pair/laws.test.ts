@@ -88,6 +88,9 @@ const ASIDE: readonly Partial<Facts>[] = [
   { slot: 'lost' },
   { lagBytes: 10 },
   { handOverHeld: true },
+  { unbegun: 'untouched' },
+  { unbegun: 'untouched', disk: 'full' },
+  { unbegun: 'given-back' },
   { voidRefused: true },
   { policy: { partition: 'consistency', acceptLossBytes: 0 } },
   { policy: { partition: 'availability', acceptLossBytes: 100 } },
@@ -129,6 +132,7 @@ const anyWorld = fc.constantFrom(...METAS).chain((meta) =>
       settled: fc.constantFrom('yes' as const, 'due' as const, 'later' as const),
       lagBytes: fc.constantFrom(null, 10, 1000),
       handOverHeld: fc.boolean(),
+      unbegun: fc.constantFrom('no' as const, 'untouched' as const, 'given-back' as const),
       voidRefused: fc.boolean(),
       asked: fc.constantFrom(...ASKED),
       policy: fc.record({
@@ -223,6 +227,14 @@ const LAWS: Readonly<Record<string, Law>> = {
   'only a leader that is alone takes a new slot or a new host (B10)': (f, goal) =>
     (goal !== 'new-slot' && goal !== 'accept-replacement') ||
     (leads(f) && f.meta?.mode === 'alone'),
+  'a lead is given back only to a peer that has the same hostMeta, and never while this host could begin':
+    (f, goal) =>
+      goal !== 'hand-back' ||
+      (leads(f) &&
+        f.peer.contact === 'answers' &&
+        f.peer.says.meta?.term === f.meta?.term &&
+        (f.unbegun === 'given-back' ||
+          (f.unbegun === 'untouched' && (f.postgres !== 'up' || f.disk === 'full')))),
   'a host that can not serve does not take the lead': (f, goal) =>
     !(goal === 'promote' || goal === 'recover') || (f.postgres === 'up' && f.disk === 'ok'),
 }

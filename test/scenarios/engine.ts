@@ -95,7 +95,8 @@ async function walk(
       await step.act(place)
     } catch (error) {
       if (!(error instanceof Trouble)) throw error
-      return { kind: 'failed', task: step.task, message: error.message }
+      const { registered } = place
+      return { kind: 'failed', task: step.task, message: error.message, registered }
     }
   }
   await wanted.beforeUnlock?.()

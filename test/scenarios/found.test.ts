@@ -8,6 +8,7 @@ const FOUND = [
   ['a switchover whose follower fails in the middle of it (A7)', 1, '30000 switchover h1; 30020 stop-postgres h2; 33000 repair-postgres h2'],
   ['a switchover beside a crash, asked for twice (A7)', 8000, '30000 crash-postgres h2; 30366 switchover h1; 32137 switchover h1'],
   ['slots that vanish on both hosts while the follower is frozen (B3, B7)', 7159, '30000 drop-slot h1; 30010 drop-slot h2; 30010 freeze h2; 65696 thaw h2'],
+  ['a lead that is given back beside a cut and a restart of the agent (A7)', 12, '30000 switchover h1; 30230 fill-disk h2; 30260 cut h1; 30400 kill-agent h2; 33000 free-disk h2; 50000 join h1'],
 ] as const
 
 test.each(FOUND)('%s: seed %i, %s', async (_, seed, text) => {

@@ -15,7 +15,8 @@ export const LEADING: readonly Step[] = [
     atMostMs: 20,
     when: notBegun,
     // One that uses the dead leader's database is left until the next one takes connections.
-    act: ({ machine }) => {
+    act: ({ machine, registered }) => {
+      registered['begun'] = { rows: [{ marked: false }] }
       if (machine.kine.endpoint === machine.name) machine.killKine()
     },
   },

@@ -45,6 +45,7 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     copying: false,
     agentGone: false,
     lagBytes: null,
+    unbegun: 'no',
     handOverHeld: false,
     voidRefused: false,
     asked: null,
