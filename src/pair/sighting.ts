@@ -58,7 +58,7 @@ export interface LeaderSighting {
   readonly flushedBytes: number | null
 }
 
-/** Of the subscription. */
+/** Of the subscription; without one, of a table that is empty: whatever is to fill it has not begun (A2). */
 export interface FollowerSighting {
   readonly slot: string | null
   readonly enabled: boolean

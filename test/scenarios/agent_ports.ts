@@ -14,6 +14,9 @@ import { converge } from './engine.ts'
 import type { Life } from './virtual_time.ts'
 import type { World } from './world.ts'
 
+/** What the probe says of an empty table that nothing fills. */
+const NOTHING_COPIED = { slot: null, enabled: false, ready: false, workerAlive: false, errors: 0 }
+
 /** A request to the peer ends after this. @unit milliseconds */
 const REQUEST_BOUND_MS = 2_000
 
@@ -222,7 +225,9 @@ function postgresSighting(
     },
     follower:
       subscription === null
-        ? null
+        ? postgres.table.count === 0
+          ? NOTHING_COPIED
+          : null
         : {
             slot: subscription.slot,
             enabled: subscription.enabled,

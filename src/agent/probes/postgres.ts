@@ -16,7 +16,7 @@ const PATIENCE: Patience = {
 const WAITING_MOST = 200
 
 /**
- * All that a round asks of PostgreSQL, in one statement: it touches no table of kine's and takes no lock
+ * All that a round asks of PostgreSQL, in one statement, of a host that leads or follows: it touches no table of kine's and takes no lock
  * that a writer could hold.
  * @source https://www.postgresql.org/docs/15/monitoring-stats.html
  */
@@ -24,6 +24,7 @@ const QUESTION = `
 select
   pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::text as written,
   current_setting('synchronous_standby_names') <> '' as synchronous,
+  to_regclass('public.kine') is not null as "hasTable",
   exists (select from pg_publication p join pg_publication_rel r on r.prpubid = p.oid
     where p.pubname = 'twonode' and r.prrelid = to_regclass('public.kine') and r.prqual is null
       and r.prattrs is null and p.pubinsert and p.pubupdate and p.pubdelete) as published,
@@ -47,9 +48,25 @@ select
     from pg_subscription s join pg_database d on d.oid = s.subdbid
     where s.subname = 'twonode' and d.datname = current_database()) as subscription`
 
+/**
+ * Of a host without a subscription, which a copy is to fill: between the swap of tables and the
+ * subscription there is nothing else to know half a copy by (A2, A3).
+ */
+const IS_EMPTY = 'select not exists (select from public.kine) as empty'
+
+/** What a subscription that has not begun would be. */
+const NOTHING_COPIED: FollowerSighting = {
+  slot: null,
+  enabled: false,
+  ready: false,
+  workerAlive: false,
+  errors: 0,
+}
+
 interface Row {
   readonly written: string
   readonly synchronous: boolean
+  readonly hasTable: boolean
   readonly published: boolean
   readonly waiting: readonly Waiting[] | null
   readonly slot: {
@@ -86,6 +103,15 @@ export class PostgresProbe {
     this.#postgres = createPostgres({ ...options, patience: PATIENCE })
   }
 
+  /** A table that somebody is moving just now is not known to be whole. */
+  async #isEmpty({ hasTable }: Row): Promise<boolean> {
+    if (!hasTable) return true
+    const [row] = await this.#postgres
+      .query<{ empty: boolean }>(this.#database, { text: IS_EMPTY, values: [] }, undefined)
+      .catch(() => [])
+    return row?.empty !== false
+  }
+
   /** `slot`: the follower's on this host, if it leads. Asked once at a time. */
   async look(slot: string | null): Promise<PostgresSighting> {
     this.#asking ??= this.#ask(slot).finally(() => {
@@ -105,7 +131,9 @@ export class PostgresProbe {
       const [row] = await this.#postgres.query<Row>(this.#database, asked, undefined)
       if (row === undefined) return down('it answered nothing')
       const oldestWaitMs = this.#waits.oldest(row.waiting ?? [], atMs, performance.now())
-      return { up: true, leader: leaderOf(row, oldestWaitMs), follower: followerOf(row) }
+      const leader = leaderOf(row, oldestWaitMs)
+      const half = slot === null && row.subscription === null && (await this.#isEmpty(row))
+      return { up: true, leader, follower: half ? NOTHING_COPIED : followerOf(row) }
     } catch (error) {
       return troubleOf(error)
     }
