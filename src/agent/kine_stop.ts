@@ -3,7 +3,7 @@ import { runCommand } from '../host/command.ts'
 import type { Engine } from './ports.ts'
 
 /** Without it kine's unit starts no kine; what brings it back is a converge of the role. */
-const PERMIT = '/run/twonode/kine.permit'
+export const PERMIT = '/run/twonode/kine.permit'
 
 const KILL = ['systemctl', 'kill', '--signal=SIGKILL', 'kine.service']
 

@@ -41,6 +41,8 @@ export interface Store {
   writeProof(proof: Proof): Promise<void>
   isInitialised(): Promise<boolean>
   isPaused(): Promise<boolean>
+  /** kine may run here in the role that this hostMeta says: the permit that no boot finds. */
+  isPermitted(meta: HostMeta): Promise<boolean>
   /**
    * When the pair last changed, in milliseconds of the wall clock: what the flap guard counts goes on over
    * a restart. A small file; torn or missing is none.

@@ -16,6 +16,7 @@ import { Gate } from './gate.ts'
 import { unbegunOf } from './hand_back.ts'
 import { MetaWatch } from './meta_watch.ts'
 import { ownWords } from './own_words.ts'
+import { PermitWatch } from './permit_watch.ts'
 import type { Ports, Proof } from './ports.ts'
 
 export interface Settings {
@@ -61,6 +62,7 @@ export class AgentState {
   #retryAt = 0
   #reconcileAt = Infinity
   readonly #file: MetaWatch
+  readonly #permit: PermitWatch
   /** What was told last of each subject. */
   readonly #faults = new Map<string, { readonly message: string; readonly at: number }>()
 
@@ -68,6 +70,7 @@ export class AgentState {
     this.settings = settings
     this.#ports = ports
     this.#file = new MetaWatch(this, ports.store)
+    this.#permit = new PermitWatch(this, ports.store)
     this.memory = firstMemory(ports.clock.now())
   }
 
@@ -89,6 +92,7 @@ export class AgentState {
   async lookAtSentinels(): Promise<void> {
     this.initialised = await this.#ports.store.isInitialised()
     this.paused = await this.#ports.store.isPaused()
+    await this.#permit.look()
     // Not waited for: a disk that is slow is no reason for a late round.
     void this.#file.look().catch((error: unknown) => this.fault('hostMeta', error))
   }

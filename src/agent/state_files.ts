@@ -14,6 +14,7 @@ import {
 } from '../pair/host_meta.ts'
 import { Faults, type NoteFault } from './faults.ts'
 import { MetaHistory, type Version, writeDurably } from './meta_history.ts'
+import { PERMIT } from './kine_stop.ts'
 import type { Proof, Store } from './ports.ts'
 
 const PROOF_FILE = 'promotable.json'
@@ -31,6 +32,8 @@ export interface StateFilesOptions {
   readonly directory: string
   readonly site: string
   readonly note: NoteFault
+  /** Where kine's permit lies; tests have their own. */
+  readonly permit?: string
 }
 
 /** What an agent knows over a power cut, and what operators leave for it. */
@@ -119,6 +122,13 @@ class FilesOnDisk implements StateFiles {
     if (isPaused) return await writeDurably(path, '')
     await rm(path, { recursive: true, force: true })
     await syncDirectory(this.#options.directory)
+  }
+
+  async isPermitted({ branch, leader }: HostMeta): Promise<boolean> {
+    const path = this.#options.permit ?? PERMIT
+    const text = await readText(path).catch((): undefined => undefined)
+    const lines = text?.split('\n') ?? []
+    return lines.includes(`branch: ${branch}`) && lines.includes(`leader: "${leader}"`)
   }
 
   async readChanges(): Promise<readonly number[]> {

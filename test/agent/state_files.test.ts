@@ -227,3 +227,16 @@ test('a full disk at the moment of a change leaves all as it was, with nothing h
     await run('umount', [directory])
   }
 })
+
+test("kine's permit is of this host's role, or it is none (B9)", async () => {
+  const permit = join(directory, 'kine.permit')
+  const files = openStateFiles({ directory, site: 'lab', note: () => {}, permit })
+  const meta = metaOf({ branch: 3, leader: 'h2' })
+  expect(await files.isPermitted(meta), 'there is none').toBe(false)
+  await writeFile(permit, 'branch: 3\nleader: "h2"\n')
+  expect(await files.isPermitted(meta)).toBe(true)
+  expect(await files.isPermitted(metaOf({ branch: 4, leader: 'h2' }))).toBe(false)
+  expect(await files.isPermitted(metaOf({ branch: 3, leader: 'h1' }))).toBe(false)
+  await writeFile(permit, '')
+  expect(await files.isPermitted(meta), 'it is torn').toBe(false)
+})

@@ -57,6 +57,7 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
       },
       writeChanges: (changes) => machine.disk.write(FILES.changes, changes, life),
       isInitialised: () => Promise.resolve(true),
+      isPermitted: () => Promise.resolve(true),
       isPaused: () => Promise.resolve(machine.paused),
       readChanges: () => Promise.resolve(machine.disk.read<readonly number[]>(FILES.changes, [])),
     },

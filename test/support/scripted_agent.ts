@@ -78,6 +78,8 @@ export class ScriptedHost {
   > = {}
   voids: ((term: number) => boolean | Promise<boolean>) | null = null
   handOvers: ((request: HandOverRequest) => HandOverAnswer | Promise<HandOverAnswer>) | null = null
+  /** kine's permit is that of hostMeta. */
+  permitted = true
   /** How long a look lasts; and how many there were. */
   lookMs = 0
   looks = 0
@@ -159,6 +161,7 @@ export class ScriptedHost {
             Object.assign(this.disk, { proof }),
           ),
         isInitialised: () => Promise.resolve(this.disk.initialised),
+        isPermitted: () => Promise.resolve(this.permitted),
         isPaused: () => Promise.resolve(this.disk.paused),
         readChanges: () => Promise.resolve(this.disk.changes),
         writeChanges: (changes) => {

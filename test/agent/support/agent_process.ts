@@ -64,6 +64,9 @@ export class AgentHost {
     this.port = await freePort()
     await writeFile(this.at('state/host-meta.yaml'), serialiseHostMeta(this.meta))
     await writeFile(this.at('state/.two-node-initialized'), '')
+    // As a converge of the role leaves it: without it none is settled.
+    const { branch, leader } = this.meta
+    await writeFile(this.at('run/twonode/kine.permit'), `branch: ${branch}\nleader: "${leader}"\n`)
     await this.writeSite()
   }
 
