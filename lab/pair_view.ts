@@ -1,13 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isObject, parseJson } from '../src/core/json.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { askAgent, CONTROL_SOCKET } from '../src/agent/control_socket.ts'
+import type { JsonObject } from '../src/core/json.ts'
 import { parseHostMeta, type HostMeta } from '../src/pair/host_meta.ts'
 import { hostRoot } from './disks.ts'
 import type { Lab } from './lab.ts'
 import { HOST_NAMES, labObjects, type HostName } from './names.ts'
-import { readProcess, statField, unitProcesses } from './processes.ts'
+import { findInit, readProcess, statField, unitProcesses } from './processes.ts'
 
 const STATE_DIRECTORY = 'var/lib/twonode'
+
+/** An agent that answers later does not answer: the host may be frozen. @unit milliseconds */
+const AGENT_TIMEOUT_MS = 5_000
 
 /**
  * A host's hostMeta, from its disk: it can be read while the host is cut off, frozen or powered off.
@@ -40,12 +45,23 @@ export function arePaired(lab: Lab): boolean {
   return proofTerm(lab, mine.leader === 'h1' ? 'h2' : 'h1') === mine.term
 }
 
-/** What the agent of a host says of itself; nothing when none answers. */
-export async function agentStatus(lab: Lab, host: HostName): Promise<Record<string, unknown>> {
-  const argv = ['/usr/local/bin/twonode', 'status', '--json']
-  const { stdout } = await lab.exec(host, argv, { timeoutMs: 20_000 })
-  const said = parseJson(stdout)
-  return isObject(said) ? said : {}
+/**
+ * What the agent of a host says of itself, by its own socket; nothing when none answers. Who polls asks
+ * so: each `twonode status` inside the host costs a start of Node there.
+ */
+export async function agentStatus(lab: Lab, host: HostName): Promise<JsonObject> {
+  const init = findInit(labObjects(lab.name).hosts[host])
+  if (init === undefined) return {}
+  let said: JsonObject = {}
+  const asked = askAgent(
+    `/proc/${init}/root${CONTROL_SOCKET}`,
+    { command: 'status', options: {} },
+    (line) => (said = line),
+  )
+  await Promise.race([asked, pause(AGENT_TIMEOUT_MS, undefined, { ref: false })]).catch(
+    () => undefined,
+  )
+  return said
 }
 
 /** One line of an agent's journal: what it did by which rule, and when. */
@@ -99,6 +115,12 @@ export function partsOf(lab: Lab, host: HostName): Parts {
     if (name !== undefined && start !== undefined) parts[name] = `${pid} since ${start}`
   }
   return parts
+}
+
+/** True while each of the parts of a host's Kubernetes server runs, the last ones started included. */
+export function allPartsRun(lab: Lab, host: HostName): boolean {
+  const parts = partsOf(lab, host)
+  return PARTS.every((part) => parts[part] !== undefined)
 }
 
 /** The parts that are other processes than before, or gone. */

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import type { Lab } from '../../lab/lab.ts'
 import { HOST_NAMES, type HostName } from '../../lab/names.ts'
+import { agentStatus } from '../../lab/pair_view.ts'
 import { changedCounts, type Laptop } from '../../lab/twonode_process.ts'
 import { convergedPair, eventually, healthy, inHost, mustConverge, psql } from './pair.ts'
 
@@ -14,18 +15,13 @@ beforeAll(async () => {
 
 type AgentStatus = Readonly<Record<string, unknown>>
 
-async function agentStatus(host: HostName): Promise<AgentStatus> {
-  const text = await inHost(host, ['/usr/local/bin/twonode', 'status', '--json'], 10_000)
-  return JSON.parse(text) as AgentStatus
-}
-
 /** Polls both agents until each says this of itself. */
 async function agentsSay(wanted: Partial<Record<HostName, AgentStatus>>, timeoutMs = 60_000) {
   await eventually(
     `agents: ${JSON.stringify(wanted)}`,
     async () => {
       for (const [host, properties] of Object.entries(wanted)) {
-        const status = await agentStatus(host as HostName)
+        const status = await agentStatus(lab, host as HostName)
         for (const [name, value] of Object.entries(properties))
           if (status[name] !== value) return `${host}: ${JSON.stringify(status)}`
       }
@@ -58,10 +54,12 @@ test('both agents are up, agree, and change nothing; a converge changes nothing 
     h2: { role: 'follower', mode: 'paired', peer: 'answers', settled: 'yes', promotable: true },
   })
   const before = await Promise.all(
-    HOST_NAMES.map(async (host) => (await agentStatus(host))['term']),
+    HOST_NAMES.map(async (host) => (await agentStatus(lab, host))['term']),
   )
   expect(changedCounts(await mustConverge(from))).toEqual({ h1: 0, h2: 0 })
-  const after = await Promise.all(HOST_NAMES.map(async (host) => (await agentStatus(host))['term']))
+  const after = await Promise.all(
+    HOST_NAMES.map(async (host) => (await agentStatus(lab, host))['term']),
+  )
   expect(after).toEqual(before)
 })
 
@@ -140,7 +138,7 @@ test('a leader whose agent is dead for good stops writing, and goes on when it i
 
 /** The leader, then its follower. */
 async function roles(): Promise<readonly [HostName, HostName]> {
-  const { leader } = await agentStatus('h1')
+  const { leader } = await agentStatus(lab, 'h1')
   return leader === 'h1' ? ['h1', 'h2'] : ['h2', 'h1']
 }
 

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
@@ -15,7 +14,9 @@ import {
   type Laptop,
   type Run,
 } from '../../lab/twonode_process.ts'
+import { seenWithin } from '../../lab/wait.ts'
 import { takeStandingPair } from './standing_pair.ts'
+import { standTogether } from './standing_together.ts'
 import { claimLab } from './suite_labs.ts'
 import type { StepEvent } from '../../src/core/events.ts'
 
@@ -135,12 +136,14 @@ export async function convergedPair({ smallDisks = false } = {}): Promise<{
     const { from } = await packagedHosts()
     await mustConverge(from)
     await lab.snapshot(snapshot)
+    await healthy(from)
     if (smallDisks) await lab.reset(snapshot, { smallDisks })
   } else if (smallDisks || !(await takeStandingPair(lab))) {
     await lab.reset(snapshot, { smallDisks })
   }
   const from = await laptop('first')
-  await healthy(from)
+  // It was verified when it was converged, and is to be up again as it was.
+  await eventually('the pair is as it was', () => standTogether(lab))
   return { lab, from }
 }
 
@@ -163,7 +166,8 @@ export async function packagedHosts(): Promise<{ lab: Lab; from: Laptop }> {
 export async function healthy(from: Laptop, timeoutMs = 60_000): Promise<void> {
   // A verify costs the hosts what they need to start: it is asked when it may say yes.
   const deadline = Date.now() + timeoutMs
-  await Promise.all(HOST_NAMES.map((host) => apiListens(host, deadline)))
+  const lab = await theLab()
+  await seenWithin(() => standTogether(lab).then(isTrue, isTrue), { timeoutMs, everyMs: 100 })
   await eventually(
     'the pair is healthy',
     async () => {
@@ -177,20 +181,7 @@ export async function healthy(from: Laptop, timeoutMs = 60_000): Promise<void> {
   )
 }
 
-/** Until the API server of a host takes connections, or the time is up: verify says why it does not. */
-async function apiListens(host: HostName, deadline: number): Promise<void> {
-  const { address } = (await theLab()).hosts[host]
-  while (Date.now() < deadline) {
-    const socket = connect({ host: address, port: 6443 })
-    const listens = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-      socket.setTimeout(1_000, () => resolve(false))
-    })
-    socket.destroy()
-    if (listens) return
-    await delay(100)
-  }
-}
+const isTrue = (answer: unknown): boolean => answer === true
 
 /** Names the snapshot by what made it: a suite after a change of code or playbooks converges anew. */
 function bundle(): string {
