@@ -81,15 +81,19 @@ export const postgresBackends = defineModule<Args, State>({
   result: ({ found }) => ({ found: found.length }),
 })
 
-/** Our own sessions keep nothing open, and are needed. */
-const NOT_OURS = "pid <> pg_backend_pid() and application_name is distinct from 'twonode'"
+/**
+ * Our own sessions keep nothing open, and are needed; but for one that makes a slot, whose run was killed:
+ * what it made later than the branch's marker would count as made before it (B3).
+ */
+const NOT_NEEDED = `pid <> pg_backend_pid() and (application_name is distinct from 'twonode'
+    or state = 'active' and query like 'select pg_create_logical_replication_slot%')`
 
 function conditionOf({ which, role = '' }: Args): string {
   switch (which) {
     case 'of_role':
       return `backend_type = 'client backend' and datname = current_database() and usename = ${literal(role)}`
     case 'others':
-      return `backend_type in ('client backend', 'autovacuum worker') and ${NOT_OURS}`
+      return `backend_type in ('client backend', 'autovacuum worker') and ${NOT_NEEDED}`
     case 'waiting':
       return "wait_event_type = 'IPC' and wait_event = 'SyncRep'"
     default:

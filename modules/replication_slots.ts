@@ -1,6 +1,6 @@
 import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
-import { dropSlot } from './parts/replication_slot_changes.ts'
+import { COPY, dropOrphan, dropSlot, SOMEBODY_MAY_COPY } from './parts/replication_slot_changes.ts'
 import { NAME_FORM } from './parts/postgres_sql.ts'
 
 interface Args {
@@ -11,6 +11,17 @@ interface Args {
 interface State {
   /** Slots of the database that somebody may subscribe to, sorted. */
   readonly slots: readonly string[]
+  /** Of copies that are under way, or were. */
+  readonly copies: readonly string[]
+  /** No copy can be under way, for the follower reads its slot and nobody is connected for one. */
+  readonly copiesEnded: boolean
+}
+
+interface Row {
+  readonly name: string
+  readonly copy: boolean
+  readonly read: boolean
+  readonly busy: boolean
 }
 
 export const replicationSlots = defineModule<Args, State>({
@@ -20,7 +31,8 @@ export const replicationSlots = defineModule<Args, State>({
     notes:
       'A slot that nobody reads any more keeps WAL until its bound, and is never used again (B3). ' +
       'Slots by which a copy is under way (`pg_*_sync_*`) belong to their subscription and are left ' +
-      'alone.',
+      'alone, until one of those that stay is read and nobody is connected who could be copying: what ' +
+      'is left then is of a copy that was cut, and keeps WAL as well. With none to stay nobody can copy.',
     source: 'https://www.postgresql.org/docs/15/logical-replication-subscription.html',
     examples: [
       { title: "The follower's alone", args: { database: 'kine', keep: ['h2_3_1'] } },
@@ -43,18 +55,32 @@ export const replicationSlots = defineModule<Args, State>({
 
   key: ({ database }) => [`replication_slots:${database}`],
 
-  async observe(host, { database }) {
+  async observe(host, { database, keep }) {
     const text = `
-      select slot_name::text as name from pg_replication_slots
-      where slot_type = 'logical' and plugin = 'pgoutput' and database = $1 and not temporary
-        and slot_name !~ '^pg_[0-9]+_sync_' order by 1`
-    const rows = await host.sql<{ name: string }>(database, text, [database])
-    return { slots: rows.map(({ name }) => name) }
+      select slot_name::text as name, slot_name ~ '${COPY}' as copy, active_pid is not null as read,
+        ${SOMEBODY_MAY_COPY} as busy
+      from pg_replication_slots
+      where slot_type = 'logical' and plugin = 'pgoutput' and database = $1 and not temporary order by 1`
+    const rows = await host.sql<Row>(database, text, [database])
+    const isRead = rows.some(({ name, read }) => read && keep.includes(name))
+    return {
+      slots: rows.filter(({ copy }) => !copy).map(({ name }) => name),
+      copies: rows.filter(({ copy }) => copy).map(({ name }) => name),
+      copiesEnded: isRead && rows.every(({ copy, read, busy }) => !busy && !(copy && read)),
+    }
   },
 
-  diff({ slots }, { database, keep }): readonly Change[] {
-    return slots.filter((name) => !keep.includes(name)).map((name) => dropSlot(database, name))
+  diff({ slots, copies, copiesEnded }, { database, keep }): readonly Change[] {
+    const kept = keep.filter((name) => name !== null)
+    const ended = kept.length === 0 ? dropSlot : copiesEnded ? dropOrphan : undefined
+    return [
+      ...slots.filter((name) => !kept.includes(name)).map((name) => dropSlot(database, name)),
+      ...(ended === undefined ? [] : copies.map((name) => ended(database, name))),
+    ]
   },
 
-  result: ({ slots }) => ({ slots: [...slots] }),
+  // Somebody who came back for his copy keeps it.
+  settles: ({ keep }) => keep.every((name) => name === null),
+
+  result: ({ slots, copies }) => ({ slots: [...slots], copies: [...copies] }),
 })

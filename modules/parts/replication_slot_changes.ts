@@ -34,6 +34,34 @@ export function dropSlot(database: string, name: string): Change {
   return sql(database, text, { timeoutMs: EVICTION_MS + LOCK_TIMEOUT_MS })
 }
 
+/** Names of slots that PostgreSQL makes for the copy of a table, as a pattern. */
+export const COPY = '^pg_[0-9]+_sync_'
+
+/** A walsender that reads no slot: while a table's content is sent, the copy's slot has no reader. */
+export const SOMEBODY_MAY_COPY = `exists (select from pg_stat_activity a where a.backend_type = 'walsender'
+          and not exists (select from pg_replication_slots r where r.active_pid = a.pid))`
+
+/** A worker that copies comes back within 200 ms (C1), or its follower's slot has no reader. @unit seconds */
+const ORPHAN_S = 1
+
+/** Drops the slot of a copy if nobody comes for it meanwhile. */
+export function dropOrphan(database: string, name: string): Change {
+  const slot = literal(name)
+  const text = `do $drop$
+    declare began timestamptz := clock_timestamp();
+    begin loop
+      perform pg_stat_clear_snapshot();
+      if ${SOMEBODY_MAY_COPY} then exit; end if;
+      if clock_timestamp() >= began + interval '${ORPHAN_S} seconds' then
+        perform pg_drop_replication_slot(slot_name) from pg_replication_slots
+        where slot_name = ${slot} and active_pid is null;
+        exit;
+      end if;
+      perform pg_sleep(${LOOK_EVERY_S});
+    end loop; end $drop$`
+  return sql(database, text)
+}
+
 /** Makes it, or, if it may be missing, tries to. */
 export function createSlot(
   database: string,

@@ -56,6 +56,24 @@ test('B5: an open transaction in another database is ended, so that a slot is ma
   await bench.server.sql('kine', "select pg_drop_replication_slot('at_once')")
 })
 
+test('B3: a slot that a killed run of ours is still making is given up, and its other sessions stay', async () => {
+  const open = await connect('postgres', 'postgres')
+  await open.query('begin; select txid_current()')
+  const [maker, idle] = [await connect('postgres'), await connect('postgres')]
+  for (const ours of [maker, idle]) await ours.query("set application_name = 'twonode'")
+  const text = 'select pg_create_logical_replication_slot($1, $2)'
+  const made = maker.query(text, ['h1_3_1', 'pgoutput']).then(
+    () => true,
+    () => false,
+  )
+  const making = "select count(*) = 1 from pg_replication_slots where slot_name = 'h1_3_1'"
+  await until(bench.server, 'kine', making)
+  await converge(bench.host, 'postgres_backends', others)
+  expect(await made).toBe(false)
+  expect(await alive(idle)).toBe(true)
+  expect(await bench.server.sql('kine', 'select from pg_replication_slots')).toEqual([])
+})
+
 async function waiters(count: number): Promise<Promise<boolean>[]> {
   const names = { name: NAMES, value: '"gone"', checkpoint: true }
   await converge(bench.host, 'postgres_setting', names)

@@ -1,49 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CONDITIONS } from '../../src/pair/conditions.ts'
-import type { Asked, Facts, Goal, PeerFacts } from '../../src/pair/facts.ts'
+import type { Asked, Facts, Goal } from '../../src/pair/facts.ts'
 import { decide, type Rule, RULES } from '../../src/pair/fsm.ts'
 import { GOALS } from '../../src/pair/goals.ts'
-import type { HostMeta } from '../../src/pair/host_meta.ts'
-import { pairMeta } from '../support/agent_sightings.ts'
-import { healthy, product, saying } from '../support/worlds.ts'
-
-const OTHERS = (['h2', 'h3'] as const).map((name, index) => ({
-  name,
-  address: `10.77.0.${12 + index}`,
-  role: index === 0 ? ('leader' as const) : ('follower' as const),
-}))
-
-const METAS: readonly (HostMeta | null)[] = [
-  pairMeta(),
-  pairMeta({ mode: 'alone', term: 3 }),
-  pairMeta({ leader: 'h2' }),
-  pairMeta({ leader: 'h2', mode: 'alone', term: 3 }),
-  pairMeta({ leader: 'h2', hosts: OTHERS }),
-  null,
-]
-
-/** Everything that a peer can be to a host with this hostMeta. */
-function peersOf(meta: HostMeta | null): readonly PeerFacts[] {
-  const silent = (['missed', 'silent', 'cut', 'gone'] as const).map((contact) => ({ contact }))
-  const own = meta ?? pairMeta()
-  const higher = { ...own, term: own.term + 1, branch: own.term + 1, leader: 'h2' }
-  const lower = { ...own, term: own.term - 1 }
-  return [
-    ...silent,
-    saying(own),
-    saying(own, { gateway: 'down' }),
-    saying(own, { proofTerm: null }),
-    saying(own, { proofTerm: null, voided: own.term }),
-    saying(own, { lacksSlot: true }),
-    saying(own, { settled: false }),
-    saying(own, { whole: false }),
-    saying(own, { paused: true }),
-    saying(higher),
-    saying(lower),
-    saying(null),
-  ]
-}
+import { healthy, METAS, peersOf, product } from '../support/worlds.ts'
 
 const ASKED: readonly (Asked | null)[] = [
   null,
