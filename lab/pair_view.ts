@@ -86,10 +86,9 @@ function decisionsOf(lab: Lab, host: HostName): Decision[] {
     .filter((name) => /^decisions-.*\.ndjson$/.test(name))
     .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n').slice(0, -1))
     .flatMap((line) => {
-      // A power cut may leave a line of zeroes.
-      if (!line.startsWith('{')) return []
-      const record = JSON.parse(line) as Record<string, unknown>
-      return [{ host, at: wallTime(record), record }]
+      // A power cut may leave a line of zeroes, a full disk a part of one.
+      const record = parseJson(line)
+      return isObject(record) ? [{ host, at: wallTime(record), record }] : []
     })
 }
 
@@ -121,6 +120,12 @@ export function partsOf(lab: Lab, host: HostName): Parts {
 export function allPartsRun(lab: Lab, host: HostName): boolean {
   const parts = partsOf(lab, host)
   return PARTS.every((part) => parts[part] !== undefined)
+/** Why k3s gave up on a host since then, in its own last words: one line of its journal each. */
+export async function fatalWords(lab: Lab, host: HostName, since: number): Promise<string[]> {
+  const from = `--since=@${(since / 1000).toFixed(3)}`
+  const argv = ['journalctl', '--unit=k3s.service', '--output=cat', '--no-pager', from]
+  const { stdout } = await lab.exec(host, [...argv, '--grep=level=fatal|eaderelection lost'])
+  return stdout.split('\n').filter((line) => line !== '')
 }
 
 /** The parts that are other processes than before, or gone. */

@@ -276,6 +276,9 @@ async function yieldLead(act: Act): Promise<boolean> {
   }
   state.handOverHeldUntil = ports.clock.now() + HAND_OVER_PAUSE_MS
   const answer = await ports.peer.handOver({ phase: 'yield', term: meta.term })
-  if (!answer.ok) state.fault('yield', `the peer does not take the lead: ${answer.why}`)
-  return answer.ok
+  if (answer.ok) return true
+  state.fault('yield', `the peer does not take the lead: ${answer.why}`)
+  // By its own word it does not promote, and at the next look it may be able to.
+  if (answer.follows === true) state.handOverHeldUntil = 0
+  return false
 }

@@ -118,7 +118,10 @@ export class AgentCore {
     if (kind === null || !answer.ok) return answer
     if (this.#asked !== null) return { ok: false, why: 'it is asked something else' }
     this.#asked = { asked: { kind, term: request.term }, resolve: () => undefined }
-    this.#wake.abort()
+    // At once: one probe that is missed in the look to come would let it wait out its pause, and nobody
+    // serves meanwhile.
+    if (this.#stalled()) this.#wake.abort()
+    else this.#decideAndAct()
     return answer
   }
 

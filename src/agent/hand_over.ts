@@ -81,7 +81,10 @@ export async function answerHandOver(
       return { ok: true }
     case 'yield': {
       const why = whyNotLead(state, false)
-      return why === null ? { ok: true } : { ok: false, why }
+      if (why === null) return { ok: true }
+      // The leader's own journal may be on the disk that is full.
+      state.fault('yield', `the leader yields, and this host can not lead: ${why}`)
+      return { ok: false, why, follows: true }
     }
     case 'back':
       return answerHandBack(state)

@@ -187,12 +187,15 @@ export function parseHandOver(fields: Record<string, unknown>): HandOverRequest 
 }
 
 export function parseHandOverAnswer(fields: Record<string, unknown>): HandOverAnswer {
-  const { ok, digest, why, ...rest } = fields
+  const { ok, digest, why, follows, ...rest } = fields
   refuseUnknown(rest)
-  if (ok === true && digest === undefined && why === undefined) return { ok }
-  if (ok === true && typeof digest === 'string' && why === undefined) return { ok, digest }
-  if (ok === false && typeof why === 'string' && digest === undefined)
-    return { ok, why: shown(why) }
+  if (ok === false && typeof why === 'string' && digest === undefined) {
+    if (follows === undefined) return { ok, why: shown(why) }
+    if (follows === true) return { ok, why: shown(why), follows }
+  }
+  if (why !== undefined || follows !== undefined) throw wrong('ok')
+  if (ok === true && digest === undefined) return { ok }
+  if (ok === true && typeof digest === 'string') return { ok, digest }
   throw wrong('ok')
 }
 

@@ -83,8 +83,13 @@ export type HandOverRequest =
 
 export type HandOverAnswer =
   | { readonly ok: true; readonly digest?: string }
-  /** heard false: nobody answered. */
-  | { readonly ok: false; readonly why: string; readonly heard?: false }
+  /** heard false: nobody answered. follows: it can't lead, and follows the leader of this term on. */
+  | {
+      readonly ok: false
+      readonly why: string
+      readonly heard?: false
+      readonly follows?: true
+    }
 
 /** The engine of every converge, in process, on the plan of the site file. */
 export interface Engine {

@@ -9,6 +9,7 @@ import {
   pairMeta,
   SILENT,
 } from '../support/agent_sightings.ts'
+import type { HandOverAnswer } from '../../src/agent/ports.ts'
 import { DONE, FAILED, ScriptedHost } from '../support/scripted_agent.ts'
 import { follower, leader } from '../support/settled_agents.ts'
 
@@ -199,13 +200,29 @@ test('a leader that can not even be fenced yields all the same, and is not settl
   expect(host.log.at(-1), 'the peer has not promoted').toBe('converge role urgent')
 })
 
+test('a leader whose peer refuses the lead asks again each round: nobody serves meanwhile', async () => {
+  const host = await leader()
+  host.converges = { impair: () => DONE }
+  const answers: HandOverAnswer[] = [
+    { ok: false, why: 'it does not see the gateway', follows: true },
+    { ok: false, why: 'no answer within 1000 ms', heard: false },
+  ]
+  host.handOvers = () => answers.shift() ?? { ok: true }
+  host.disks = () => Promise.reject(new Error('no space left on device'))
+  const full = { disk: { writable: false, freeBytes: 0 } }
+  await host.rounds(3, full)
+  expect(host.log.filter((line) => line === 'hand-over: yield 2').length).toBe(2)
+  await host.rounds(6)
+  expect(host.log.length, 'who gave no answer may be promoting').toBe(3)
+})
+
 test('a follower promotes for a leader that yields, and refuses without a proof', async () => {
   const host = await follower()
   host.converges = { role: () => DONE }
   expect(await host.core.onHandOver({ phase: 'yield', term: 1 })).toMatchObject({ ok: false })
   expect(await host.core.onHandOver({ phase: 'yield', term: 2 })).toEqual({ ok: true })
-  await host.rounds(1)
-  expect(host.rule).toBe('leader-yields')
+  expect(host.rule, 'no look that may miss a probe comes first').toBe('leader-yields')
+  await host.core.idle()
   expect(host.disk.meta?.leader).toBe('h2')
   const unproven = new ScriptedHost('h2', { meta: META })
   await unproven.core.start()

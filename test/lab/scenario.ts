@@ -4,8 +4,10 @@ import type { Credentials } from '../../lab/kube_api.ts'
 import type { Lab } from '../../lab/lab.ts'
 import type { HostName } from '../../lab/names.ts'
 import {
+  agentStatus,
   arePaired,
   decisions,
+  fatalWords,
   metaOf,
   partsOf,
   restarted,
@@ -142,9 +144,11 @@ export class Scenario {
       if (missing.length > 0) problems.push(`${name}: no rows ${missing.join(', ')} on ${at}`)
     }
     problems.push(...(await tableProblems(at)))
-    for (const host of undisturbed)
-      for (const part of restarted(this.#parts.get(host) ?? {}, partsOf(this.lab, host)))
-        problems.push(`${host}: ${part} was restarted`)
+    for (const host of undisturbed) {
+      const gone = restarted(this.#parts.get(host) ?? {}, partsOf(this.lab, host))
+      problems.push(...gone.map((part) => `${host}: ${part} was restarted`))
+      if (gone.length > 0) problems.push(...(await fatalWords(this.lab, host, this.#began)))
+    }
     return problems
   }
 
@@ -207,7 +211,12 @@ export async function startScenario(options: { smallDisks?: boolean } = {}): Pro
 export async function onThePair(): Promise<Scenario> {
   const [lab, from] = [await theLab(), await laptop('first')]
   const scenario = new Scenario(lab, from, await adminCredentials(lab, 'h1'))
-  onTestFailed(() => void process.stderr.write(`\n${scenario.timeline()}\n`))
+  onTestFailed(async () => {
+    const said = HOSTS.map(
+      async (host) => `${host}: ${JSON.stringify(await agentStatus(lab, host))}`,
+    )
+    process.stderr.write(`\n${scenario.timeline()}\n${(await Promise.all(said)).join('\n')}\n`)
+  })
   onTestFinished(() => scenario.close())
   return scenario
 }
