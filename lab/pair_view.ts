@@ -6,6 +6,7 @@ import type { JsonObject } from '../src/core/json.ts'
 import { parseHostMeta, type HostMeta } from '../src/pair/host_meta.ts'
 import { hostRoot } from './disks.ts'
 import type { Lab } from './lab.ts'
+import { isObject, parseJson } from '../src/core/json.ts'
 import { HOST_NAMES, labObjects, type HostName } from './names.ts'
 import { findInit, readProcess, statField, unitProcesses } from './processes.ts'
 
@@ -120,6 +121,8 @@ export function partsOf(lab: Lab, host: HostName): Parts {
 export function allPartsRun(lab: Lab, host: HostName): boolean {
   const parts = partsOf(lab, host)
   return PARTS.every((part) => parts[part] !== undefined)
+}
+
 /** Why k3s gave up on a host since then, in its own last words: one line of its journal each. */
 export async function fatalWords(lab: Lab, host: HostName, since: number): Promise<string[]> {
   const from = `--since=@${(since / 1000).toFixed(3)}`
