@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { HOST_NAMES, type HostName } from '../../lab/names.ts'
 import { describeRun } from './local_role.ts'
-import { convergedPair, eventually, inHost, psql } from './pair.ts'
+import { convergedPair, eventually, inHost, psql, theLab } from './pair.ts'
 import { expectInvariants, other, PlayedPair } from './played_pair.ts'
 
 const POSTGRES = 'postgresql@15-main.service'
@@ -15,7 +15,30 @@ beforeAll(async () => {
   const { lab } = await convergedPair()
   pair = new PlayedPair(lab)
   await pair.begin()
+  for (const host of HOST_NAMES) await idleKubernetes(host)
 })
+
+/**
+ * Nothing here asks Kubernetes for anything, and two dozen starts of it on each host took longer than
+ * all that is tried. Its unit is started and stopped as ever; what replicates is written by the test.
+ */
+async function idleKubernetes(host: HostName): Promise<void> {
+  await inHost(host, ['systemctl', 'stop', 'k3s.service'])
+  const folder = '/etc/systemd/system/k3s.service.d'
+  await inHost(host, ['mkdir', '-p', folder])
+  const text = '[Service]\nType=exec\nExecStart=\nExecStart=/bin/sleep infinity\n'
+  const lab = await theLab()
+  const written = await lab.exec(host, ['dd', `of=${folder}/idle.conf`], { stdin: text })
+  expect(written.code, written.stderr).toBe(0)
+  await inHost(host, ['systemctl', 'daemon-reload'])
+}
+
+/** A row that a client of this leader makes: it is acknowledged when the follower has it. */
+async function writes(leader: HostName, name: string): Promise<void> {
+  const text = `insert into kine (name, created, deleted, create_revision, prev_revision, lease, value)
+    values ('/cut/${name}', 1, 0, 0, 0, 0, '')`
+  await psql(leader, text)
+}
 
 /** Its server is killed; both kines stood still, so that it has nothing that its follower lacks. */
 async function crash(host: HostName): Promise<void> {
@@ -45,6 +68,7 @@ test('A6, B4: promotion and return, killed before each of their changes, are fin
   let cuts = 0
   for (let cutAt = 1; cutAt <= MOST_CHANGES; cutAt += 1) {
     const successor = other(leader)
+    await writes(leader, `before-${cutAt}`)
     await crash(leader)
     const { branch } = await pair.begins(successor, 'promotion')
     const promotion = await cutAndAgain(successor, cutAt)
