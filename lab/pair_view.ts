@@ -116,10 +116,32 @@ export function partsOf(lab: Lab, host: HostName): Parts {
   return parts
 }
 
-/** True while each of the parts of a host's Kubernetes server runs, the last ones started included. */
-export function allPartsRun(lab: Lab, host: HostName): boolean {
+/** Where each part serves what is asked of its health. */
+const PART_PORTS: Readonly<Record<(typeof PARTS)[number], number>> = {
+  'kube-apiserver': 6443,
+  'kube-controller-manager': 10257,
+  'kube-scheduler': 10259,
+}
+
+/**
+ * True while each of the parts of a host's Kubernetes server runs and serves. One that has only just
+ * begun asks the API server for its settings first, and ends k3s when it gets no answer.
+ */
+export function allPartsServe(lab: Lab, host: HostName): boolean {
   const parts = partsOf(lab, host)
-  return PARTS.every((part) => parts[part] !== undefined)
+  return PARTS.every((part) => {
+    const pid = Number.parseInt(parts[part] ?? '0', 10)
+    return ['net/tcp', 'net/tcp6'].some((file) => listens(readProcess(pid, file), PART_PORTS[part]))
+  })
+}
+
+/** Of proc_pid_net_tcp(5): `sl: address:port remote state`, hexadecimal; 0A is LISTEN. */
+function listens(table: string, port: number): boolean {
+  const ends = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return table.split('\n').some((line) => {
+    const [, local = '', , state] = line.trim().split(/\s+/)
+    return state === '0A' && local.endsWith(ends)
+  })
 }
 
 /** Why k3s gave up on a host since then, in its own last words: one line of its journal each. */

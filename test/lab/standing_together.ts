@@ -1,7 +1,7 @@
 import { KubeApi } from '../../lab/kube_api.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { HOST_NAMES, type HostName, peerOf } from '../../lab/names.ts'
-import { agentStatus, allPartsRun, arePaired, metaOf } from '../../lab/pair_view.ts'
+import { agentStatus, allPartsServe, arePaired, metaOf } from '../../lab/pair_view.ts'
 import { adminCredentials } from '../../lab/writer_process.ts'
 
 /** An answer that takes longer is none. @unit milliseconds */
@@ -20,7 +20,7 @@ export async function standTogether(lab: Lab): Promise<true | string> {
   if (leader !== 'h1' && leader !== 'h2') return 'h1 knows no leader'
   if (!arePaired(lab)) return 'they are no pair, or the follower has no proof'
   for (const host of HOST_NAMES)
-    if (!allPartsRun(lab, host)) return `Kubernetes does not run on ${host}`
+    if (!allPartsServe(lab, host)) return `Kubernetes does not serve on ${host}`
   return (await agentsAgree(lab, leader)) ?? (await followed(lab, leader)) ?? (await serve(lab))
 }
 
