@@ -2,6 +2,7 @@ import { decide, takesUp } from '../pair/fsm.ts'
 import type { Asked, Decision, Facts, PeerSays } from '../pair/facts.ts'
 import { deadline, lookAgainAt } from '../pair/judge.ts'
 import { afterStall, heardFrom, remember } from '../pair/liveness.ts'
+import { aged } from '../pair/proof_age.ts'
 import { carryOut } from './act.ts'
 import { type Act, type AskAnswer, converge } from './acting.ts'
 import { answerHandOver } from './hand_over.ts'
@@ -68,7 +69,7 @@ export class AgentCore {
     // What was seen before a stall says nothing of the time after it.
     if (!this.#stalled()) {
       const viewer = { self: this.#settings.self, meta, at }
-      this.#state.memory = remember(this.#state.memory, sighting, viewer)
+      this.#state.memory = aged(remember(this.#state.memory, sighting, viewer), clock.now())
       this.#state.doubtWhoIsAskedToLead()
       this.#state.forgetRefusal()
       this.#state.releaseWaiting()

@@ -2,6 +2,7 @@ import { CONDITIONS } from '../pair/conditions.ts'
 import type { Goal } from '../pair/facts.ts'
 import { type Rule, RULES, SIGHT_TABLE } from '../pair/fsm.ts'
 import { GOALS } from '../pair/goals.ts'
+import { PROOF_UNUSED_MS } from '../pair/proof_age.ts'
 import { FLAP_LIMIT, timingOf } from '../pair/timing.ts'
 import { page, table } from './docs_markdown.ts'
 
@@ -68,6 +69,9 @@ function timesText(): string {
     `Fence time = (failures − 1) × interval (${fenceMs} ms by default), counted by the leader from the sending of the last probe that was answered. Promote time = failures × interval (${promoteMs} ms), counted by the follower from the arrival of the last answer. A round that is late by the fence time, but at least 3 s (${lateMs} ms), makes a leader kill kine first.`,
     'A site without `gateways` takes its gateway for always up: its hosts can not tell that they are cut off from that their peer is dead.',
     'A leader that loses gateway and peer at once has stopped before its follower leads, whatever the phases of their rounds. If the peer goes first, an `availability` leader is alone already when the gateway goes too, and both write until it stops.',
+    `A proof outlives its leader's silence by ${PROOF_UNUSED_MS / 1000} s: what a pause, a full disk or the flap guard has held up for longer is no promotion any more, for the leader may only be cut off and acknowledge alone since. It counts again when the leader says that they are paired, and \`twonode promote --force\` is the operator's word.`,
+    'A gateway that is dead for both hosts changes nothing while they hear each other: a leader that can not serve does not yield then, and who of them dies is not replaced until the gateway is back. A follower that saw neither its leader nor a gateway for two looks does not promote then either: a leader that still saw the gateway may have gone alone. The leader, or an operator, has the word.',
+    'A leader whose own gateway is dead, while its peer sees one, hands over by agreement: whoever comes through the gateway reaches the peer and not it. It stays if the pair is not whole, paused or frozen: it serves, and hands over when that is past.',
     `After ${FLAP_LIMIT} changes of leader, or to alone, in an hour the host is frozen: it stays as it is, and still stops, follows and goes alone where safety asks for it, until \`twonode resume\` or an hour of calm.`,
   ].join('\n\n')
 }
