@@ -1,5 +1,6 @@
 import { decide, takesUp } from '../pair/fsm.ts'
 import type { Asked, Decision, Facts, PeerSays } from '../pair/facts.ts'
+import { GOALS } from '../pair/goals.ts'
 import { deadline, lookAgainAt } from '../pair/judge.ts'
 import { afterStall, heardFrom, remember } from '../pair/liveness.ts'
 import { aged } from '../pair/proof_age.ts'
@@ -239,7 +240,11 @@ export class AgentCore {
       return true
     }
     const work = (stop: AbortSignal) => carryOut(goal, this.#act(decision, asked, stop))
-    return await this.#jobs.begin(goal, work, { atOnce: takesUp(decision) })
+    // What is under way may take seconds to end: kine writes on meanwhile (A8, B1).
+    const first = () => {
+      if (GOALS[goal].tags?.includes('impair') === true) this.#ports.engine.stopKine()
+    }
+    return await this.#jobs.begin(goal, work, { atOnce: takesUp(decision), first })
   }
 
   #act(decision: Decision, asked: Asked | null, stop: AbortSignal): Act {

@@ -16,6 +16,13 @@ interface Next {
   readonly answer: (begun: boolean) => void
 }
 
+interface How {
+  /** Whatever failed just now. */
+  readonly atOnce?: boolean
+  /** What does not wait for the less pressing to end. */
+  readonly first?: () => void
+}
+
 /** True: it came to its end. False: it did not, and may be tried again. */
 export type Work = (stop: AbortSignal) => Promise<boolean>
 
@@ -49,15 +56,16 @@ export class Jobs {
    * makes rounds must not wait for the answer: what it ends may take its time, and an agent without
    * rounds is silent to the guard (B9) and blind to the rest.
    */
-  async begin(goal: Goal, work: Work, { atOnce = false } = {}): Promise<boolean> {
+  async begin(goal: Goal, work: Work, how: How = {}): Promise<boolean> {
     const held = this.#failures.get(goal)?.until ?? 0
-    if (!atOnce && held > this.#clock.now()) return false
-    const first = this.#next ?? this.#job
-    if (first === null) {
+    if (how.atOnce !== true && held > this.#clock.now()) return false
+    const running = this.#next ?? this.#job
+    if (running === null) {
       this.#start(goal, work)
       return true
     }
-    if (!endsWhat(goal, first.goal)) return false
+    if (!endsWhat(goal, running.goal)) return false
+    how.first?.()
     return await new Promise((answer) => {
       this.#next?.answer(false)
       this.#next = { goal, work, answer }

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { runCommand } from '../host/command.ts'
-import type { Engine } from './ports.ts'
+import type { Engine, StoppingEngine } from './ports.ts'
 
 /** Without it kine's unit starts no kine; what brings it back is a converge of the role. */
 export const PERMIT = '/run/twonode/kine.permit'
@@ -15,8 +15,9 @@ const KILL_TIMEOUT_MS = 5_000
  * three seconds that it has to end, and kine would go on meanwhile (A8, B1). These two steps of `impair`
  * are the same whoever does what else; the converge itself does them again, and the rest.
  */
-export function stoppingKineFirst(engine: Engine, stopKine: () => void = killKine): Engine {
+export function stoppingKineFirst(engine: Engine, stopKine: () => void = killKine): StoppingEngine {
   return {
+    stopKine,
     converge: async (wanted) => {
       if (wanted.tags.includes('impair')) stopKine()
       return await engine.converge(wanted)

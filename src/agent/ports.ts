@@ -12,7 +12,7 @@ export interface Ports {
   readonly sight: Sight
   readonly store: Store
   readonly peer: Peer
-  readonly engine: Engine
+  readonly engine: StoppingEngine
   readonly site: SiteKeeper
   /** A decision, a change, a fault: one structured line each, bounded and redacted by its keeper. */
   note(entry: Note): void
@@ -107,6 +107,12 @@ export interface Engine {
     readonly stop: AbortSignal
     readonly beforeUnlock?: (() => Promise<void>) | undefined
   }): Promise<ConvergeOutcome>
+}
+
+/** One that can stop kine beside whatever is converged. */
+export interface StoppingEngine extends Engine {
+  /** Begun and not waited for: no lock, no converge that has to end before the next (A8). */
+  stopKine(): void
 }
 
 /** The compiled site that this host keeps. */

@@ -190,6 +190,21 @@ test('what waits for something to end gives way to what is more pressing, which 
   expect(begun).toEqual(['impair'])
 })
 
+test('kine is killed the moment a leader is cut off, and does not outlive what has to end before (A8, B1)', async () => {
+  const host = await leader()
+  host.converges = { role: () => new Promise(() => {}), impair: () => DONE }
+  host.permitted = false
+  for (const lost of [{}, SILENT, SILENT, SILENT, SILENT]) {
+    host.sighting = { ...host.sighting, ...lost, ...(lost === SILENT ? GATEWAY_LOST : {}) }
+    host.clock.move(1000)
+    await host.core.round()
+  }
+  expect(host.log).toEqual(['converge role', 'kine is killed'])
+  host.clock.move(4000)
+  await turn()
+  expect(host.log.slice(2)).toEqual(['converge impair urgent'])
+})
+
 test('what does not end when it is told to holds nothing up for longer than 4 s', async () => {
   const { clock } = await leader()
   const jobs = new Jobs(clock, 1000, () => {})

@@ -78,7 +78,10 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
       },
     },
     site: { takeIn: () => Promise.resolve() },
-    engine: { converge: (wanted) => converge(world, machine, life, wanted) },
+    engine: {
+      converge: (wanted) => converge(world, machine, life, wanted),
+      stopKine: () => machine.killKine(),
+    },
     note: (entry) => {
       story.note(machine.name, entry)
       if (entry.kind === 'decision' && entry.goal === 'recover') world.judge.recovers(machine)
