@@ -114,7 +114,8 @@ export const postgresSubscription = defineModule<Args, State>({
     if (anew && copy_data && state.filledTables.length > 0)
       return (
         `${state.filledTables.join(', ')} has rows already: a copy into it would stop at the first key ` +
-        'that is there. Empty it, or move it away and make it anew'
+        'that is there. A role converge moves it aside before (kine_table_swap keeps all of it); by hand: ' +
+        'compare it with the publisher, and empty it when nothing in it is missed'
       )
     if (state.kind === 'missing' || anew) return undefined
     const foreign = Object.keys(state.tables).filter((table) => !tables.includes(table))
