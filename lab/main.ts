@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
+import { artefacts } from './artefacts.ts'
 import { endCommands } from './command.ts'
 import { removeByName } from './down.ts'
 import { openLab, type Lab, type LabOptions } from './lab.ts'
@@ -88,6 +89,14 @@ command('up', 'bring both hosts up, and build kine and the k3s stand-in')
     const { h1, h2 } = lab.hosts
     print(`lab '${lab.name}' is up: h1 ${h1.user}@${h1.address}, h2 ${h2.user}@${h2.address}`)
     print(`ssh -i ${h1.keyFile} -o UserKnownHostsFile=${lab.knownHostsFile} root@${h1.address}`)
+  })
+
+// The suite has them built while it checks and runs the unit tests.
+program
+  .command('artefacts')
+  .description('build kine and the k3s stand-in, unless they are built')
+  .action(async () => {
+    await artefacts(progressOnStderr())
   })
 
 command('down', 'remove the lab from this machine; caches stay')
