@@ -142,6 +142,7 @@ function statusOf(self: Self, status: ReturnType<AgentCore['status']>): PeerStat
 /** Each round looks once: an agent whose rounds have stopped is as silent as a dead one (B9). */
 function living(sight: Sight, alive: () => void): Sight {
   return {
+    heard: () => sight.heard(),
     look: async (about) => {
       alive()
       return await sight.look(about)

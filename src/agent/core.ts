@@ -2,7 +2,7 @@ import { decide, takesUp } from '../pair/fsm.ts'
 import type { Asked, Decision, Facts, PeerSays } from '../pair/facts.ts'
 import { GOALS } from '../pair/goals.ts'
 import { deadline, lookAgainAt } from '../pair/judge.ts'
-import { afterStall, heardFrom, remember } from '../pair/liveness.ts'
+import { afterStall, heardFrom, overheard, remember } from '../pair/liveness.ts'
 import { aged } from '../pair/proof_age.ts'
 import { carryOut } from './act.ts'
 import { type Act, type AskAnswer, converge } from './acting.ts'
@@ -206,6 +206,7 @@ export class AgentCore {
     const waiting = this.#asked
     this.#asked = null
     const asked = waiting?.asked ?? null
+    this.#state.memory = overheard(this.#state.memory, this.#ports.sight.heard())
     const facts = this.#state.facts(asked)
     this.#state.late = false
     const decision = decide(facts)

@@ -1,5 +1,5 @@
 import type { HostMeta } from '../pair/host_meta.ts'
-import type { Sighting } from '../pair/sighting.ts'
+import type { HeardSince, Sighting } from '../pair/sighting.ts'
 
 export type * from '../pair/sighting.ts'
 
@@ -30,6 +30,8 @@ export interface Clock {
 /** All probes at once, each within its own bound; never throws, never takes longer than its bound. */
 export interface Sight {
   look(about: { readonly meta: HostMeta | null }): Promise<Sighting>
+  /** What came since the last look; the next one brings it again. */
+  heard(): HeardSince
 }
 
 /** What survives a power cut. Every write is atomic, and on the disk when it resolves. */

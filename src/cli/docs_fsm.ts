@@ -64,9 +64,12 @@ function sign(seen: boolean): string {
 }
 
 function timesText(): string {
-  const { fenceMs, promoteMs, lateMs } = timingOf({ intervalMs: 1000, failures: 4 })
+  const { failures, probeTimeoutMs, fenceMs, promoteMs, lateMs } = timingOf({
+    intervalMs: 1000,
+    failures: 4,
+  })
   return [
-    `Fence time = (failures − 1) × interval (${fenceMs} ms by default), counted by the leader from the sending of the last probe that was answered. Promote time = failures × interval (${promoteMs} ms), counted by the follower from the arrival of the last answer. A round that is late by the fence time, but at least 3 s (${lateMs} ms), makes a leader kill kine first.`,
+    `Fence time = (failures − 1) × interval (${fenceMs} ms by default), counted by the leader from the sending of the last probe that was answered. Promote time = failures × interval (${promoteMs} ms), counted by the follower from the arrival of the last answer, and not before ${failures} looks have ended since which nothing that was sent was answered: a leader whose power fails is gone for its follower after ${promoteMs} ms on the average, and after ${promoteMs + probeTimeoutMs} ms at most. A round that is late by the fence time, but at least 3 s (${lateMs} ms), makes a leader kill kine first.`,
     'A site without `gateways` takes its gateway for always up: its hosts can not tell that they are cut off from that their peer is dead.',
     'A leader that loses gateway and peer at once has stopped before its follower leads, whatever the phases of their rounds. If the peer goes first, an `availability` leader is alone already when the gateway goes too, and both write until it stops.',
     `A proof outlives its leader's silence by ${PROOF_UNUSED_MS / 1000} s: what a pause, a full disk or the flap guard has held up for longer is no promotion any more, for the leader may only be cut off and acknowledge alone since. It counts again when the leader says that they are paired, and \`twonode promote --force\` is the operator's word.`,

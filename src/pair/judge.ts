@@ -1,6 +1,7 @@
+import type { Contact } from './contact.ts'
 import type { Facts, Gateway, PeerFacts, Stream } from './facts.ts'
 import { compareHostMeta, type HostMeta } from './host_meta.ts'
-import { type Contact, type Memory, waitMs } from './liveness.ts'
+import { type Memory, waitMs } from './liveness.ts'
 import {
   AGENT_GONE_MS,
   COMMIT_LOST_MS,
@@ -48,8 +49,8 @@ function isProven(memory: Memory, { meta, metaDoubtful, acceptLossBytes }: Judge
 }
 
 function judgeGateway({ gateway }: Memory, { now, timing }: Judge): Gateway {
-  if (gateway.missed === 0) return 'up'
-  return lostForFence(gateway, now, timing) ? 'down' : 'silent'
+  if (lostForFence(gateway, now, timing)) return 'down'
+  return gateway.silent === 0 ? 'up' : 'silent'
 }
 
 /**
@@ -60,40 +61,50 @@ const FIRST_LOOKS = 2
 
 function judgePeer({ peer, agent }: Memory, { now, timing }: Judge): PeerFacts {
   if (agent.says !== null && agent.missed === 0) return { contact: 'answers', says: agent.says }
-  if (peer.missed >= timing.failures && now >= promoteAt(peer, timing)) return { contact: 'gone' }
+  if (isEnough(peer, timing) && now >= promoteAt(peer, timing)) return { contact: 'gone' }
   if (lostForFence(peer, now, timing)) return { contact: 'cut' }
   const brief = agent.missed <= (agent.says === null ? FIRST_LOOKS : 1)
   return { contact: brief ? 'missed' : 'silent' }
 }
 
 /**
- * From the sending of the last answered probe. The last of the looks need not have ended: the deadline
- * is the clock's. It need not be late by one either: a stall alone is no cut.
+ * The last of the looks need not have ended: the deadline is the clock's. It need not be late by one
+ * either: a stall alone is no cut.
  */
 function lostForFence(contact: Contact, now: number, timing: Timing): boolean {
-  return contact.missed >= enoughMissed(timing) && now >= contact.sentAt + timing.fenceMs
+  return contact.unanswered.length >= enoughToFence(timing) && now >= fenceAt(contact, timing)
 }
 
-/** Failed looks without which no silence is a cut: at its deadline the last one has not even begun. */
-function enoughMissed({ failures }: Timing): number {
+/** Looks without which no silence is a cut: at its deadline the last one has not even begun. */
+function enoughToFence({ failures }: Timing): number {
   return Math.max(1, failures - 2)
 }
 
+/**
+ * From the sending of the last answered probe. Two failures leave one look to go by: it has to end, and
+ * a single ping that is lost is no cut.
+ */
+function fenceAt({ sentAt }: Contact, { failures, fenceMs, probeTimeoutMs }: Timing): number {
+  return sentAt + fenceMs + (failures === 2 ? probeTimeoutMs : 0)
+}
+
+function isEnough({ unanswered }: Contact, { failures }: Timing): boolean {
+  return unanswered.length >= failures
+}
+
 /** See timing.ts: later than any leader's fence. */
-function promoteAt({ arrivedAt, missedSince }: Contact, timing: Timing): number {
+function promoteAt({ arrivedAt, unanswered }: Contact, timing: Timing): number {
   const { promoteMs, fenceMs, probeTimeoutMs } = timing
-  return Math.max(arrivedAt + promoteMs, (missedSince ?? arrivedAt) + fenceMs + probeTimeoutMs)
+  const [since = arrivedAt] = unanswered
+  return Math.max(arrivedAt + promoteMs, since + fenceMs + probeTimeoutMs)
 }
 
 /** The next moment at which the clock alone changes what is judged: a round must not be later. */
-export function deadline(memory: Memory, { now, timing }: Judge): number | null {
-  const { peer, gateway } = memory
-  const enough = enoughMissed(timing)
-  const fence =
-    peer.missed >= enough && gateway.missed >= enough
-      ? Math.max(peer.sentAt, gateway.sentAt) + timing.fenceMs
-      : Infinity
-  const promote = peer.missed >= timing.failures ? promoteAt(peer, timing) : Infinity
+export function deadline({ peer, gateway }: Memory, { now, timing }: Judge): number | null {
+  const enough = enoughToFence(timing)
+  const mayBeCut = peer.unanswered.length >= enough && gateway.unanswered.length >= enough
+  const fence = mayBeCut ? Math.max(fenceAt(peer, timing), fenceAt(gateway, timing)) : Infinity
+  const promote = isEnough(peer, timing) ? promoteAt(peer, timing) : Infinity
   const next = Math.min(...[fence, promote].filter((at) => at > now))
   return next === Infinity ? null : next
 }

@@ -1,7 +1,8 @@
+import { afterLook, type Contact, firstContact, spokenTo, withAnswers } from './contact.ts'
 import type { PeerSays } from './facts.ts'
 import { compareHostMeta, type HostMeta } from './host_meta.ts'
 import { NO_TROUBLE, seeSubscription, type SubscriptionMemory } from './subscription_trouble.ts'
-import type { Heard, LeaderSighting, PeerAnswer, Sighting } from './sighting.ts'
+import type { HeardSince, LeaderSighting, PeerAnswer, Sighting } from './sighting.ts'
 import { DISK_FULL_BYTES } from './timing.ts'
 
 /** What is remembered of earlier rounds: all that a judgement needs beside the clock. */
@@ -33,14 +34,6 @@ export interface Memory {
   readonly subscription: SubscriptionMemory
   /** The highest term that either host has spoken of. */
   readonly highestTerm: number
-}
-
-export interface Contact {
-  readonly sentAt: number
-  readonly arrivedAt: number
-  /** Looks in a row without an answer, and when the first of them began. */
-  readonly missed: number
-  readonly missedSince: number | null
 }
 
 interface AgentContact {
@@ -116,7 +109,7 @@ export function forcedToLead(memory: Memory): Memory {
 export function heardFrom(memory: Memory, now: number): Memory {
   return {
     ...memory,
-    peer: { ...memory.peer, arrivedAt: now, missed: 0, missedSince: null },
+    peer: spokenTo(memory.peer, now),
     agent: { ...memory.agent, heardAt: now },
   }
 }
@@ -132,7 +125,7 @@ export function voidMissed(memory: Memory, term: number): Memory {
 }
 
 function unseen(now: number) {
-  const contact = { sentAt: now, arrivedAt: now, missed: 0, missedSince: null }
+  const contact = firstContact(now)
   return {
     peer: contact,
     agent: { heardAt: now, missed: 0, says: null },
@@ -144,6 +137,18 @@ function unseen(now: number) {
   }
 }
 
+/** Takes in what came beside the looks: a deadline is judged by all that has been heard when it comes. */
+export function overheard(memory: Memory, { gateway, peerPing }: HeardSince): Memory {
+  return {
+    ...memory,
+    peer: peerPing === null ? memory.peer : withAnswers(memory.peer, [peerPing]),
+    gateway:
+      gateway === null || gateway === 'none'
+        ? memory.gateway
+        : withAnswers(memory.gateway, [gateway]),
+  }
+}
+
 /** Takes in one round's answers. */
 export function remember(memory: Memory, sighting: Sighting, viewer: Viewer): Memory {
   const { at, meta, self } = viewer
@@ -151,12 +156,12 @@ export function remember(memory: Memory, sighting: Sighting, viewer: Viewer): Me
   const gateway = sighting.gateway === 'none' ? { sentAt: at, arrivedAt: at } : sighting.gateway
   const seen: Memory = {
     ...memory,
-    peer: contact(memory.peer, [peerAgent, sighting.peerApi, sighting.peerPing], at),
+    peer: afterLook(memory.peer, [peerAgent, sighting.peerApi, sighting.peerPing], at),
     agent:
       peerAgent === null
         ? { ...memory.agent, missed: memory.agent.missed + 1 }
         : { heardAt: peerAgent.arrivedAt, missed: 0, says: peerAgent },
-    gateway: contact(memory.gateway, [gateway], at),
+    gateway: afterLook(memory.gateway, [gateway], at),
     gatewaySeen: memory.gatewaySeen || gateway !== null,
     postgres: postgres.up
       ? { downSince: null, starting: false, wasUp: true }
@@ -180,18 +185,6 @@ export function remember(memory: Memory, sighting: Sighting, viewer: Viewer): Me
         : memory.subscription,
   }
   return peerAgent === null ? doubted(seen) : told(seen, peerAgent, viewer)
-}
-
-function contact(before: Contact, answers: readonly (Heard | null)[], at: number): Contact {
-  const heard = answers.filter((answer) => answer !== null)
-  if (heard.length === 0)
-    return { ...before, missed: before.missed + 1, missedSince: before.missedSince ?? at }
-  return {
-    sentAt: Math.max(before.sentAt, ...heard.map(({ sentAt }) => sentAt)),
-    arrivedAt: Math.max(before.arrivedAt, ...heard.map(({ arrivedAt }) => arrivedAt)),
-    missed: 0,
-    missedSince: null,
-  }
 }
 
 /** What the peer's agent says vouches for a leader, and renews a follower's proof (A3, A5). */
@@ -220,7 +213,7 @@ function told(memory: Memory, says: PeerAnswer, { self, meta }: Viewer): Memory 
  * for which the leader needs the gateway: its proof counts again when the leader has answered.
  */
 function doubted(memory: Memory): Memory {
-  return memory.gateway.missed >= 2 ? { ...memory, inDoubt: true, lagBytes: null } : memory
+  return memory.gateway.silent >= 2 ? { ...memory, inDoubt: true, lagBytes: null } : memory
 }
 
 /** Full below the bound, and well again at twice as much: a disk at the edge does not flutter. */

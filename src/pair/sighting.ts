@@ -9,13 +9,17 @@ export interface Heard {
   readonly arrivedAt: number
 }
 
-/** One round's raw answers. Null: no answer, or not known (not configured, or still under way). */
-export interface Sighting {
+/** What the pings have heard since the look before, whose time is their own. */
+export interface HeardSince {
   /** Of the gateways that answered, the one whose probe was sent last; 'none': none is configured. */
   readonly gateway: Heard | 'none' | null
+  readonly peerPing: Heard | null
+}
+
+/** One round's raw answers. Null: no answer, or not known (not configured, or still under way). */
+export interface Sighting extends HeardSince {
   readonly peerAgent: PeerAnswer | null
   readonly peerApi: Heard | null
-  readonly peerPing: Heard | null
   /** The control-plane endpoint takes connections. Reported, decides nothing. */
   readonly endpoint: boolean | null
   readonly script: boolean | null

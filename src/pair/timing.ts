@@ -10,21 +10,37 @@ import { fenceAndPromote, type LivenessSettings } from '../core/site.ts'
  *               probe that was answered
  *     promote = failures × interval, counted by the follower from the *arrival* of the last answer,
  *               or of the leader's own last question to its agent; and not before
- *               (failures − 1) × interval + probeTimeout after the sending of the first probe that
- *               was not answered
+ *               (failures − 1) × interval + probeTimeout after the beginning of the first look since
+ *               which nothing that was sent was answered; and not before as many such looks have ended
+ *               as there are failures
+ *
+ * A look asks the peer's agent and its API when it begins. Pings are sent all the time, one each
+ * probeTimeout or sooner, and a look takes in what they have heard when it ends; a deadline between
+ * two looks takes it in too. So a ping is often answered before the look that hears of it has begun: it
+ * moves the last answer, and that look counts as unanswered all the same.
  *
  * Proof. Let the link be cut at c, for both at once (what holds if they are cut one by one is said in
- * docs/fsm.md).
+ * docs/fsm.md). An answer that takes longer than probeTimeout is none: rtt ≤ probeTimeout.
  *
- * The leader's last answered probe was sent at s ≤ c. It stops at s + fence ≤ c + fence, whatever the
- * phase of its rounds, because it wakes for that deadline and does not wait for the look that is under
- * way. (With two failures there is no failed look to go by until that one has ended: then s + rtt ≤ c,
- * and it stops at c − rtt + fence + probeTimeout or before.)
+ * The leader's last answered probe was sent at s, and s + rtt ≤ c. It stops at s + fence ≤ c + fence,
+ * whatever the phase of its rounds: it wakes for that deadline and does not wait for the look that is
+ * under way, and by then failures − 2 looks that began after s have ended, for the first begins at
+ * s + interval or before, and all end within probeTimeout. With two failures there would be none: one is
+ * waited for, and it stops at s + fence + probeTimeout ≤ c − rtt + fence + probeTimeout.
  *
- * The follower's first unanswered probe was sent at r, and its answer would have arrived by r + rtt, so
- * c < r + rtt. It promotes at r + fence + probeTimeout or later, which is later than
- * c − rtt + fence + probeTimeout. An answer that takes longer than probeTimeout is none, so
- * rtt ≤ probeTimeout, and the promotion comes at c + fence or later.
+ * The follower's last answer arrived at a, and its first unanswered look began at r.
+ * - Where agent or API answered up to the cut, the look's own probes are unanswered because of the cut:
+ *   c < r + rtt. It promotes at r + fence + probeTimeout or later, which is later than
+ *   c − rtt + fence + probeTimeout.
+ * - Where ICMP alone did, for agent and API were dead before, the look's own probes say nothing. But the
+ *   next ping after the last that was answered was sent at a − rtt + probeTimeout or before, so
+ *   c < a + probeTimeout. It promotes at a + promote or later, which is a + fence + 2 × probeTimeout,
+ *   for the interval is twice probeTimeout, and later than c + fence + probeTimeout.
+ * Either is later than any leader's fence, by probeTimeout − rtt or more.
+ *
+ * Nor is the promotion late: the first look that begins after the cut does so at c + interval or before,
+ * and a ≤ c + rtt, so it comes at c + promote + probeTimeout or before, half an interval sooner on the
+ * average.
  *
  * What is left between the two is probeTimeout − rtt, about half an interval on a local network, and
  * the promotion's own first 100 ms; the leader's is the time to kill kine. Two clocks differ in rate by

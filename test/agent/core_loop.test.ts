@@ -78,6 +78,19 @@ test('a follower promotes when four looks have failed, and not before its leader
   await loop.end()
 })
 
+test('a ping that comes back before the deadline, while a look is under way, puts a promotion off', async () => {
+  const host = await follower()
+  const loop = cut(host)
+  await loop.go(3500)
+  const sentAt = loop.started + 3600
+  host.heard = { gateway: null, peerPing: { sentAt, arrivedAt: sentAt } }
+  await loop.go(600)
+  host.heard = { gateway: null, peerPing: null }
+  // Four looks that began after it have to fail; the first of them begins at 4500.
+  expect(await loop.timeOf('meta 3/3 alone h2 h1_3_1', 20_000)).toBe(4500 + 3500)
+  await loop.end()
+})
+
 test('a commit that waits is looked at again when it will have waited too long (B7)', async () => {
   const host = await leader()
   host.converges = { alone: () => DONE }

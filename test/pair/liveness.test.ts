@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest'
 import { agesOf, atTime, CALM, isChange, restored, withChange } from '../../src/pair/flap_guard.ts'
 import { judge } from '../../src/pair/judge.ts'
-import { afterStall, firstMemory, type Memory, remember } from '../../src/pair/liveness.ts'
+import {
+  afterStall,
+  firstMemory,
+  type Memory,
+  overheard,
+  remember,
+} from '../../src/pair/liveness.ts'
 import type { Sighting } from '../../src/pair/sighting.ts'
 import { needsNewSlot } from '../../src/pair/subscription_trouble.ts'
 import { FLAP_LIMIT, FLAP_WINDOW_MS, timingOf } from '../../src/pair/timing.ts'
@@ -46,6 +52,13 @@ const diskAfter = (...looks: readonly Partial<Sighting>[]) => judged(seen(looks)
 const down = (starting: boolean) => ({ postgres: { up: false, starting, why: '' } }) as const
 
 const ping = (at: number) => ({ peerPing: { sentAt: at, arrivedAt: at } })
+
+const gateway = (at: number) => ({ gateway: { sentAt: at, arrivedAt: at } })
+
+const answersAt = (at: number) => ({
+  ...answers({ meta: META, sentAt: at, arrivedAt: at }),
+  ...gateway(at),
+})
 
 const failing = (errors: number) => ({
   ...answers({ meta: META }),
@@ -142,6 +155,33 @@ test('a host without a configured gateway is never cut off by it', () => {
 test('a peer whose agent alone is silent is never gone: its ICMP answers', () => {
   const looks = Array.from({ length: 20 }, (_, index) => ping((index + 1) * 1000))
   expect(judged(seen(looks), 20_500).peer).toEqual({ contact: 'silent' })
+})
+
+test('a ping that was answered between two looks is no answer to the second: its leader is gone when four looks have failed, and not one later', () => {
+  const cut = seen([answersAt(1000), ping(1990), {}, {}, {}], { self: 'h2' })
+  // The look of 2000 has failed too: what it heard had been sent before it.
+  expect(cut.peer).toMatchObject({ unanswered: [2000, 3000, 4000, 5000], sentAt: 1990 })
+  expect([judged(cut, 5499).peer, judged(cut, 5989).peer]).not.toContainEqual({ contact: 'gone' })
+  expect(judged(cut, 5990).peer).toEqual({ contact: 'gone' })
+  const early = seen([answersAt(1000), ping(1010), {}, {}, {}], { self: 'h2' })
+  expect(judged(early, 5499).peer).toEqual({ contact: 'cut' })
+  expect(judged(early, 5500).peer).toEqual({ contact: 'gone' })
+})
+
+test('a leader that is cut off stops when it has to, whatever came back just before', () => {
+  const ping = { sentAt: 1010, arrivedAt: 1010 }
+  const cut = seen([answersAt(1000), { peerPing: ping, gateway: ping }, {}])
+  expect(judged(cut, 4009)).toMatchObject({ gateway: 'silent', peer: { contact: 'silent' } })
+  expect(judged(cut, 4010)).toMatchObject({ gateway: 'down', peer: { contact: 'cut' } })
+})
+
+test('pings that a gateway answers between the looks keep it up, and an overheard one counts at once', () => {
+  const memory = seen([gateway(900), gateway(1900), gateway(2900), {}, {}])
+  expect(judged(memory, 5500).gateway).toBe('silent')
+  expect(judged(memory, 5900).gateway).toBe('down')
+  const back = overheard(memory, { peerPing: null, ...gateway(5600) })
+  expect(judged(back, 5900).gateway).toBe('silent')
+  expect(judged(seen([gateway(900), gateway(1900)]), 2500).gateway).toBe('up')
 })
 
 test('one look without an answer decides nothing: missed, then silent', () => {

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { deadline, judge, type Judge } from '../../src/pair/judge.ts'
-import { firstMemory, type Memory, remember } from '../../src/pair/liveness.ts'
+import { firstMemory, overheard, remember } from '../../src/pair/liveness.ts'
+import type { Sighting } from '../../src/pair/sighting.ts'
 import { type Timing, timingOf } from '../../src/pair/timing.ts'
 import { NOTHING_SEEN, pairMeta } from '../support/agent_sightings.ts'
 
@@ -12,42 +13,63 @@ interface Rounds {
   readonly timing: Timing
   /** When the first round starts. */
   readonly phase: number
+  /** When the first ping is sent; one follows each half interval, whatever the rounds do. */
+  readonly pingPhase: number
   /** Both the peer and the gateway answer until then. */
   readonly cutAt: number
   readonly rttMs: number
   /** How long a look lasts whose probes fail. */
   readonly failMs: number
+  /** The peer's agent and API are dead anyway: its kernel alone answers. */
+  readonly pingsOnly: boolean
 }
 
 /** When what this host judges first fits, looking and waking as the agent's core does. */
 function firstTime(rounds: Rounds, fits: (judged: ReturnType<typeof judge>) => boolean): number {
-  const { timing, phase, self } = rounds
+  const { timing, phase, self, cutAt, rttMs, failMs } = rounds
   let memory = firstMemory(phase)
-  for (let at = phase; at < rounds.cutAt + 20 * timing.promoteMs; at += timing.intervalMs) {
-    const answered = at + rounds.rttMs <= rounds.cutAt
-    const end = at + (answered ? rounds.rttMs : rounds.failMs)
-    const during = wakes(memory, at, end, timing, fits)
+  let taken = phase
+  /** Null: what is judged then does not fit. */
+  const judgedAt = (now: number): number | null => {
+    const { peerPing, gateway } = pingsIn(rounds, taken, now)
+    memory = overheard(memory, { peerPing, gateway })
+    return fits(judge(memory, by(now, timing))) ? now : null
+  }
+  const woken = (from: number, to: number): number | null => {
+    for (let now = from; ;) {
+      const due = deadline(memory, by(now, timing))
+      if (due === null || due > to) return null
+      const found = judgedAt(due)
+      if (found !== null) return found
+      now = due
+    }
+  }
+  for (let at = phase; at < cutAt + 20 * timing.promoteMs; at += timing.intervalMs) {
+    const answered = !rounds.pingsOnly && at + rttMs <= cutAt
+    const end = at + (answered ? rttMs : failMs)
+    const during = woken(at, end)
     if (during !== null) return during
-    const heard = answered ? { sentAt: at, arrivedAt: end } : null
-    const sighting = { ...NOTHING_SEEN, gateway: heard, peerPing: heard }
+    const peerApi = answered ? { sentAt: at, arrivedAt: end } : null
+    const sighting = { ...NOTHING_SEEN, ...pingsIn(rounds, taken, end), peerApi }
+    taken = end
     memory = remember(memory, sighting, { self, meta: META, at })
-    if (fits(judge(memory, by(end, timing)))) return end
-    const between = wakes(memory, end, at + timing.intervalMs, timing, fits)
-    if (between !== null) return between
+    const then = judgedAt(end) ?? woken(end, at + timing.intervalMs)
+    if (then !== null) return then
   }
   throw new Error('it never came to that')
 }
 
-// oxlint-disable-next-line max-params
-function wakes(
-  memory: Memory,
-  from: number,
-  to: number,
-  timing: Timing,
-  fits: (judged: ReturnType<typeof judge>) => boolean,
-): number | null {
-  const due = deadline(memory, by(from, timing))
-  return due !== null && due <= to && fits(judge(memory, by(due, timing))) ? due : null
+/** The newest answer to a ping that came after one moment, and until another. */
+function pingsIn(
+  { timing, pingPhase, cutAt, rttMs }: Rounds,
+  after: number,
+  until: number,
+): Pick<Sighting, 'peerPing' | 'gateway'> {
+  const newest = Math.floor((Math.min(until, cutAt) - rttMs - pingPhase) / timing.probeTimeoutMs)
+  const sentAt = pingPhase + newest * timing.probeTimeoutMs
+  const arrivedAt = sentAt + rttMs
+  const heard = newest >= 0 && arrivedAt > after ? { sentAt, arrivedAt } : null
+  return { peerPing: heard, gateway: heard }
 }
 
 function by(now: number, timing: Timing): Judge {
@@ -58,23 +80,45 @@ const fenced = ({ peer, gateway }: ReturnType<typeof judge>) =>
   gateway === 'down' && (peer.contact === 'cut' || peer.contact === 'gone')
 const gone = ({ peer }: ReturnType<typeof judge>) => peer.contact === 'gone'
 
+const share = fc.double({ min: 0, max: 1, noNaN: true })
+
 const cuts = fc
   .record({
     intervalMs: fc.constantFrom(250, 1000, 5000),
     failures: fc.integer({ min: 2, max: 8 }),
-    leaderPhase: fc.double({ min: 0, max: 1, noNaN: true }),
-    followerPhase: fc.double({ min: 0, max: 1, noNaN: true }),
+    leaderPhase: share,
+    followerPhase: share,
+    leaderPings: share,
+    followerPings: share,
     cut: fc.double({ min: 3, max: 6, noNaN: true }),
-    rtt: fc.double({ min: 0, max: 1, noNaN: true }),
-    fail: fc.double({ min: 0, max: 1, noNaN: true }),
+    rtt: share,
+    fail: share,
+    pingsOnly: fc.boolean(),
   })
-  .map(({ intervalMs, failures, leaderPhase, followerPhase, cut, rtt, fail }) => {
+  .map(({ intervalMs, failures, cut, rtt, fail, pingsOnly, ...phases }) => {
     const timing = timingOf({ intervalMs, failures })
-    const rttMs = rtt * timing.probeTimeoutMs
-    const common = { timing, cutAt: cut * intervalMs, rttMs, failMs: fail * timing.probeTimeoutMs }
+    const { probeTimeoutMs } = timing
+    const times = {
+      timing,
+      cutAt: cut * intervalMs,
+      rttMs: rtt * probeTimeoutMs,
+      failMs: fail * probeTimeoutMs,
+    }
     return {
-      leader: { ...common, self: 'h1', phase: leaderPhase * intervalMs },
-      follower: { ...common, self: 'h2', phase: followerPhase * intervalMs },
+      leader: {
+        ...times,
+        self: 'h1',
+        phase: phases.leaderPhase * intervalMs,
+        pingPhase: phases.leaderPings * probeTimeoutMs,
+        pingsOnly: false,
+      },
+      follower: {
+        ...times,
+        self: 'h2',
+        phase: phases.followerPhase * intervalMs,
+        pingPhase: phases.followerPings * probeTimeoutMs,
+        pingsOnly,
+      },
     }
   })
 
@@ -102,13 +146,13 @@ test('a leader stops within the fence time of the cut', () => {
   )
 })
 
-test('a follower promotes between the promote time and one interval and a half later', () => {
+test('a follower promotes within the promote time and half an interval of the cut', () => {
   fc.assert(
     fc.property(cuts, ({ follower }) => {
       const { timing, cutAt } = follower
       const at = firstTime(follower, gone)
       expect(at).toBeGreaterThanOrEqual(cutAt + timing.fenceMs - timing.probeTimeoutMs - GRAIN)
-      expect(at).toBeLessThanOrEqual(cutAt + timing.promoteMs + 1.5 * timing.intervalMs)
+      expect(at).toBeLessThanOrEqual(cutAt + timing.promoteMs + timing.probeTimeoutMs + GRAIN)
     }),
     { numRuns: 1000 },
   )

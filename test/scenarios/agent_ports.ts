@@ -2,6 +2,7 @@ import type {
   Heard,
   HandOverAnswer,
   HandOverRequest,
+  HeardSince,
   PeerAnswer,
   Ports,
   PostgresSighting,
@@ -9,6 +10,7 @@ import type {
 } from '../../src/agent/ports.ts'
 import type { HostMeta } from '../../src/pair/host_meta.ts'
 import type { Machine } from './machine.ts'
+import { Pings } from './pings.ts'
 import { FILES, NO_PROOF, type RunningAgent } from './running_agent.ts'
 import { converge } from './engine.ts'
 import type { Life } from './virtual_time.ts'
@@ -24,6 +26,7 @@ const REQUEST_BOUND_MS = 2_000
 export function portsOf(world: World, machine: Machine, life: Life): Ports {
   const { time, story } = world
   const bytesFree = () => (machine.disk.full ? 0 : 1e10)
+  const pings = new Pings(world, machine, life)
   return {
     clock: {
       now: () => machine.bootTime(time.now),
@@ -35,10 +38,11 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
     sight: {
       look: ({ meta }) =>
         new Promise((resolve) => {
-          look(world, machine, life, (seen) =>
+          look(world, machine, life, pings, (seen) =>
             resolve(sighting({ machine, world, meta, seen, freeBytes: bytesFree() })),
           )
         }),
+      heard: () => pings.heard,
     },
     store: {
       readMeta: () =>
@@ -112,12 +116,18 @@ function sleepUntil(
 interface Seen {
   agent: PeerAnswer | null
   api: Heard | null
-  ping: Heard | null
-  gateway: Heard | null
+  pings: HeardSince
 }
 
 /** All probes at once: the answers come back as the links and the peer's state on the way allow. */
-function look(world: World, machine: Machine, life: Life, done: (seen: Seen) => void): void {
+// oxlint-disable-next-line max-params
+function look(
+  world: World,
+  machine: Machine,
+  life: Life,
+  pings: Pings,
+  done: (seen: Seen) => void,
+): void {
   const { time, network, random, probeBoundMs } = world
   const peer = world.machine(machine.peerName)
   const forthMs = network.wayMs(machine.name, peer.name)
@@ -127,18 +137,10 @@ function look(world: World, machine: Machine, life: Life, done: (seen: Seen) => 
     arrivedAt: machine.bootTime(time.now + bothWaysMs),
   }
   const passes = () => network.passes(machine.name, peer.name)
-  const asks = { agent: passes(), api: passes(), ping: passes() }
-  const seen: Seen = {
-    agent: null,
-    api: null,
-    ping: null,
-    gateway: network.gatewayAnswers(machine.name)
-      ? { sentAt: heard.sentAt, arrivedAt: heard.sentAt + 1 }
-      : null,
-  }
+  const asks = { agent: passes(), api: passes() }
+  const seen: Seen = { agent: null, api: null, pings: pings.heard }
   world.later(forthMs, () => {
     const back = () => peer.answersPing && network.passes(peer.name, machine.name)
-    if (asks.ping && back()) seen.ping = heard
     if (asks.api && back()) seen.api = heard
     // A connection needs both ways; after that the answer alone may be lost.
     const asked = asks.agent && network.open(peer.name, machine.name)
@@ -151,8 +153,8 @@ function look(world: World, machine: Machine, life: Life, done: (seen: Seen) => 
     if (bothWaysMs > probeBoundMs || !network.open(peer.name, machine.name)) {
       seen.agent = null
       seen.api = null
-      seen.ping = null
     }
+    seen.pings = pings.take()
     remember(world, machine, seen)
     time.wake(() => done(seen))
   })
@@ -173,7 +175,7 @@ function answerOf(peer: Machine, heard: Heard): PeerAnswer | null {
 function remember({ time }: World, machine: Machine, seen: Seen): void {
   machine.heardPeer = seen.agent !== null
   if (seen.agent === null) {
-    if (seen.gateway === null) machine.cutOffSince ??= time.now
+    if (seen.pings.gateway === null) machine.cutOffSince ??= time.now
     return
   }
   machine.cutOffSince = null
@@ -192,10 +194,9 @@ function sighting(about: {
 }): Sighting {
   const { machine, world, meta, seen, freeBytes } = about
   return {
-    gateway: seen.gateway,
+    ...seen.pings,
     peerAgent: seen.agent,
     peerApi: seen.api,
-    peerPing: seen.ping,
     endpoint: null,
     script: null,
     postgres: postgresSighting(world, machine, meta),

@@ -173,6 +173,8 @@ export class Judge {
     const { now } = this.#world.time
     const forced = now < this.forcedUntil
     if (forced) this.#forced = true
+    if (meta.began === 'promotion')
+      this.#hasStopped(this.#world.machine(machine.peerName), 'promotes itself to take writes')
     // It may lead from far behind what the clients of the other one have seen.
     if (forced) this.#seen.clear()
     if (machine.pausedSince + PAUSE_MS < now && !forced && meta.began === 'promotion')
@@ -189,18 +191,27 @@ export class Judge {
    * takes writes: the law of the two timers.
    */
   #timerLaw(machine: Machine): void {
-    const { network, time, machines } = this.#world
+    const { time, machines } = this.#world
     const began = !this.#servedSince.has(machine.name)
     this.#servedSince.set(machine.name, time.now)
-    const old = machines.find((other) => other !== machine && other.serves)
-    if (!began || old === undefined || time.now < this.forcedUntil) return
+    if (began)
+      this.#hasStopped(
+        machines.find((other) => other !== machine),
+        'takes writes',
+      )
+  }
+
+  /** The other one that was cut off from all: its fence precedes what is done here. */
+  #hasStopped(old: Machine | undefined, meanwhile: string): void {
+    const { network, time } = this.#world
+    if (old?.serves !== true || time.now < this.forcedUntil) return
     const gatewayLostAt = network.gatewayLostAt.get(old.name)
     const { peerLostAt, blurredAt, loss, delayMs } = network
     // What a lossy link lets through may be heard by one of them alone.
     if (loss > 0 || delayMs > 0 || (peerLostAt ?? 0) < blurredAt + BLUR_MS) return
     if (peerLostAt === null || gatewayLostAt === undefined || gatewayLostAt > peerLostAt) return
     if (old.meta?.mode !== 'paired' || !old.watches) return
-    this.#fail(`${machine.name} takes writes while ${old.name}, cut off from all, takes them still`)
+    this.#fail(`${old.peerName} ${meanwhile} while ${old.name}, cut off from all, takes them still`)
   }
 
   /** In silence, or when the peer can't void; and only who has heard it since it was started (A5). */

@@ -1,5 +1,6 @@
 import type { PeerAnswer, Ports, Sighting } from '../../src/agent/ports.ts'
 import { type Rule, RULES } from '../../src/pair/fsm.ts'
+import type { Timing } from '../../src/pair/timing.ts'
 import { SAYS } from '../support/agent_sightings.ts'
 import { agentWith, startAgent, TIMING } from './agent.ts'
 import type { StartAgent } from './running_agent.ts'
@@ -39,7 +40,7 @@ function believesItsFiles(ports: Ports): Partial<Ports> {
     first = false
     return { ...seen, peerAgent: wordOf(about.meta, ports.clock.now()) }
   }
-  return { sight: { look } }
+  return { sight: { ...ports.sight, look } }
 }
 
 const wordOf = (meta: NonNullable<PeerAnswer['meta']>, at: number): PeerAnswer => ({
@@ -60,7 +61,7 @@ function callsItselfReady(ports: Ports): Partial<Ports> {
     if (!postgres.up || postgres.follower === null) return seen
     return { ...seen, postgres: { ...postgres, follower: { ...postgres.follower, ready: true } } }
   }
-  return { sight: { look } }
+  return { sight: { ...ports.sight, look } }
 }
 
 function lieAboutDisks({ machines }: World): void {
@@ -89,6 +90,22 @@ const SLOT_DROPPED = [
   { atMs: 40_000, text: 'power-on h2' },
 ]
 
+/** It gives up an interval before the law lets it. */
+const HASTY: Timing = {
+  ...TIMING,
+  failures: TIMING.failures - 1,
+  promoteMs: TIMING.promoteMs - TIMING.intervalMs,
+  fenceMs: TIMING.fenceMs - TIMING.intervalMs,
+}
+
+/** The leader loses everything at once. */
+const ISOLATED = [
+  { atMs: 20_000, text: 'cut h1' },
+  { atMs: 20_000, text: 'cut h2' },
+  { atMs: 20_000, text: 'cut-gateway h1' },
+  { atMs: 40_000, text: 'heal' },
+]
+
 /** Each must be caught by some seed. */
 // oxfmt-ignore
 export const MUTATIONS: readonly Mutation[] = [
@@ -101,6 +118,7 @@ export const MUTATIONS: readonly Mutation[] = [
   { name: 'a write to the disk is believed before it is there', plan: { prepare: lieAboutDisks } },
   { name: 'a proof outlives the power (A3)', plan: { startAgent: withPorts(believesItsFiles) } },
   { name: 'the fence comes later than the promotion', plan: { startAgent: (ports, host) => agentWith(ports, host, host === 'h1' ? { ...TIMING, fenceMs: 8_000 } : TIMING) } },
+  { name: 'a follower promotes an interval too early', plan: { storm: ISOLATED, startAgent: (ports, host) => agentWith(ports, host, host === 'h2' ? HASTY : TIMING) } },
   { name: 'histories are compared by their highest revision (A1)', plan: { rules: { sameHistory: ({ machine, meta }) => machine.postgres.table.max === meta.fork?.max } } },
   { name: 'a slot is made again under its old name (B3)', plan: { storm: SLOT_DROPPED, rules: { remembersSlots: false } } },
   { name: 'a follower that copies calls itself ready (A3)', plan: { startAgent: withPorts(callsItselfReady) } },

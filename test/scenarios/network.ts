@@ -26,8 +26,8 @@ export class Network {
   }
 
   /** One packet. A stream is asked by `open`: it sends again what is lost. */
-  passes(from: string, to: string): boolean {
-    return this.open(from, to) && (this.loss === 0 || !this.#random.chance(this.loss))
+  passes(from: string, to: string, random = this.#random): boolean {
+    return this.open(from, to) && (this.loss === 0 || !random.chance(this.loss))
   }
 
   open(from: string, to: string): boolean {
@@ -38,8 +38,8 @@ export class Network {
     return this.open(a, b) && this.open(b, a)
   }
 
-  wayMs(from: string, to: string): number {
-    return from === to ? 0 : this.delayMs + 1 + this.#random.between(0, 2)
+  wayMs(from: string, to: string, random = this.#random): number {
+    return from === to ? 0 : this.delayMs + 1 + random.between(0, 2)
   }
 
   /** To be told after each change of what is cut: it keeps since when. */

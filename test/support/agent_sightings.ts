@@ -1,6 +1,6 @@
 import type { PeerSays } from '../../src/pair/facts.ts'
 import type { HostMeta } from '../../src/pair/host_meta.ts'
-import type { Sighting } from '../../src/pair/sighting.ts'
+import type { PeerAnswer, Sighting } from '../../src/pair/sighting.ts'
 
 const HEARD = { sentAt: 0, arrivedAt: 0 }
 
@@ -32,7 +32,7 @@ export const SAYS: PeerSays = {
 }
 
 /** The peer's agent answers, and all else of it. */
-export function answers(says: Partial<PeerSays> & { readonly meta: HostMeta | null }) {
+export function answers(says: Partial<PeerAnswer> & { readonly meta: HostMeta | null }) {
   return {
     peerAgent: { ...SAYS, host: 'peer', bootId: 'b', ...HEARD, ...says },
     peerApi: HEARD,

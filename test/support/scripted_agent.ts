@@ -3,6 +3,7 @@ import type {
   ConvergeOutcome,
   HandOverAnswer,
   HandOverRequest,
+  HeardSince,
   Note,
   Ports,
   Proof,
@@ -80,6 +81,8 @@ export class ScriptedHost {
   handOvers: ((request: HandOverRequest) => HandOverAnswer | Promise<HandOverAnswer>) | null = null
   /** kine's permit is that of hostMeta. */
   permitted = true
+  /** What the pings hear beside the looks. */
+  heard: HeardSince = { gateway: null, peerPing: null }
   /** How long a look lasts; and how many there were. */
   lookMs = 0
   looks = 0
@@ -148,7 +151,10 @@ export class ScriptedHost {
   #ports(): Ports {
     return {
       clock: this.clock,
-      sight: { look: async () => await this.#look() },
+      sight: {
+        look: async () => await this.#look(),
+        heard: () => this.heard,
+      },
       store: {
         readMeta: () => Promise.resolve({ meta: this.disk.meta, fault: this.disk.fault }),
         writeMeta: (meta) =>

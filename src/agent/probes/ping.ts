@@ -7,7 +7,11 @@ import { Freshness } from './freshness.ts'
 /** Of Debian's iputils-ping. */
 const PING = '/usr/bin/ping'
 
-/** Two a round: whatever the phase, each look has seen a new one. @unit milliseconds */
+/**
+ * Two a round: whatever the phase, each look has seen a new one, and none is further from the next than
+ * a probe's bound (see timing.ts).
+ * @unit milliseconds
+ */
 const SHORTEST_INTERVAL_MS = 100
 
 /** Before a ping that ended is started again: at first, and at most. @unit milliseconds */
@@ -51,6 +55,11 @@ export class Ping {
     this.#everyMs = Math.max(SHORTEST_INTERVAL_MS, options.intervalMs / 2)
     this.#freshness = new Freshness(options.timeoutMs, this.#everyMs / 2)
     this.#start()
+  }
+
+  /** The newest answer since the last `take`. */
+  get heard(): Heard | null {
+    return this.#heard
   }
 
   /** The newest answer since the call before. */

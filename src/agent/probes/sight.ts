@@ -87,11 +87,11 @@ class Eyes implements LocalSight {
       within(this.#disk.look(), timeoutMs, () => this.#disk.last),
     ])
     return {
-      gateway: this.#gateway(),
+      // Last: what came while the others were waited for is in this look.
+      gateway: this.#gateway((ping) => ping.take()),
+      peerPing: this.#peerPing.take(),
       peerAgent,
       peerApi,
-      // Last: what came while the others were waited for is in this look.
-      peerPing: this.#peerPing.take(),
       endpoint: endpoint !== null,
       script: this.#script?.last ?? null,
       postgres,
@@ -101,15 +101,20 @@ class Eyes implements LocalSight {
     } satisfies Sighting
   }
 
+  readonly heard: Sight['heard'] = () => ({
+    gateway: this.#gateway((ping) => ping.heard),
+    peerPing: this.#peerPing.heard,
+  })
+
   readonly close = async (): Promise<void> => {
     for (const ping of [this.#peerPing, ...this.#gateways]) ping.stop()
     this.#script?.stop()
     await this.#postgres.stop()
   }
 
-  #gateway(): Heard | 'none' | null {
+  #gateway(of: (ping: Ping) => Heard | null): Heard | 'none' | null {
     if (this.#gateways.length === 0) return 'none'
-    const heard = this.#gateways.map((ping) => ping.take()).filter((one) => one !== null)
+    const heard = this.#gateways.map(of).filter((one) => one !== null)
     return heard.toSorted((a, b) => b.sentAt - a.sentAt)[0] ?? null
   }
 
