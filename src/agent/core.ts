@@ -11,6 +11,7 @@ import { Jobs } from './jobs.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports, Sighting } from './ports.ts'
 import { keepProof, voidProof } from './proof.ts'
 import { AgentState, type Settings } from './state.ts'
+import { stoppablePeer } from './stoppable_peer.ts'
 
 /**
  * The agent, over {@link Ports} and nothing else: rounds of look, judge, decide, act. What is acted on
@@ -249,7 +250,8 @@ export class AgentCore {
   }
 
   #act(decision: Decision, asked: Asked | null, stop: AbortSignal): Act {
-    return { state: this.#state, ports: this.#ports, decision, asked, stop }
+    const peer = stoppablePeer(this.#ports.peer, stop)
+    return { state: this.#state, ports: { ...this.#ports, peer }, decision, asked, stop }
   }
 
   /** For the leader's hand-over: as pressing as our own would be. */

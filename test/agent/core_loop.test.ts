@@ -78,6 +78,19 @@ test('a follower promotes when four looks have failed, and not before its leader
   await loop.end()
 })
 
+test('a leader that loses everything in the middle of a hand-over stops at the fence time: it waits for no answer', async () => {
+  const host = await leader()
+  host.converges = { impair: () => DONE }
+  host.handOvers = () => new Promise(() => {})
+  await host.rounds(1)
+  void host.core.ask({ kind: 'switchover' })
+  await host.core.round()
+  expect(host.log).toContain('hand-over: prepare 2')
+  const loop = cut(host, GATEWAY_LOST)
+  expect(await loop.timeOf('converge impair urgent', 10_000)).toBe(3000)
+  await loop.end()
+})
+
 test('a ping that comes back before the deadline, while a look is under way, puts a promotion off', async () => {
   const host = await follower()
   const loop = cut(host)
