@@ -3,6 +3,7 @@ import { isUnbegun } from '../pair/goals.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 import type { Judged } from '../pair/judge.ts'
 import { type Memory, voidMissed } from '../pair/liveness.ts'
+import { HAND_OVER_PAUSE_MS } from '../pair/timing.ts'
 import type { Act } from './acting.ts'
 import type { HandOverAnswer } from './ports.ts'
 import type { AgentState } from './state.ts'
@@ -14,14 +15,20 @@ import type { AgentState } from './state.ts'
  * what is full. A boot that forgets the promise comes later than the promotion that it was given for.
  */
 export async function handBack({ state, ports }: Act, term: number): Promise<boolean> {
+  const again = state.handedBackTerm === term
+  // It has promised to lead; it takes a moment, and would refuse what it has done.
+  if (again && ports.clock.now() < state.askBackAt) return true
   state.handedBackTerm = term
   // What the peer writes from now on is in no proof of ours.
   state.memory = voidMissed(state.memory, state.meta?.term ?? 0)
   const answer = await ports.peer.handOver({ phase: 'back', term })
-  if (answer.ok) return true
+  if (answer.ok) {
+    state.askBackAt = ports.clock.now() + HAND_OVER_PAUSE_MS
+    return true
+  }
   state.fault('hand-over', `the lead can not be given back: ${answer.why}`)
-  // Where the peer may have heard it, it may be promoting by now.
-  if (answer.heard !== false) state.handedBackTerm = 0
+  // Where the peer may have heard it, now or before, it may be promoting, or have promoted, by now.
+  if (!again && answer.heard !== false) state.handedBackTerm = 0
   return false
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { HandOverAnswer } from '../../src/agent/ports.ts'
 import { answers, following, GATEWAY_UP, pairMeta, SILENT } from '../support/agent_sightings.ts'
 import { DONE, FAILED, ScriptedHost } from '../support/scripted_agent.ts'
 
@@ -55,6 +56,18 @@ test.each([
     expect(host.log.filter((line) => line.startsWith('hand-over'))).toEqual([])
   },
 )
+
+test('a lead that was given back stays so, whatever its old leader answers when it is asked again (A7)', async () => {
+  const host = await takenUp(UNMARKED)
+  const answered: HandOverAnswer[] = [{ ok: true }]
+  host.handOvers = () => answered.shift() ?? { ok: false, why: 'it has promoted' }
+  // The answer, and the hostMeta that follows from it, come a while apart.
+  await host.rounds(20, FULL)
+  expect(host.log.filter((line) => line === 'hand-over: back 3').length).toBeGreaterThan(1)
+  host.converges = { role: () => DONE, impair: () => DONE }
+  await host.rounds(30, { ...SILENT, ...FREE })
+  expect(host.log.filter((line) => /role|meta/.test(line))).toEqual([])
+})
 
 test('a lead that its old leader does not take back is taken up when there is room (A7)', async () => {
   const host = await takenUp(UNMARKED)
