@@ -122,6 +122,7 @@ describe('A1: an old leader that comes back', () => {
     await sameContent()
     expect(await result(h1.host, 'replication_slots', { database, keep: [] })).toEqual({
       slots: [],
+      copies: [],
     })
   })
 
