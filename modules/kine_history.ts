@@ -17,12 +17,15 @@ interface Args {
 
 /** What this host's table is to the leader's. */
 type State =
-  /** It follows by the leader's slot: whatever is under way goes on (B4). */
+  /** Its table follows by the leader's slot: whatever is under way goes on (B4). */
   | { readonly kind: 'joined' }
   | { readonly kind: 'empty' }
   /** It holds what its successor held at the fork, all of it and nothing more. */
   | { readonly kind: 'same' }
   | { readonly kind: 'other'; readonly why: string }
+
+/** Taken in as it is, the table would never get what was written until its leader published it again (A2). */
+const NOTHING_PUBLISHED = 'this host subscribed while the leader published nothing'
 
 /** A slot of another number was made later than its branch's marker: rows before it would be missed. */
 const MADE_WITH_THE_MARKER = /_1$/
@@ -81,13 +84,15 @@ export const kineHistory = defineModule<Args, State>({
   async observe(host, args) {
     const found = await lookAtTable(host, args)
     if (!found.exists) throw new NotYet(`database ${args.database} has no table public.kine`)
-    if (found.slot !== null && found.slot === args.slot) return { kind: 'joined' }
+    const hasSlot = found.slot !== null && found.slot === args.slot
+    if (hasSlot && found.subscribes) return { kind: 'joined' }
     const { database } = args
     const [table] = await host.sql<{ filled: boolean; branch: number }>(
       database,
       `select exists (select from public.kine) as filled, ${HIGHEST_BRANCH} as branch`,
     )
     if (table?.filled !== true) return { kind: 'empty' }
+    if (hasSlot) return { kind: 'other', why: NOTHING_PUBLISHED }
     const why = hopeless(args, { branch: table.branch, subscribed: found.subscribed })
     if (why !== undefined || args.fork === null) return { kind: 'other', why: why ?? 'no fork' }
     const difference = await compareHistory(host, { ...args, fork: args.fork })
@@ -110,16 +115,19 @@ interface Found {
   readonly exists: boolean
   readonly subscribed: boolean
   readonly slot: string | null
+  /** Its subscription is of kine's table. */
+  readonly subscribes: boolean
 }
 
 async function lookAtTable(host: Observer, { database, subscription }: Args): Promise<Found> {
   const text = `
     select to_regclass('public.kine') is not null as exists, s.oid is not null as subscribed,
-      s.subslotname::text as slot
+      s.subslotname::text as slot, exists (select from pg_subscription_rel r
+        where r.srsubid = s.oid and r.srrelid = to_regclass('public.kine')) as subscribes
     from (select) one left join pg_subscription s on s.subname = $1
       and s.subdbid = (select oid from pg_database where datname = current_database())`
   const [found] = await host.sql<Found>(database, text, [subscription])
-  return found ?? { exists: false, subscribed: false, slot: null }
+  return found ?? { exists: false, subscribed: false, slot: null, subscribes: false }
 }
 
 /** What needs no comparison to be known for another history. */

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import {
   bareHosts,
   convergedPair,
+  eventually,
   inHost,
   laptop,
   mustConverge,
@@ -11,7 +12,9 @@ import {
   stopAgents,
 } from './pair.ts'
 import { changedCounts, converge, explain, type Laptop } from '../../lab/twonode_process.ts'
+import type { Lab } from '../../lab/lab.ts'
 import { digests } from './digests.ts'
+import { standTogether } from './standing_together.ts'
 import type { HostName } from '../../lab/names.ts'
 
 describe('bare hosts', () => {
@@ -67,23 +70,25 @@ const DRIFTS: readonly Drift[] = [
 
 describe('drift', () => {
   let from: Laptop
-  let virtualIp = ''
+  let lab: Lab
 
   beforeAll(async () => {
     const pair = await convergedPair()
     from = pair.from
-    virtualIp = pair.lab.virtualIp
+    lab = pair.lab
   })
 
   test.each(DRIFTS)(
     'check names $what and nothing that does not depend on it, and converge mends it',
     async (drift) => {
       const { host, argv, sql, unattended = false, named } = drift
+      // An agent that has just been started converges once, and would mend it before it is looked for.
+      await eventually('both agents are settled', () => standTogether(lab))
       if (unattended) await stopAgents()
       if (argv !== undefined)
         await inHost(
           host,
-          argv.map((word) => word.replace('VIP', virtualIp)),
+          argv.map((word) => word.replace('VIP', lab.virtualIp)),
         )
       if (sql !== undefined) await psql(host, sql)
       // What a person does who edits below /etc/systemd.

@@ -126,6 +126,21 @@ describe('A1: an old leader that comes back', () => {
     })
   })
 
+  test('that subscribed while nothing was published copies, and does not count as joined (A2)', async () => {
+    const fork = await promoteH2()
+    await converge(h1.host, 'kine_fence', { database, state: 'on' })
+    await h2.server.sql('kine', 'alter publication twonode drop table kine')
+    await expect(converge(h1.host, 'postgres_subscription', presentOnH1(false))).rejects.toThrow(
+      'refresh publication',
+    )
+    await h2.server.sql('kine', 'alter publication twonode add table kine')
+    await kineWrites(h2.server, '/c', 'by the new leader')
+    const history = await compared(fork)
+    expect(history).toMatchObject({ joined: false, copy: true, swap: true })
+    await join(history)
+    await sameContent()
+  })
+
   test('with a commit that only it has copies, though the highest id is the same', async () => {
     // Commit order is not id order: the higher id came over, the lower one did not.
     const [row] = await h1.server.sql<{ id: string }>('kine', "select nextval('kine_id_seq') as id")
@@ -262,37 +277,4 @@ test('A2: a follower whose slot was lost gives its subscription up before its ta
   await converge(h1.host, 'postgres_subscription', { ...presentOnH1(true), slot: 'h1_2_2' })
   await until(h1.server, 'kine', "select bool_and(srsubstate = 'r') from pg_subscription_rel")
   await sameContent()
-})
-
-test('B3: a slot of a name that was used is not made again, and its follower is told', async () => {
-  const slot = { name: 'h2_1_7', database, publication: 'twonode', once: true }
-  await converge(h1.host, 'replication_slot', slot)
-  await h1.server.sql('kine', "select pg_drop_replication_slot('h2_1_7')")
-  expect(await converge(h1.host, 'replication_slot', slot)).toEqual([])
-  expect(await notes(h1.host, 'replication_slot', slot)).toEqual([
-    expect.stringContaining('needs one of another name'),
-  ])
-})
-
-test('B5: a promotion goes on without a slot that can not be made, and its name is used up', async () => {
-  const { server, host } = h1
-  // An open transaction holds every slot up.
-  const blocked = server.sql('postgres', 'begin; select txid_current(); select pg_sleep(4); commit')
-  await until(
-    server,
-    'postgres',
-    "select exists (select from pg_stat_activity where query like '%pg_sleep(4)%' and backend_xid is not null and pid <> pg_backend_pid())",
-  )
-  const slot = {
-    name: 'h2_1_8',
-    database,
-    publication: 'twonode',
-    once: true,
-    required: false,
-    timeout: '300ms',
-  }
-  await converge(host, 'replication_slot', slot)
-  await blocked
-  expect(await result(host, 'replication_slot', slot)).toEqual({ exists: false })
-  expect(await converge(host, 'replication_slot', slot)).toEqual([])
 })

@@ -154,6 +154,39 @@ test('B3: one that has lost its WAL is refused, and can be dropped', async () =>
   await converge(bench.host, 'replication_slot', absent)
 })
 
+test('B3: a slot of a name that was used is not made again, and its follower is told', async () => {
+  const once = { name: 'h2_1_7', database: 'kine', publication: 'twonode', once: true }
+  await converge(bench.host, 'replication_slot', once)
+  await bench.server.sql('kine', "select pg_drop_replication_slot('h2_1_7')")
+  expect(await converge(bench.host, 'replication_slot', once)).toEqual([])
+  expect(await notes(bench.host, 'replication_slot', once)).toEqual([
+    expect.stringContaining('needs one of another name'),
+  ])
+})
+
+test('B5: a promotion goes on without a slot that can not be made, and its name is used up', async () => {
+  const { server, host } = bench
+  // An open transaction holds every slot up.
+  const blocked = server.sql('postgres', 'begin; select txid_current(); select pg_sleep(4); commit')
+  await until(
+    server,
+    'postgres',
+    "select exists (select from pg_stat_activity where query like '%pg_sleep(4)%' and backend_xid is not null and pid <> pg_backend_pid())",
+  )
+  const once = {
+    name: 'h2_1_8',
+    database: 'kine',
+    publication: 'twonode',
+    once: true,
+    required: false,
+    timeout: '300ms',
+  }
+  await converge(host, 'replication_slot', once)
+  await blocked
+  expect(await result(host, 'replication_slot', once)).toEqual({ exists: false })
+  expect(await converge(host, 'replication_slot', once)).toEqual([])
+})
+
 test('names that PostgreSQL would refuse are refused before anything is asked', () => {
   expect(() => step('replication_slot', { ...slot, name: 'H2-1' })).toThrow('lower-case letters')
   expect(() => step('replication_slot', { name: 'h2', database: 'kine' })).toThrow(
