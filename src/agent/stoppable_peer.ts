@@ -13,8 +13,8 @@ export function stoppablePeer(peer: Peer, stop: AbortSignal): Peer {
   }
 }
 
-/** The peer may have heard it. */
-const STOPPED: HandOverAnswer = { ok: false, why: 'something more pressing came' }
+/** The peer may have heard it, and nobody heard its answer: what was promised it stands (A7). */
+const STOPPED: HandOverAnswer = { ok: false, why: 'something more pressing came', heard: false }
 
 /** What it gives, or what is said instead as soon as it is to stop. */
 async function unlessStopped<T>(answer: Promise<T>, instead: T, stop: AbortSignal): Promise<T> {
