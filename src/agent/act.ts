@@ -12,7 +12,7 @@ import {
   withReplacement,
 } from '../pair/goals.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
-import { forcedToLead, unvouched } from '../pair/liveness.ts'
+import { forcedToLead, unvouched, vouchedFor } from '../pair/liveness.ts'
 import { refusedAgain } from '../pair/void_refusal.ts'
 import { HAND_OVER_PAUSE_MS } from '../pair/timing.ts'
 import { type Act, change, converge, decidedAgain, from, unchanged } from './acting.ts'
@@ -136,7 +136,7 @@ async function adopt(act: Act): Promise<boolean> {
   state.preparedUntil = 0
   if (handed !== null) {
     state.untouchedTerm = handed.term
-    state.memory = { ...state.memory, vouched: true }
+    state.memory = vouchedFor(state.memory)
   }
   // Replaced: the table's next row stops what runs here.
   if (state.meta?.hosts.every(({ name }) => name !== state.settings.self)) return true
@@ -184,8 +184,7 @@ async function goAlone(act: Act): Promise<boolean> {
     ))
   )
     return false
-  if (decision.rule === 'forced-lead')
-    state.memory = { ...forcedToLead(state.memory), vouched: true }
+  if (decision.rule === 'forced-lead') state.memory = forcedToLead(state.memory)
   state.owed = owed ?? { tags: ['alone'], urgent: true }
   const outcome = await converge(act)
   if (outcome.kind !== 'done') {

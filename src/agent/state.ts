@@ -53,6 +53,7 @@ export class AgentState {
   voidRefusal: VoidRefusal | null = null
   /** The lead of this term was given back: it is not taken up any more. 0: none. */
   handedBackTerm = 0
+  /** Until then the peer that has promised to lead again is not asked once more. */
   askBackAt = 0
   /** The lead of this term was taken up, and no converge of its role can have begun it. 0: none. */
   untouchedTerm = 0

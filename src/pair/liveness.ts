@@ -100,9 +100,14 @@ export function unvouched(memory: Memory): Memory {
   return { ...memory, vouched: false, gatewaySeen: false }
 }
 
+/** A leader's peer, or an operator, has said that this host leads. */
+export function vouchedFor(memory: Memory): Memory {
+  return { ...memory, vouched: true }
+}
+
 /** An operator says that this host leads, whatever the peer has. */
 export function forcedToLead(memory: Memory): Memory {
-  return { ...memory, supersededBy: null }
+  return { ...vouchedFor(memory), supersededBy: null }
 }
 
 /** The peer spoke to us: whatever our own probes say, it is not gone. */

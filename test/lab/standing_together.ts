@@ -42,8 +42,8 @@ async function followed(lab: Lab, leader: HostName): Promise<string | undefined>
 
 async function serve(lab: Lab): Promise<true | string> {
   const { h1, h2 } = lab.hosts
+  const credentials = await adminCredentials(lab, 'h1')
   for (const address of [h1.address, h2.address, lab.virtualIp]) {
-    const credentials = await adminCredentials(lab, 'h1')
     const api = new KubeApi({ ...credentials, address, timeoutMs: ANSWER_TIMEOUT_MS })
     try {
       const { status, body } = await api.send('GET', '/readyz')

@@ -38,7 +38,7 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
     sight: {
       look: ({ meta }) =>
         new Promise((resolve) => {
-          look(world, machine, life, pings, (seen) =>
+          look(world, { machine, life, pings }, (seen) =>
             resolve(sighting({ machine, world, meta, seen, freeBytes: bytesFree() })),
           )
         }),
@@ -113,6 +113,13 @@ function sleepUntil(
   })
 }
 
+/** An agent that looks, on the machine and in the life of it in which it was started. */
+interface Looker {
+  readonly machine: Machine
+  readonly life: Life
+  readonly pings: Pings
+}
+
 interface Seen {
   agent: PeerAnswer | null
   api: Heard | null
@@ -120,14 +127,7 @@ interface Seen {
 }
 
 /** All probes at once: the answers come back as the links and the peer's state on the way allow. */
-// oxlint-disable-next-line max-params
-function look(
-  world: World,
-  machine: Machine,
-  life: Life,
-  pings: Pings,
-  done: (seen: Seen) => void,
-): void {
+function look(world: World, { machine, life, pings }: Looker, done: (seen: Seen) => void): void {
   const { time, network, random, probeBoundMs } = world
   const peer = world.machine(machine.peerName)
   const forthMs = network.wayMs(machine.name, peer.name)

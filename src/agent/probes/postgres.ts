@@ -16,8 +16,8 @@ const PATIENCE: Patience = {
 const WAITING_MOST = 200
 
 /**
- * All that a round asks of PostgreSQL, in one statement, of a host that leads or follows: it touches no table of kine's and takes no lock
- * that a writer could hold.
+ * All that a round asks of PostgreSQL, in one statement, of a host that leads or follows: it touches no
+ * table of kine's and takes no lock that a writer could hold.
  * @source https://www.postgresql.org/docs/15/monitoring-stats.html
  */
 const QUESTION = `
