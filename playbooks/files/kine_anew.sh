@@ -3,8 +3,8 @@
 # is refused once tries again after a second, and none of its own settings shortens that.
 #
 # `localhost` is two addresses. A kine that uses the new database starts at the other one, and the old one
-# is killed; then kine starts where it belongs, and the one in between ends by request, when it has
-# answered what it was asked. Without a second address, or when anything goes wrong, all of them are
+# is killed; once the API server has settled, kine starts where it belongs, and the one in between ends by
+# request, when it has answered what it was asked. Without a second address, or when anything goes wrong, all of them are
 # killed and systemd starts kine anew, which takes the second that this saves.
 #
 # systemd runs this as the unit's reload: in its group, with its file's environment, ended by its stop.
@@ -12,6 +12,7 @@ set -u
 old=$MAINPID
 address=${KINE_LISTEN_ADDRESS%:*} port=${KINE_LISTEN_ADDRESS##*:}
 hosts=${TWONODE_HOSTS_FILE:-/etc/hosts} kine=${TWONODE_KINE:-/usr/local/bin/kine}
+settled=${TWONODE_SETTLED_SECONDS:-10}
 between=
 
 # Its parent is systemd, which therefore hears of its end.
@@ -41,6 +42,15 @@ is_gone() {
   return 1
 }
 
+# False as soon as process $1 has ended: systemd starts kine anew when this script is done, not before.
+lives() {
+  local quarter
+  for ((quarter = 0; quarter < 4 * $2; quarter++)); do
+    kill -0 "$1" 2>/dev/null || return 1
+    sleep 0.25
+  done
+}
+
 give_up() {
   echo "$1: kine is killed, and started anew by systemd"
   # shellcheck disable=SC2086
@@ -56,8 +66,11 @@ systemd-notify --pid="$between"
 kill -KILL "$old"
 is_gone "$old" || give_up 'kine does not end'
 old=
-# The API server asks for everything anew, and a start beside that would take its time from it.
-sleep 1
+# The API server asks for everything anew, and controllers start beside that: 2 to 4 s. A start of kine
+# would take its time from them. Worse, their watches stay with this one until it is gone: it hears of what
+# the next one writes at its next look only, up to 1 s later, and each read that waits for its watch waits
+# as long, one after the other.
+lives "$between" "$settled" || give_up 'kine ended'
 new=$(start "$KINE_LISTEN_ADDRESS")
 listens "$new" "$address" || give_up 'kine took no connections'
 systemd-notify --pid="$new"

@@ -91,6 +91,7 @@ async function reload(hosts: string, more: Record<string, string> = {}): Promise
       KINE_LISTEN_ADDRESS: `127.0.0.1:${port}`,
       TWONODE_HOSTS_FILE: at('hosts'),
       TWONODE_KINE: at('kine'),
+      TWONODE_SETTLED_SECONDS: '1',
       LOG: at('log'),
       ...more,
     },
@@ -118,6 +119,17 @@ test('kine starts anew, and who asks localhost is refused at no moment', async (
   expect(log()).toContain(`asked to end ${between}\n`)
   expect(await speaksAt('127.0.0.1')).toBe(fresh)
   expect(old.signalCode).toBe('SIGKILL')
+})
+
+test('the next kine but one waits for a settled API server, and not for a kine in between that died: systemd starts it anew', async () => {
+  const ended = reload(BOTH, { TWONODE_SETTLED_SECONDS: '600' })
+  await until(() => log().includes('main'))
+  const [, between] = /main --pid=(\d+)/.exec(log()) ?? []
+  expect(await speaksAt('::1')).toBe(between)
+  end(Number(between))
+  expect(await ended).toBe(0)
+  expect(await answers()).toBe(false)
+  expect(log().match(/listens at/g)).toHaveLength(2)
 })
 
 test('where localhost has one address, or the next kine does not come up, the old one is killed: systemd starts it', async () => {

@@ -19,7 +19,7 @@ const SLOWEST_WATCH_MS = 5_000
  */
 test('two kines that expire the same keys for two minutes stall no watch', async () => {
   const { lab } = await convergedPair()
-  const config = { 'kube-apiserver-arg': ['event-ttl=4s'] }
+  const config = { 'kube-apiserver-arg+': ['event-ttl=4s'] }
   await mustConverge(await makeLaptop(lab, 'expiring', { k3s: { config } }))
   const scenario = await onThePair()
   const writers = [await scenario.writer('h1'), await scenario.writer('h2')]
