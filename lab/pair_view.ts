@@ -152,6 +152,17 @@ export async function fatalWords(lab: Lab, host: HostName, since: number): Promi
   return stdout.split('\n').filter((line) => line !== '')
 }
 
+/** What kine and k3s said last on a host, for a person who asks why it does not serve; nothing of one that is off. */
+export async function lastWords(lab: Lab, host: HostName): Promise<string[]> {
+  if (findInit(labObjects(lab.name).hosts[host]) === undefined) return []
+  const said = ['kine.service', 'k3s.service'].map(async (unit) => {
+    const argv = ['journalctl', `--unit=${unit}`, '--output=short-iso-precise', '--no-pager']
+    const { stdout } = await lab.exec(host, [...argv, '--lines=8'])
+    return stdout.trimEnd().split('\n')
+  })
+  return (await Promise.all(said)).flat()
+}
+
 /** The parts that are other processes than before, or gone. */
 export function restarted(before: Parts, after: Parts): string[] {
   return PARTS.filter((part) => before[part] !== after[part])

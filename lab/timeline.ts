@@ -49,23 +49,26 @@ function words(record: Readonly<Record<string, unknown>>): string {
   }
 }
 
-/** A writer's pauses, and what went wrong for it; not each of its writes. */
+/** A writer's pauses, and each thing that went wrong for it in one; not each of its writes. */
 export function writerMoments(name: string, log: readonly WriterRecord[]): Moment[] {
   const moments: Moment[] = []
   const say = (at: number, what: string): void => void moments.push({ at, who: name, what })
   let last: WriterRecord | undefined
-  let trouble = ''
+  // It asks ten times a second: who is refused for a minute would fill the page.
+  const told = new Set<string>()
+  const tell = (at: number, why: string, what: string): void => {
+    if (!told.has(why)) say(at, `${what}: ${why}`)
+    told.add(why)
+  }
   for (const record of log) {
     if (record.kind === 'ack') {
       if (last === undefined) say(record.at, 'first acknowledged write')
       else if (record.at - last.at > LONG_PAUSE_MS)
         say(record.at, `acknowledged again after ${Math.round(record.at - last.at)} ms`)
       last = record
-      trouble = ''
-    } else if (record.kind === 'unknown' && record.why !== trouble) {
-      trouble = record.why
-      say(record.at, `write ${record.n}: ${record.why}`)
-    } else if (record.kind === 'watch-ended') say(record.at, `watch ended: ${record.why}`)
+      told.clear()
+    } else if (record.kind === 'unknown') tell(record.at, record.why, `write ${record.n}`)
+    else if (record.kind === 'watch-ended') tell(record.at, record.why, 'watch ended')
     else if (record.kind === 'regression')
       say(record.at, `${record.who} was shown ${record.got} after ${record.seen}`)
   }

@@ -32,7 +32,12 @@ type Process =
   | { readonly kind: 'none' }
   /** Forked and not yet kine, or started by other means than the file: nothing can be said of it. */
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'running'; readonly environment: ReadonlyMap<string, string> }
+  | Running
+
+interface Running {
+  readonly kind: 'running'
+  readonly environment: ReadonlyMap<string, string>
+}
 
 const OWNERSHIP = { mode: 0o644, owner: 'root', group: 'root' } as const
 const TIMEOUT_MS = 60_000
@@ -165,6 +170,11 @@ export const kineEndpoint = defineModule<Args, State>({
       stat !== undefined && text === content
         ? attributeChanges(path, stat, OWNERSHIP)
         : [{ kind: 'write', path, content, ...OWNERSHIP, before: text, ...found }]
+    if (process.kind !== 'running') {
+      // What systemd starts at this moment may have read the file as it was.
+      const isStarting = process.kind === 'unknown' || active === 'activating'
+      return text === content || !isStarting ? file : [...file, ...restart(unit)]
+    }
     if (uses(process, wanted)) return file
     return [...file, ...(args.change === 'reload' ? [reload(unit)] : restart(unit))]
   },
@@ -218,8 +228,7 @@ async function processOf(host: Observer, mainPid: number): Promise<Process> {
   return found.has('KINE_ENDPOINT') ? { kind: 'running', environment: found } : { kind: 'unknown' }
 }
 
-function uses(process: Process, wanted: ReadonlyMap<string, string>): boolean {
-  if (process.kind !== 'running') return true
+function uses(process: Running, wanted: ReadonlyMap<string, string>): boolean {
   return [...wanted].every(([name, value]) => process.environment.get(name) === value)
 }
 

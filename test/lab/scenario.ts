@@ -8,6 +8,7 @@ import {
   arePaired,
   decisions,
   fatalWords,
+  lastWords,
   metaOf,
   partsOf,
   restarted,
@@ -212,10 +213,12 @@ export async function onThePair(): Promise<Scenario> {
   const [lab, from] = [await theLab(), await laptop('first')]
   const scenario = new Scenario(lab, from, await adminCredentials(lab, 'h1'))
   onTestFailed(async () => {
-    const said = HOSTS.map(
-      async (host) => `${host}: ${JSON.stringify(await agentStatus(lab, host))}`,
-    )
-    process.stderr.write(`\n${scenario.timeline()}\n${(await Promise.all(said)).join('\n')}\n`)
+    const said = HOSTS.map(async (host) => [
+      `${host}: ${JSON.stringify(await agentStatus(lab, host))}`,
+      ...(await lastWords(lab, host)),
+    ])
+    const lines = (await Promise.all(said)).flat()
+    process.stderr.write(`\n${scenario.timeline()}\n${lines.join('\n')}\n`)
   })
   onTestFinished(() => scenario.close())
   return scenario

@@ -52,3 +52,12 @@ it('a timeline tells what both hosts and the writer saw in one order', () => {
     '    4.800  writer  last acknowledged write',
   ])
 })
+
+it('who is refused ten times a second is told of once, until a write is acknowledged again', () => {
+  const refused = (at: number): WriterRecord => ({ at, kind: 'watch-ended', why: 'refused' })
+  const ack = (at: number, n: number): WriterRecord => ({ at, kind: 'ack', n, rv: n })
+  const told = writerMoments('writer', [ack(0, 1), refused(1), refused(2), ack(3, 2), refused(4)])
+  expect(told.filter(({ what }) => what === 'watch ended: refused').map(({ at }) => at)).toEqual([
+    1, 4,
+  ])
+})

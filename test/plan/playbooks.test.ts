@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import type { Plan } from '../../src/core/plan.ts'
 import { compile } from '../../src/plan/compile.ts'
 import { parseInventory } from '../../src/plan/inventory.ts'
 import { parsePlaybook, type Files } from '../../src/plan/playbook.ts'
@@ -15,7 +16,7 @@ const FILES: Files = {
 const INVENTORY = 'inventory/example.yaml'
 const playbooks = readdirSync('playbooks').filter((name) => name.endsWith('.yaml'))
 
-test.each(playbooks)('%s compiles for the example inventory with the real modules', (name) => {
+function compiled(name: string): Plan {
   const [site] = parseInventory(readFileSync(INVENTORY, 'utf8'), INVENTORY).sites.values()
   if (site === undefined) throw new Error('no site')
   const { plan } = compile({
@@ -31,5 +32,24 @@ test.each(playbooks)('%s compiles for the example inventory with the real module
     bundle: '0'.repeat(64),
     version: '0.0.0',
   })
-  expect(plan.plays.flatMap(({ steps }) => steps)).not.toEqual([])
+  return plan
+}
+
+test.each(playbooks)('%s compiles for the example inventory with the real modules', (name) => {
+  expect(compiled(name).plays.flatMap(({ steps }) => steps)).not.toEqual([])
 })
+
+// The other way round, a boot whose kine was let in first started it on the dead host's database.
+test.each(['The leader leads', 'The follower follows'])(
+  '%s: kine may run only when its file names the database of its role',
+  (name) => {
+    const play = compiled('role.yaml').plays.find((one) => one.name === name)
+    const order = (play?.steps ?? []).flatMap(({ module, args }) => {
+      if (module === 'kine_endpoint' && args['state'] !== 'left') return ['database']
+      if (module === 'file' && args['path'] === '/run/twonode/kine.permit') return ['permit']
+      if (module === 'systemd_unit' && args['name'] === 'kine.service') return ['start']
+      return []
+    })
+    expect(order).toEqual(['database', 'permit', 'start'])
+  },
+)
