@@ -13,8 +13,8 @@ import {
   type Pair,
   parseHandOverAnswer,
   parseLines,
-  parseStatus,
   parseVoided,
+  StatusReader,
 } from './peer_messages.ts'
 import { NotConnected, PeerConnections } from './peer_connection.ts'
 import type { Clock, HandOverAnswer, HandOverRequest, Heard, Peer, PeerAnswer } from './ports.ts'
@@ -82,18 +82,20 @@ interface Question {
 
 class Client implements PeerClient {
   readonly #options: PeerClientOptions
+  readonly #reader: StatusReader
   #connections: PeerConnections | undefined
 
   constructor(options: PeerClientOptions) {
     this.#options = options
+    this.#reader = new StatusReader(options.pair)
   }
 
   readonly status = async (timeoutMs: number): Promise<PeerAnswer | null> => {
-    const { faults, pair } = this.#options
+    const { faults } = this.#options
     try {
       const question = { method: 'GET', path: '/v1/status', fields: {}, timeoutMs } as const
       const { fields, sentAt, arrivedAt } = await this.#ask(question)
-      const status = parseStatus(fields, pair)
+      const status = this.#reader.read(fields)
       faults.clear('peer')
       return { ...status, sentAt, arrivedAt }
     } catch (error) {

@@ -113,14 +113,34 @@ export function statusMessage(envelope: Envelope, status: PeerStatus): JsonObjec
   return { ...envelope, host, bootId, meta: text, ...flags, ...counts }
 }
 
-/** The peer's status. @throws BadMessage for what can't be true of this pair */
-export function parseStatus(fields: Record<string, unknown>, pair: Pair): PeerStatus {
-  const { host, bootId, meta: text, ...said } = fields
-  if (host !== pair.peer)
-    throw new BadMessage('host', `the peer calls itself ${shown(host)}, and is ${pair.peer}`)
-  if (typeof bootId !== 'string' || bootId.length > 64) throw wrong('bootId')
-  const meta = text === null ? null : parseMeta(text, pair)
-  return { host, bootId, meta, ...parseWord(said, meta?.term ?? 0) }
+/**
+ * Reads one status of the peer after the other. Their hostMeta is nearly always the text of before, and
+ * parsing it anew took more memory than the rest of a round: the newest is held, and no other.
+ */
+export class StatusReader {
+  readonly #pair: Pair
+  #newest: { readonly text: string; readonly meta: HostMeta } | undefined
+
+  constructor(pair: Pair) {
+    this.#pair = pair
+  }
+
+  /** @throws BadMessage for what can't be true of this pair */
+  read(fields: Record<string, unknown>): PeerStatus {
+    const { host, bootId, meta: text, ...said } = fields
+    const { peer } = this.#pair
+    if (host !== peer)
+      throw new BadMessage('host', `the peer calls itself ${shown(host)}, and is ${peer}`)
+    if (typeof bootId !== 'string' || bootId.length > 64) throw wrong('bootId')
+    const meta = text === null ? null : this.#metaOf(text)
+    return { host, bootId, meta, ...parseWord(said, meta?.term ?? 0) }
+  }
+
+  #metaOf(text: unknown): HostMeta {
+    if (typeof text !== 'string') throw wrong('meta')
+    if (this.#newest?.text !== text) this.#newest = { text, meta: parseMeta(text, this.#pair) }
+    return this.#newest.meta
+  }
 }
 
 /** What it says of itself beside hostMeta. */
@@ -148,8 +168,7 @@ function parseWord(
 }
 
 /** hostMeta as the peer has it: it must be this pair's. */
-export function parseMeta(text: unknown, { site, peer }: Pair): HostMeta {
-  if (typeof text !== 'string') throw wrong('meta')
+function parseMeta(text: string, { site, peer }: Pair): HostMeta {
   const meta = parsedMeta(text)
   if (meta.site !== site) throw new BadMessage('site', "the peer's hostMeta is of another site")
   if (meta.term > HIGHEST_TERM)
