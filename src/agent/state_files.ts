@@ -55,6 +55,7 @@ class FilesOnDisk implements StateFiles {
   readonly #options: StateFilesOptions
   readonly #history: MetaHistory
   #remembered: Remembered | undefined
+  #permit: { readonly identity: string; readonly lines: readonly string[] } | undefined
   #turn: Promise<unknown> = Promise.resolve()
   readonly #faults: Faults
   readonly #sentinels = new Map<string, boolean>()
@@ -126,8 +127,13 @@ class FilesOnDisk implements StateFiles {
 
   async isPermitted({ branch, leader }: HostMeta): Promise<boolean> {
     const path = this.#options.permit ?? PERMIT
-    const text = await readText(path).catch((): undefined => undefined)
-    const lines = text?.split('\n') ?? []
+    const identity = await versionOf(path)
+    if (this.#permit?.identity !== identity) {
+      const text = await readText(path).catch((): undefined => undefined)
+      // What could not be read this time may be the next time, and be the same file.
+      this.#permit = text === undefined ? undefined : { identity, lines: text.split('\n') }
+    }
+    const lines = this.#permit?.lines ?? []
     return lines.includes(`branch: ${branch}`) && lines.includes(`leader: "${leader}"`)
   }
 

@@ -45,7 +45,8 @@ export function parsePressure(text: string): number | null {
 /** Made up by the kernel when it is read: never waits for a disk. */
 function readKernelFile(path: string): string | undefined {
   try {
-    return readFileSync(path, 'latin1')
+    // In this encoding Node.js needs no buffer of 64 kB for a file that says it is empty.
+    return readFileSync(path, 'utf8')
   } catch {
     return undefined
   }
