@@ -5,6 +5,7 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  rename,
   rm,
   symlink,
   writeFile,
@@ -239,4 +240,9 @@ test("kine's permit is of this host's role, or it is none (B9)", async () => {
   expect(await files.isPermitted(metaOf({ branch: 3, leader: 'h1' }))).toBe(false)
   await writeFile(permit, '')
   expect(await files.isPermitted(meta), 'it is torn').toBe(false)
+  await writeFile(`${permit}.new`, 'branch: 3\nleader: "h2"\n')
+  await rename(`${permit}.new`, permit)
+  expect(await files.isPermitted(meta), 'it is another file').toBe(true)
+  await rm(permit)
+  expect(await files.isPermitted(meta), 'it is gone').toBe(false)
 })
