@@ -45,4 +45,6 @@ while :; do
   stop_all 2>/dev/null
   rm -f "$permit"
   stop_all 2>/dev/null
+  # An agent that came back meanwhile has started what was stopped once more: without the permit it knows.
+  rm -f "$permit"
 done

@@ -133,6 +133,8 @@ async function adopt(act: Act): Promise<boolean> {
     return false
   })
   if (!written) return false
+  // What its kine acknowledges from here on is of a table that is set aside.
+  if (led && !state.leads) act.ports.engine.stopKine()
   state.preparedUntil = 0
   if (handed !== null) {
     state.untouchedTerm = handed.term

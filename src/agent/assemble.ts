@@ -8,7 +8,7 @@ import { Faults } from './faults.ts'
 import { type Heartbeat, openHeartbeat } from './heartbeat.ts'
 import { type DecisionJournal, openDecisionJournal, readDecisions } from './journal.ts'
 import { JoinTokens } from './join_token.ts'
-import { stoppingKineFirst } from './kine_stop.ts'
+import { killKine, stoppingKineFirst } from './kine_stop.ts'
 import { newestFitting } from './local_text.ts'
 import type { LocalEngine } from './local_engine.ts'
 import { createNotifier, type Notifier } from './notify.ts'
@@ -81,7 +81,7 @@ export function assemble(
     heartbeat.beat()
     notifier.alive()
   }
-  const acting = stoppingKineFirst(engine)
+  const acting = stoppingKineFirst(engine, () => killKine(site.plan.site.virtualIp))
   const looking = living(sight, alive)
   const ports = { clock, sight: looking, store, peer: client, engine: acting, site, note }
   const core = new AgentCore(coreSettings(site), ports)

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import type { VirtualIp } from '../core/site.ts'
 import { runCommand } from '../host/command.ts'
 import type { Engine, StoppingEngine } from './ports.ts'
 
@@ -12,10 +13,12 @@ const KILL_TIMEOUT_MS = 5_000
 
 /**
  * A host that must stop taking writes waits for nobody: a laptop's converge may hold the lock for the
- * three seconds that it has to end, and kine would go on meanwhile (A8, B1). These two steps of `impair`
- * are the same whoever does what else; the converge itself does them again, and the rest.
+ * three seconds that it has to end, and kine would go on meanwhile (A8, B1). Nor for its disk: an engine
+ * that can't write its journal changes nothing, and the virtual address would stay beside the next
+ * leader's. These steps of `impair` are the same whoever does what else; the converge itself does them
+ * again, and the rest.
  */
-export function stoppingKineFirst(engine: Engine, stopKine: () => void = killKine): StoppingEngine {
+export function stoppingKineFirst(engine: Engine, stopKine: () => void): StoppingEngine {
   return {
     stopKine,
     converge: async (wanted) => {
@@ -25,8 +28,11 @@ export function stoppingKineFirst(engine: Engine, stopKine: () => void = killKin
   }
 }
 
-/** Begun and not waited for. */
-export function killKine({ permit = PERMIT, run = runCommand } = {}): void {
+/** Begun and not waited for: kine, and the address by which its API server is asked. */
+export function killKine(
+  virtualIp: VirtualIp | null,
+  { permit = PERMIT, run = runCommand } = {},
+): void {
   try {
     // First: systemd would start it anew. At once: what the converge reads is how it stays.
     rmSync(permit, { force: true })
@@ -35,4 +41,8 @@ export function killKine({ permit = PERMIT, run = runCommand } = {}): void {
   }
   // It may have no kine to kill: whatever is wrong, the converge tells.
   run(KILL, { timeoutMs: KILL_TIMEOUT_MS }).catch(() => undefined)
+  if (virtualIp === null) return
+  const address = `${virtualIp.address}/${virtualIp.prefix}`
+  const remove = ['ip', 'address', 'del', address, 'dev', virtualIp.interface]
+  run(remove, { timeoutMs: KILL_TIMEOUT_MS }).catch(() => undefined)
 }

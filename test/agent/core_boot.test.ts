@@ -48,7 +48,8 @@ test('an upgrade that starts both agents anew fences nobody: the peer is late by
 test('an old leader that boots beside the promoted one follows at once', async () => {
   const host = await boot('h1', { meta: META })
   await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta: PROMOTED }), ...leading() })
-  expect(host.log).toEqual(['meta 3/3 alone h2 h1_3_1', 'converge role urgent'])
+  const stopped = 'kine is killed'
+  expect(host.log).toEqual(['meta 3/3 alone h2 h1_3_1', stopped, 'converge role urgent'])
 })
 
 test('a leader recorded alone leads at boot, whoever is silent (A5)', async () => {

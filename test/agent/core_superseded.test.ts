@@ -60,6 +60,17 @@ test('a leader that was superseded follows when the winner is back, and may lead
   expect(host.core.facts()).toMatchObject({ proven: true, impaired: false })
 })
 
+test('a leader that follows from now on stops kine before its converge has come to it: its table is set aside (A2, B6)', async () => {
+  const host = await leader({ meta: pairMeta({ mode: 'alone' }) })
+  host.converges = { role: () => FAILED }
+  host.log.length = 0
+  await host.rounds(1, { ...GATEWAY_UP, ...answers({ meta: SUCCESSOR }) })
+  expect(host.disk.meta?.leader).toBe('h2')
+  const stopped = host.log.indexOf('kine is killed')
+  expect(stopped, host.log.join(', ')).toBeGreaterThan(-1)
+  expect(stopped).toBeLessThan(host.log.findIndex((line) => line.startsWith('converge role')))
+})
+
 test('a leader that has yielded waits for the word of a peer who has had the time to promote (A5)', async () => {
   const host = await leader()
   host.converges = { impair: () => FAILED, role: () => DONE }

@@ -33,7 +33,7 @@ test.each([
   },
 )
 
-test('A8: its permit is gone when kine is killed, or systemd would start it anew', () => {
+test('A8: its permit is gone when kine is killed, or systemd would start it anew; the address goes too', () => {
   const permit = join(folder, 'kine.permit')
   writeFileSync(permit, 'branch: 1\n')
   const ran: [readonly string[], boolean][] = []
@@ -41,11 +41,12 @@ test('A8: its permit is gone when kine is killed, or systemd would start it anew
     ran.push([argv, existsSync(permit)])
     throw new Error('there is no systemd here')
   }
-  killKine({ permit, run })
-  killKine({ permit, run })
+  killKine({ address: '192.0.2.10', prefix: 24, interface: 'eth0' }, { permit, run })
+  killKine(null, { permit, run })
   const kill = ['systemctl', 'kill', '--signal=SIGKILL', 'kine.service']
   expect(ran).toEqual([
     [kill, false],
+    [['ip', 'address', 'del', '192.0.2.10/24', 'dev', 'eth0'], false],
     [kill, false],
   ])
 })

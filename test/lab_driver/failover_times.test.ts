@@ -54,10 +54,14 @@ it('a timeline tells what both hosts and the writer saw in one order', () => {
 })
 
 it('who is refused ten times a second is told of once, until a write is acknowledged again', () => {
-  const refused = (at: number): WriterRecord => ({ at, kind: 'watch-ended', why: 'refused' })
-  const ack = (at: number, n: number): WriterRecord => ({ at, kind: 'ack', n, rv: n })
-  const told = writerMoments('writer', [ack(0, 1), refused(1), refused(2), ack(3, 2), refused(4)])
-  expect(told.filter(({ what }) => what === 'watch ended: refused').map(({ at }) => at)).toEqual([
-    1, 4,
+  const refused = { kind: 'watch-ended', why: 'refused' } as const
+  const told = writerMoments('writer', [
+    { at: 0, kind: 'ack', n: 1, rv: 1 },
+    { at: 1, ...refused },
+    { at: 2, ...refused },
+    { at: 3, kind: 'ack', n: 2, rv: 2 },
+    { at: 4, ...refused },
   ])
+  const times = told.filter(({ what }) => what === 'watch ended: refused').map(({ at }) => at)
+  expect(times).toEqual([1, 4])
 })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { metaOf } from '../../../lab/pair_view.ts'
 import { lastAck } from '../../../lab/writer_log.ts'
+import { inHost } from '../pair.ts'
 import { startScenario } from '../scenario.ts'
 
 /** @unit milliseconds */
@@ -26,6 +27,9 @@ test("30: the leader's disk is full: it yields, and follows when it has room aga
   await scenario.act("h1's disk is full", () => lab.fillDisk('h1'))
   await scenario.until({ leader: 'h2', mode: 'alone' }, ['h2'], FAILOVER_MS)
   await scenario.writing(FAILOVER_MS)
+  // An engine whose journal has no room changes nothing: its address would be on both.
+  const argv = ['ip', '-o', 'address', 'show', 'to', lab.virtualIp]
+  expect(await inHost('h1', argv)).toBe('')
   await scenario.act('h1 has room again', () => lab.heal())
   await scenario.paired('h2', HEALED_MS)
   expect(await scenario.end('h2', ['h2'])).toEqual([])
