@@ -20,6 +20,7 @@ import {
   isType,
   RunnerProcess,
   type RunnerProgram,
+  runs,
 } from '../support/runner_process.ts'
 
 let program: RunnerProgram
@@ -146,15 +147,14 @@ test('one converge at a time: the second waits, names the first, and gives up in
 })
 
 test('a killed runner leaves its lock to the command that still runs, and none when that has ended', async () => {
-  const holder = begin(planFor([{ steps: [pause(3, 'never')] }]))
+  const holder = begin(planFor([{ steps: [pause(3.25, 'never')] }]))
   void drive(holder)
   await holder.message(isType('observed'))
   const began = Date.now()
-  await expect.poll(() => journalText(), { timeout: 10_000 }).toContain('sleep 3')
+  await expect.poll(() => runs('/bin/sleep', '3.25'), { timeout: 10_000 }).toBe(true)
   holder.kill('SIGKILL')
   await holder.exited
-  const next = begin(planFor([{ steps: [file('a', 'x')] }]))
-  expect(await drive(next)).toBe(0)
+  expect(await drive(begin(planFor([{ steps: [file('a', 'x')] }])))).toBe(0)
   expect(Date.now() - began).toBeGreaterThan(1_000)
 })
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -122,3 +122,19 @@ export const isType =
   <K extends Exclude<FromRunner, Event>['type']>(kind: K) =>
   (message: FromRunner): message is Extract<FromRunner, { type: K }> =>
     'type' in message && message.type === kind
+
+/** Whether a process of this command line runs on this machine: a journal tells of it before it does. */
+export function runs(...argv: readonly string[]): boolean {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .some((pid) => commandLine(pid) === `${argv.join('\0')}\0`)
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    // It ended meanwhile.
+    return ''
+  }
+}
