@@ -114,9 +114,15 @@ test('kine starts anew, and who asks localhost is refused at no moment', async (
   expect(refused.length).toBeLessThanOrEqual(1)
   await until(() => log().includes('asked to end'))
   const [, between, fresh] = [...log().matchAll(/listens at \S+ (\d+)/g)].map(([, pid]) => pid)
-  expect(log()).toContain(`listens at [::1] ${between}\nmain --pid=${between}\n`)
-  expect(log()).toContain(`listens at 127.0.0.1 ${fresh}\nmain --pid=${fresh}\n`)
-  expect(log()).toContain(`asked to end ${between}\n`)
+  // Who listens may say so after the script has seen it.
+  const said = [
+    `listens at [::1] ${between}`,
+    `main --pid=${between}`,
+    `listens at 127.0.0.1 ${fresh}`,
+    `main --pid=${fresh}`,
+    `asked to end ${between}`,
+  ]
+  expect(log().split('\n')).toEqual(expect.arrayContaining(said))
   expect(await speaksAt('127.0.0.1')).toBe(fresh)
   expect(old.signalCode).toBe('SIGKILL')
 })
