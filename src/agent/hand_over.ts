@@ -1,4 +1,5 @@
 import { DIGEST_TAGS, digestOf, GOALS, handedOver } from '../pair/goals.ts'
+import { failedOnceMore } from '../pair/hand_over_failures.ts'
 import { HAND_OVER_PAUSE_MS, PREPARED_MS } from '../pair/timing.ts'
 import { type Act, change, converge, from, unchanged } from './acting.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports } from './ports.ts'
@@ -24,7 +25,7 @@ export async function handOver(act: Act): Promise<boolean> {
       from((now) => handedOver(now, state.stamp())),
     ))
   if (!written) {
-    if (failure !== null) state.fault('hand-over', failure)
+    if (failure !== null) tellOf(failure, act, meta.term)
     await ports.peer.handOver({ phase: 'cancel', term: meta.term })
     return false
   }
@@ -33,12 +34,37 @@ export async function handOver(act: Act): Promise<boolean> {
   return true
 }
 
-/** Null: both hosts have the same, and nothing can change it any more. Else why not. */
-async function standStill(act: Act, term: number): Promise<string | null> {
-  const { state, ports, asked } = act
+/** Why a hand-over did not come about. */
+interface Failure {
+  readonly why: string
+  /** Both kines were stopped for it. */
+  readonly stopped: boolean
+}
+
+/** What an operator asks for is tried whenever it is asked for, and puts nothing off. */
+function tellOf({ why, stopped }: Failure, { state, ports, asked }: Act, term: number): void {
+  if (!stopped || asked?.kind === 'switchover') return state.fault('hand-over', why)
+  const now = ports.clock.now()
+  state.handOverFailures = failedOnceMore(state.handOverFailures, term, now)
+  const { until, count } = state.handOverFailures
+  const seconds = Math.ceil((until - now) / 1000)
+  const times = count === 1 ? 'once' : `${count} times`
+  state.fault('hand-over', `${why}; failed ${times}, the next attempt is in ${seconds} s or later`)
+}
+
+/** Null: both hosts have the same, and nothing can change it any more. */
+async function standStill(act: Act, term: number): Promise<Failure | null> {
+  const { ports, asked } = act
   const byOperator = asked?.kind === 'switchover'
   const prepared = await ports.peer.handOver({ phase: 'prepare', term, byOperator })
-  if (!prepared.ok) return `the peer can not lead: ${prepared.why}`
+  if (!prepared.ok) return { why: `the peer can not lead: ${prepared.why}`, stopped: false }
+  const why = await unequal(act, term)
+  return why === null ? null : { why, stopped: true }
+}
+
+/** Null: both hosts have the same. Else why not. */
+async function unequal(act: Act, term: number): Promise<string | null> {
+  const { state, ports } = act
   // kine is dead from here on: whatever comes, the role has to be converged again.
   state.owed = { tags: ['role'], urgent: true }
   const stopped = await converge(act)

@@ -2,6 +2,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
 import { atTime, CALM, type FlapGuard, isChange, kept, withChange } from '../pair/flap_guard.ts'
 import type { Stamp } from '../pair/goals.ts'
+import { type HandOverFailures, isPutOff } from '../pair/hand_over_failures.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
 import { firstMemory, type Memory, unvouched, waitMs } from '../pair/liveness.ts'
@@ -46,6 +47,7 @@ export class AgentState {
   late = false
   memory: Memory
   flaps: FlapGuard = CALM
+  handOverFailures: HandOverFailures | null = null
   owed: Owed | null = null
   /** Follower: its kine is stopped for a hand-over, until then. */
   preparedUntil = 0
@@ -129,6 +131,7 @@ export class AgentState {
       metaDoubtful: this.metaDoubtful,
       late: this.late,
       impaired: this.impaired,
+      handOverPutOff: isPutOff(this.handOverFailures, this.meta?.term, now),
       settled: this.#settled(now),
       promotable: this.promotable,
       copying: !this.leads && this.memory.subscription.copying,

@@ -3,7 +3,7 @@ import type { Goal } from '../pair/facts.ts'
 import { type Rule, RULES, SIGHT_TABLE } from '../pair/fsm.ts'
 import { GOALS } from '../pair/goals.ts'
 import { PROOF_UNUSED_MS } from '../pair/proof_age.ts'
-import { FLAP_LIMIT, timingOf } from '../pair/timing.ts'
+import { FLAP_LIMIT, HAND_OVER_PAUSE_MAX_MS, HAND_OVER_PAUSE_MS, timingOf } from '../pair/timing.ts'
 import { page, table } from './docs_markdown.ts'
 
 /** The agent's decisions: the table that it runs on, and a picture of it. */
@@ -75,6 +75,7 @@ function timesText(): string {
     `A proof outlives its leader's silence by ${PROOF_UNUSED_MS / 1000} s: what a pause, a full disk or the flap guard has held up for longer is no promotion any more, for the leader may only be cut off and acknowledge alone since. It counts again when the leader says that they are paired, and \`twonode promote --force\` is the operator's word.`,
     'A gateway that is dead for both hosts changes nothing while they hear each other: a leader that can not serve does not yield then, and who of them dies is not replaced until the gateway is back. A follower that saw neither its leader nor a gateway for two looks does not promote then either: a leader that still saw the gateway may have gone alone. The leader, or an operator, has the word.',
     'A leader whose own gateway is dead, while its peer sees one, hands over by agreement: whoever comes through the gateway reaches the peer and not it. It stays if the pair is not whole, paused or frozen: it serves, and hands over when that is past.',
+    `A hand-over that fails when both kines stand still, for the digests of the two tables differ, say, has cost the API some seconds, and its reason may last. The next one for the gateway waits ${HAND_OVER_PAUSE_MS / 1000} s, twice as long after each further failure in the same term, and ${HAND_OVER_PAUSE_MAX_MS / 1000} s at most; \`twonode status\` says *hand over put off*, and the timeline why, how often and for how long. An operator's \`twonode switchover\` is tried at once.`,
     `After ${FLAP_LIMIT} changes of leader, or to alone, in an hour the host is frozen: it stays as it is, and still stops, follows and goes alone where safety asks for it, until \`twonode resume\` or an hour of calm.`,
   ].join('\n\n')
 }

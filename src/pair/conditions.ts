@@ -109,6 +109,14 @@ export const CONDITIONS = {
       policy.acceptLossBytes > 0 && lagBytes !== null && lagBytes <= policy.acceptLossBytes,
   ),
   notHeld: c('no hand-over was refused just now', (f) => !f.handOverHeld),
+  handOverPutOff: c(
+    'a hand-over failed that had stopped kine, and the next is not due yet',
+    (f) => f.handOverPutOff,
+  ),
+  handOverNotPutOff: c(
+    'no hand-over that had stopped kine failed, or the next is due',
+    (f) => !f.handOverPutOff,
+  ),
 
   askedToThaw: c('asked to thaw', (f) => f.asked?.kind === 'thaw'),
   askedToPromote: c('asked to promote', (f) => f.asked?.kind === 'promote'),

@@ -52,6 +52,8 @@ export interface Facts {
   readonly unbegun: 'no' | 'untouched' | 'given-back'
   /** A hand-over or yield was tried and refused a short while ago, or is being answered. */
   readonly handOverHeld: boolean
+  /** A hand-over for the lost gateway has stopped both kines in vain: the next is not due yet. */
+  readonly handOverPutOff: boolean
   /** The peer answers, and has not acknowledged a void proof for the fence time. */
   readonly voidRefused: boolean
   /** What an operator or the peer has asked of us; taken once. */

@@ -43,7 +43,7 @@ export const RULES: readonly Rule[] = [
   { id: 'claim-missing',      role: 'leader',   when: ['consistency', 'paired', 'streamLost', 'postgresUp', 'noVoid'], goal: 'wait', why: 'under consistency going alone takes a claim (A4)' },
   { id: 'go-alone',           role: 'leader',   when: ['availability', 'paired', 'streamLost', 'postgresUp', 'noVoid', 'gatewayUp'], goal: 'go-alone', why: 'commits are not acknowledged, the peer is silent, and the gateway answers (B6, B7)' },
   { id: 'switchover',         role: 'leader',   when: ['askedToSwitch', 'paired', 'canServe', 'streamNotLost', 'peerAgrees', 'peerSettled', 'peerProven'], goal: 'hand-over', why: 'an operator asked for it (A7)' },
-  { id: 'gateway-lost',       role: 'leader',   when: ['gatewayDown', 'paired', 'canServe', 'streamNotLost', 'notPaused', 'notFrozen', 'peerSeesGateway', 'peerNotPaused', 'peerAgrees', 'peerSettled', 'peerProven', 'notHeld'], goal: 'hand-over', why: 'the peer sees the gateway and we do not (B6)' },
+  { id: 'gateway-lost',       role: 'leader',   when: ['gatewayDown', 'paired', 'canServe', 'streamNotLost', 'notPaused', 'notFrozen', 'peerSeesGateway', 'peerNotPaused', 'peerAgrees', 'peerSettled', 'peerProven', 'notHeld', 'handOverNotPutOff'], goal: 'hand-over', why: 'the peer sees the gateway and we do not (B6)' },
   { id: 'renew-proof',        role: 'leader',   when: ['paired', 'settled', 'postgresUp', 'caughtUp', 'peerAgrees', 'peerSettled', 'peerWhole', 'peerVoided'], goal: 'pair', why: "the follower's proof of this term is void: it needs one of a new term" },
   { id: 'slot-missing',       role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'slotMissing'], goal: 'new-slot', why: 'made again by its old name, the slot would skip what was written since (B3)' },
   { id: 'slot-lost',          role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'slotUseless', 'peerAgrees'], goal: 'new-slot', why: 'the follower needs a new slot, and a copy (B3, B4)' },
@@ -66,6 +66,7 @@ export const RULES: readonly Rule[] = [
   { id: 'no-proof',           role: 'follower', when: ['peerGone'],                                         goal: 'stay',   why: 'the leader is gone, and nothing proves that this host has all that was acknowledged (A3)' },
 
   { id: 'settle',             role: 'any',      when: ['settleDue'],                                        goal: 'settle', why: 'what hostMeta says is not known to be true on this host' },
+  { id: 'hand-over-waits', role: 'leader',  when: ['gatewayDown', 'paired', 'peerSeesGateway', 'handOverPutOff'], goal: 'stay', why: 'the peer sees the gateway and we do not, but handing over failed when both kines stood still: the next attempt waits, longer each time' },
   { id: 'gateway-dead',       role: 'any',      when: ['gatewayDown', 'peerAnswers'],                       goal: 'stay',   why: 'the gateway is dead, and not one of us (B6)' },
   { id: 'steady',             role: 'any',      when: [],                                                   goal: 'stay',   why: 'nothing to do' },
 ]

@@ -108,6 +108,13 @@ export const SETTLE_RETRY_MAX_MS = 30_000
 /** After a refused hand-over or yield, before the next is tried. */
 export const HAND_OVER_PAUSE_MS = 10_000
 
+/**
+ * A hand-over for a lost gateway that failed when both kines stood still is put off for HAND_OVER_PAUSE_MS,
+ * for twice as long after the next, and so on up to this: the leader serves whoever comes by another way,
+ * and a try takes some seconds of that. At this pause it is about one second in a hundred.
+ */
+export const HAND_OVER_PAUSE_MAX_MS = 320_000
+
 /** A prepared follower starts its kine again when it hears nothing for this long. */
 export const PREPARED_MS = 10_000
 

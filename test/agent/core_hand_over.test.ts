@@ -94,6 +94,47 @@ test('a switchover that is asked for goes on through a pause; a second request w
   expect(await host.core.ask({ kind: 'thaw' })).toMatchObject({ ok: false })
   await host.rounds(1)
   expect(await answer).toMatchObject({ ok: true, rule: 'switchover' })
+const tries = (log: readonly string[]) =>
+  log.filter((line) => line.startsWith('hand-over: prepare')).length
+
+test('a hand-over that fails for a lasting reason stops both kines ever less often, and says when again (B6)', async () => {
+  const host = await handingOver()
+  host.converges = { ...host.converges, digest: () => DONE }
+  await host.rounds(6, GATEWAY_LOST)
+  expect([tries(host.log), host.rule]).toEqual([1, 'hand-over-waits'])
+  expect(host.core.facts()).toMatchObject({ handOverPutOff: true, settled: 'yes' })
+  await host.rounds(3594)
+  // After 10, 20, 40, 80 and 160 s, and then every 320 s.
+  expect(tries(host.log)).toBe(16)
+  expect(host.disk.meta).toEqual(META)
+  const told = host.notes.flatMap((note) => (note.kind === 'fault' ? [note.message] : []))
+  expect(told.slice(0, 2)).toEqual([
+    'this host has no digest; failed once, the next attempt is in 10 s or later',
+    'this host has no digest; failed 2 times, the next attempt is in 20 s or later',
+  ])
+  // Whoever is asked by an operator tries at once.
+  const before = tries(host.log)
+  host.converges = { ...host.converges, digest: () => DIGEST }
+  const asked = host.core.ask({ kind: 'switchover' })
+  await host.rounds(1)
+  expect(await asked).toMatchObject({ ok: true, rule: 'switchover' })
+  expect([tries(host.log) - before, host.disk.meta?.leader]).toEqual([1, 'h2'])
+})
+
+test('what failed long ago, or was refused before kine stood still, puts no hand-over off', async () => {
+  const host = await handingOver()
+  host.handOvers = () => ({ ok: false, why: 'its disk is full' })
+  await host.rounds(60, GATEWAY_LOST)
+  expect(tries(host.log)).toBe(6)
+  host.handOvers = agreeable
+  host.converges = { ...host.converges, digest: () => DONE }
+  await host.rounds(120)
+  await host.rounds(600, GATEWAY_UP)
+  host.log.length = 0
+  await host.rounds(18, GATEWAY_LOST)
+  expect(tries(host.log)).toBe(2)
+})
+
   expect(host.disk.meta?.leader).toBe('h2')
 })
 

@@ -49,6 +49,7 @@ const ASIDE: readonly Partial<Facts>[] = [
   { slot: 'lost' },
   { lagBytes: 10 },
   { handOverHeld: true },
+  { handOverPutOff: true },
   { unbegun: 'untouched' },
   { unbegun: 'untouched', disk: 'full' },
   { unbegun: 'given-back' },
@@ -93,6 +94,7 @@ const anyWorld = fc.constantFrom(...METAS).chain((meta) =>
       settled: fc.constantFrom('yes' as const, 'due' as const, 'later' as const),
       lagBytes: fc.constantFrom(null, 10, 1000),
       handOverHeld: fc.boolean(),
+      handOverPutOff: fc.boolean(),
       unbegun: fc.constantFrom('no' as const, 'untouched' as const, 'given-back' as const),
       voidRefused: fc.boolean(),
       asked: fc.constantFrom(...ASKED),
@@ -196,6 +198,8 @@ const LAWS: Readonly<Record<string, Law>> = {
         f.peer.says.meta?.term === f.meta?.term &&
         (f.unbegun === 'given-back' ||
           (f.unbegun === 'untouched' && (f.postgres !== 'up' || f.disk === 'full')))),
+  'a hand-over that is put off is begun by an operator only': (f, goal) =>
+    !(f.handOverPutOff && goal === 'hand-over') || f.asked?.kind === 'switchover',
   'a host that can not serve does not take the lead': (f, goal) =>
     !(goal === 'promote' || goal === 'recover') || (f.postgres === 'up' && f.disk === 'ok'),
 }
@@ -265,6 +269,7 @@ describe('a mutated table is caught by a law', { timeout: 120_000 }, () => {
     ['paired while behind',                          lacking('pair', 'caughtUp')],
     ['paired with half a copy',                      lacking('pair', 'peerWhole')],
     ['a paused leader hands over',                   lacking('gateway-lost', 'notPaused')],
+ ['one that is put off is handed over',           lacking('gateway-lost', 'handOverNotPutOff')],
     ['a new slot in a pair',                         lacking('slot-missing', 'alone')],
   ] as const)('%s', (_, rules) => {
     expect(broken(rules).law).not.toBeNull()

@@ -85,6 +85,7 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     lagBytes: null,
     unbegun: 'no',
     handOverHeld: false,
+    handOverPutOff: false,
     voidRefused: false,
     asked: null,
     ...more,
