@@ -115,6 +115,7 @@ export class AgentCore {
       ports: this.#ports,
       converge: (tags) => this.#convergeAside(tags),
       wake: () => this.#wake.abort(),
+      cancel: () => this.#jobs.cancel('hand-over'),
     })
     const kind =
       request.phase === 'yield' ? 'yielded' : request.phase === 'back' ? 'handed-back' : null

@@ -97,11 +97,13 @@ export async function answerHandOver(
       const outcome = await answering.converge(DIGEST_TAGS)
       const digest = outcome.kind === 'done' ? digestOf(outcome.registered) : null
       if (digest === null) return { ok: false, why: `the digest can not be made: ${outcome.kind}` }
-      state.preparedUntil = ports.clock.now() + PREPARED_MS
+      // Cancelled meanwhile: kine waits for nobody any more.
+      if (state.preparedUntil > 0) state.preparedUntil = ports.clock.now() + PREPARED_MS
       return { ok: true, digest }
     }
     case 'cancel':
       state.preparedUntil = 0
+      answering.cancel()
       state.unsettled()
       wake()
       return { ok: true }
@@ -124,6 +126,8 @@ export interface Answering {
   readonly ports: Ports
   /** Beside the goals, as pressing as a hand-over; 'locked' while something more pressing is done. */
   readonly converge: (tags: readonly string[]) => Promise<ConvergeOutcome>
+  /** Whatever of that is under way is not wanted any more. */
+  readonly cancel: () => void
   /** The next round comes at once. */
   readonly wake: () => void
 }

@@ -73,6 +73,14 @@ export class Jobs {
     })
   }
 
+  /** Work for this goal, if it is under way or about to begin, is told to end, and not waited for. */
+  cancel(goal: Goal): void {
+    if (this.#job?.goal === goal) this.#job.stop.abort()
+    if (this.#next?.goal !== goal) return
+    this.#next.answer(false)
+    this.#next = null
+  }
+
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
     while (this.#changing !== null || this.#job !== null) await (this.#changing ?? this.#job?.done)

@@ -1,5 +1,6 @@
+import { EventEmitter, once } from 'node:events'
 import { expect, test } from 'vitest'
-import type { HandOverRequest } from '../../src/agent/ports.ts'
+import type { ConvergeOutcome, HandOverRequest } from '../../src/agent/ports.ts'
 import {
   answers,
   following,
@@ -24,6 +25,12 @@ const OURS = 'abc'
 /** What a well follower answers to each phase. */
 function agreeable(request: HandOverRequest) {
   return request.phase === 'digest' ? { ok: true as const, digest: OURS } : { ok: true as const }
+}
+
+function untilStopped(_: unknown, stop: AbortSignal): Promise<ConvergeOutcome> {
+  return new Promise((resolve) => {
+    stop.addEventListener('abort', () => resolve({ kind: 'stopped' }))
+  })
 }
 
 async function handingOver() {
@@ -87,13 +94,6 @@ test.each([
   expect(host.log.slice(-2)).toEqual(['hand-over: cancel 2', 'converge role urgent'])
 })
 
-test('a switchover that is asked for goes on through a pause; a second request waits its turn', async () => {
-  const host = await handingOver()
-  host.disk.paused = true
-  const answer = host.core.ask({ kind: 'switchover' })
-  expect(await host.core.ask({ kind: 'thaw' })).toMatchObject({ ok: false })
-  await host.rounds(1)
-  expect(await answer).toMatchObject({ ok: true, rule: 'switchover' })
 const tries = (log: readonly string[]) =>
   log.filter((line) => line.startsWith('hand-over: prepare')).length
 
@@ -135,6 +135,13 @@ test('what failed long ago, or was refused before kine stood still, puts no hand
   expect(tries(host.log)).toBe(2)
 })
 
+test('a switchover that is asked for goes on through a pause; a second request waits its turn', async () => {
+  const host = await handingOver()
+  host.disk.paused = true
+  const answer = host.core.ask({ kind: 'switchover' })
+  expect(await host.core.ask({ kind: 'thaw' })).toMatchObject({ ok: false })
+  await host.rounds(1)
+  expect(await answer).toMatchObject({ ok: true, rule: 'switchover' })
   expect(host.disk.meta?.leader).toBe('h2')
 })
 
@@ -159,15 +166,53 @@ test('the side of the follower: kine stays dead until the leader cancels, or say
   expect(await wrong).toMatchObject({ ok: false })
 })
 
+test.each(['prepare', 'digest'] as const)(
+  "the follower's kine comes back at once when its %s is under way as the leader cancels",
+  async (phase) => {
+    const host = await follower()
+    const prepare = { phase: 'prepare', term: 2, byOperator: false } as const
+    host.converges = {
+      handover: phase === 'prepare' ? untilStopped : () => DONE,
+      digest: untilStopped,
+      role: () => DONE,
+    }
+    if (phase === 'digest') await host.core.onHandOver(prepare)
+    const answer = host.core.onHandOver(phase === 'digest' ? { phase, term: 2 } : prepare)
+    await host.core.onHandOver({ phase: 'cancel', term: 2 })
+    expect(await answer).toMatchObject({ ok: false })
+    await host.rounds(2)
+    expect(host.log.at(-1)).toBe('converge role')
+    expect(host.core.status().settled).toBe(true)
+  },
+)
+
+test('a digest that comes after the leader has cancelled keeps no kine waiting', async () => {
+  const host = await follower()
+  const counting = new EventEmitter()
+  host.converges = {
+    handover: () => DONE,
+    // Its query is in PostgreSQL and comes to its end.
+    digest: async () => {
+      await once(counting, 'end')
+      return DIGEST
+    },
+    role: () => DONE,
+  }
+  await host.core.onHandOver({ phase: 'prepare', term: 2, byOperator: false })
+  const digest = host.core.onHandOver({ phase: 'digest', term: 2 })
+  await host.core.onHandOver({ phase: 'cancel', term: 2 })
+  counting.emit('end')
+  await digest
+  await host.rounds(1)
+  expect(host.log.at(-1)).toBe('converge role')
+})
+
 test('a hand-over that a lost follower cuts short leaves no leader without kine: the role is converged (A7, B7)', async () => {
   const host = await leader()
   host.handOvers = agreeable
   host.converges = {
     // Killing kine has been done; the rest waits for the follower, until something is more pressing.
-    handover: (_, stop) =>
-      new Promise((resolve) => {
-        stop.addEventListener('abort', () => resolve({ kind: 'stopped' }))
-      }),
+    handover: untilStopped,
     alone: () => DONE,
     role: () => DONE,
   }
