@@ -74,6 +74,7 @@ export class AgentCore {
       this.#state.memory = aged(remember(this.#state.memory, sighting, viewer), clock.now())
       this.#state.doubtWhoIsAskedToLead()
       this.#state.forgetRefusal()
+      this.#state.endPauses()
       this.#state.releaseWaiting()
       await keepProof(this.#state)
     }
@@ -114,8 +115,8 @@ export class AgentCore {
       state: this.#state,
       ports: this.#ports,
       converge: (tags) => this.#convergeAside(tags),
-      wake: () => this.#wake.abort(),
       cancel: () => this.#jobs.cancel('hand-over'),
+      wake: () => this.#wake.abort(),
     })
     const kind =
       request.phase === 'yield' ? 'yielded' : request.phase === 'back' ? 'handed-back' : null

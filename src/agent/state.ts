@@ -7,18 +7,14 @@ import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
 import { firstMemory, type Memory, unvouched, waitMs } from '../pair/liveness.ts'
 import { isRefused, type VoidRefusal } from '../pair/void_refusal.ts'
-import {
-  COMMIT_LOST_MS,
-  SETTLE_RETRY_MAX_MS,
-  SETTLE_RETRY_MS,
-  type Timing,
-} from '../pair/timing.ts'
+import { COMMIT_LOST_MS, type Timing } from '../pair/timing.ts'
 import { Gate } from './gate.ts'
 import { unbegunOf } from './hand_back.ts'
 import { MetaWatch } from './meta_watch.ts'
 import { ownWords } from './own_words.ts'
 import { PermitWatch } from './permit_watch.ts'
 import type { Ports, Proof } from './ports.ts'
+import { SettlePauses } from './settle_pauses.ts'
 
 export interface Settings {
   readonly self: string
@@ -47,11 +43,11 @@ export class AgentState {
   late = false
   memory: Memory
   flaps: FlapGuard = CALM
-  handOverFailures: HandOverFailures | null = null
   owed: Owed | null = null
   /** Follower: its kine is stopped for a hand-over, until then. */
   preparedUntil = 0
   handOverHeldUntil = 0
+  handOverFailures: HandOverFailures | null = null
   voidRefusal: VoidRefusal | null = null
   /** The lead of this term was given back: it is not taken up any more. 0: none. */
   handedBackTerm = 0
@@ -62,9 +58,7 @@ export class AgentState {
   readonly settings: Settings
   readonly #ports: Ports
   #settledFor: HostMeta | null = null
-  #failures = 0
-  #retryAt = 0
-  #reconcileAt = Infinity
+  readonly #pauses = new SettlePauses()
   readonly #file: MetaWatch
   readonly #permit: PermitWatch
   /** What was told last of each subject. */
@@ -94,8 +88,10 @@ export class AgentState {
   }
 
   async lookAtSentinels(): Promise<void> {
-    this.initialised = await this.#ports.store.isInitialised()
-    this.paused = await this.#ports.store.isPaused()
+    const { store } = this.#ports
+    const [initialised, paused] = await Promise.all([store.isInitialised(), store.isPaused()])
+    this.initialised = initialised
+    this.paused = paused
     await this.#permit.look()
     // Not waited for: a disk that is slow is no reason for a late round.
     void this.#file.look().catch((error: unknown) => this.fault('hostMeta', error))
@@ -131,11 +127,11 @@ export class AgentState {
       metaDoubtful: this.metaDoubtful,
       late: this.late,
       impaired: this.impaired,
-      handOverPutOff: isPutOff(this.handOverFailures, this.meta?.term, now),
       settled: this.#settled(now),
       promotable: this.promotable,
       copying: !this.leads && this.memory.subscription.copying,
       handOverHeld: now < this.handOverHeldUntil,
+      handOverPutOff: isPutOff(this.handOverFailures, this.meta?.term, now),
       voidRefused: isRefused(this.voidRefusal, now, timing),
       asked,
       ...judged,
@@ -180,8 +176,7 @@ export class AgentState {
     this.meta = next
     this.metaDoubtful = false
     this.voidRefusal = null
-    this.#failures = 0
-    this.#retryAt = 0
+    this.#pauses.reset()
     this.#noteMeta(next)
     if (isChange(before, next)) this.#countChange()
   }
@@ -207,8 +202,8 @@ export class AgentState {
   /** role.yaml is true on this host, for this hostMeta. */
   settledFor(meta: HostMeta): void {
     this.#settledFor = meta
-    this.#failures = 0
-    this.#reconcileLater(this.settings.timing.reconcileMs)
+    this.#pauses.reset()
+    this.#pauses.routineAt(this.#ports.clock.now() + this.settings.timing.reconcileMs)
   }
 
   unsettled(): void {
@@ -216,19 +211,23 @@ export class AgentState {
   }
 
   /**
-   * What is owed is retried at once, then each round; a routine with growing pauses. A lock that is held
-   * by another makes nothing untrue.
+   * What is owed is retried at once, then each round; a routine with growing pauses, until what it may
+   * have waited for is there. A lock that is held by another makes nothing untrue.
    */
   settleFailed(how: 'failed' | 'locked' | 'stopped'): void {
     const { intervalMs } = this.settings.timing
-    if (how === 'locked' && this.isSettled) return this.#reconcileLater(intervalMs)
-    const growing = Math.min(SETTLE_RETRY_MS * 2 ** this.#failures, SETTLE_RETRY_MAX_MS)
-    const pause = this.owed?.urgent !== true ? growing : this.#failures === 0 ? 0 : intervalMs
-    this.#failures = Math.min(this.#failures + 1, 10)
+    const now = this.#ports.clock.now()
+    if (how === 'locked' && this.isSettled) return this.#pauses.routineAt(now + intervalMs)
+    if (how === 'locked') this.#pauses.heldUntil(now + intervalMs)
+    else this.#pauses.failed(now, this.owed?.urgent === true ? intervalMs : null)
     // A follower that waits for its leader is no reason to end a laptop's converge again and again.
     if (this.owed !== null && !this.leads) this.owed = { ...this.owed, urgent: false }
-    this.#retryAt = this.#ports.clock.now() + pause
     this.#settledFor = null
+  }
+
+  /** A round's answers are in. */
+  endPauses(): void {
+    this.#pauses.see(judge(this.memory, this.judgeAt(this.#ports.clock.now())))
   }
 
   /** A leader has yielded: until its peer has had the time to promote, its word vouches for nothing (A5). */
@@ -244,12 +243,15 @@ export class AgentState {
     if (stream !== 'lost') this.voidRefusal = null
   }
 
-  /** A leader that is alone waits for nobody: names left behind by whatever was cut are taken away. */
+  /**
+   * A leader that is alone waits for nobody: names left behind by whatever was cut are taken away. In term
+   * 1 a laptop may be about to make the first pair: it holds the lock meanwhile, and is not ended.
+   */
   releaseWaiting(): void {
     const { stream } = this.memory
     if (!this.leads || this.meta?.mode !== 'alone' || this.owed !== null) return
     if (stream !== null && stream.term === this.meta.term && waitMs(stream) > COMMIT_LOST_MS)
-      this.owed = { tags: ['alone'], urgent: true }
+      this.owed = { tags: ['alone'], urgent: this.meta.term > 1 }
   }
 
   /** One event for what fails in each round: a journal of them would hide what came before. */
@@ -271,14 +273,10 @@ export class AgentState {
     this.#ports.note({ kind: 'meta', term, branch, mode, leader })
   }
 
-  #reconcileLater(ms: number): void {
-    this.#reconcileAt = this.#ports.clock.now() + ms
-  }
-
   #settled(now: number): Settled {
     if (now < this.preparedUntil) return 'later'
-    if (this.isSettled && this.owed === null) return now >= this.#reconcileAt ? 'due' : 'yes'
-    return now >= this.#retryAt ? 'due' : 'later'
+    if (this.isSettled && this.owed === null) return this.#pauses.isRoutineDue(now) ? 'due' : 'yes'
+    return this.#pauses.isOver(now) ? 'due' : 'later'
   }
 
   #countChange(): void {

@@ -32,6 +32,26 @@ test.each(['missing', 'lost'] as const)(
   },
 )
 
+test('a first pairing that was cut, and whose follower then died, holds no write: whoever makes the pair is not ended, and then they are released (A3, B7)', async () => {
+  const host = await leader({ meta: pairMeta({ term: 1, mode: 'alone' }) })
+  const waits = leading({
+    slot: 'idle',
+    streaming: false,
+    flushedBytes: null,
+    oldestWaitMs: 2000,
+  })
+  // The laptop's run that pairs holds the lock.
+  host.converges = { alone: () => ({ kind: 'locked', by: 'a laptop' }), role: () => DONE }
+  await host.rounds(10, { ...SILENT, ...waits })
+  expect(new Set(host.log)).toEqual(new Set(['converge alone']))
+  host.log.length = 0
+  host.converges = { alone: () => DONE, role: () => DONE }
+  await host.rounds(1)
+  await host.rounds(5, leading({ slot: 'idle', streaming: false, synchronous: false }))
+  expect(host.log.filter((line) => line === 'converge alone')).toHaveLength(1)
+  expect(host.core.status().settled).toBe(true)
+})
+
 test('a leader whose peer could not void for a while, and then can, is not stuck without a gateway (B7)', async () => {
   const host = await leader()
   host.converges = { alone: () => DONE, role: () => DONE }

@@ -261,14 +261,6 @@ test('a promotion that fails half-way is tried again at once, then in each round
   expect(host.core.status().settled).toBe(true)
 })
 
-test('what fails in a routine is tried again with growing pauses', async () => {
-  const host = new ScriptedHost('h2', { meta: META })
-  host.converges = { role: () => FAILED }
-  await host.core.start()
-  await host.rounds(40, { ...GATEWAY_UP, ...answers({ meta: META }), ...following('h2_1_1') })
-  expect(host.log.filter((line) => line.startsWith('converge'))).toHaveLength(6)
-})
-
 test('after six changes in an hour the pair is frozen, and says so; an operator thaws it', async () => {
   const wall = Date.parse(new ScriptedHost('h2', {}).clock.wallTime())
   const changes = [1, 2, 3, 4, 5, 6].map((minute) => wall - minute * 60_000)
