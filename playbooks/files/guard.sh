@@ -6,7 +6,9 @@
 # by, and an agent that hangs is as silent as one that is dead. Nothing is started while all is well:
 # the shell waits on a pipe of its own. What may be running is told by the permit that a role converge
 # writes before it starts kine: it goes as the last thing, so that a guard which is killed half-way
-# begins anew; and with it gone nothing but the agent, or a converge, can start kine again.
+# begins anew; and with it gone nothing but the agent, or a converge, can start kine again. An agent that
+# stops kine takes the permit away first, and may be killed before it comes to kine: so the first thing in
+# each silence is to stop both, permit or not.
 set -u
 # As a late tick (A8): the fence time, (failures - 1) x interval, but at least 3 s.
 limit=$((($2 - 1) * $1 / 10)) # hundredths of a second
@@ -16,6 +18,8 @@ folder=${TWONODE_RUN:-/run/twonode}
 alive=$folder/agent.alive
 permit=$folder/kine.permit
 exec 9<> <(:)
+# Both were stopped since the agent was last heard.
+stopped=
 
 silent() {
   local now beat=
@@ -36,8 +40,11 @@ stop_all() {
 
 while :; do
   read -rt 0.25 -u 9
-  [[ -e $permit ]] || continue
-  silent || continue
+  if ! silent; then
+    stopped=
+    continue
+  fi
+  [[ -e $permit || -z $stopped ]] || continue
   # A file that was caught between two writes is whole a moment later.
   read -rt 0.1 -u 9
   silent || continue
@@ -46,5 +53,6 @@ while :; do
   rm -f "$permit"
   stop_all 2>/dev/null
   # An agent that came back meanwhile has started what was stopped once more: without the permit it knows.
+  [[ -e $permit ]] || stopped=1
   rm -f "$permit"
 done

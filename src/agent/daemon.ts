@@ -2,6 +2,7 @@ import { EXIT, type ExitCode, messageOf } from '../core/errors.ts'
 import { type AgentParts, assemble } from './assemble.ts'
 import { answerControl } from './control_answers.ts'
 import { CONTROL_SOCKET, openControlSocket } from './control_socket.ts'
+import { killUnpermitted } from './kine_stop.ts'
 import { openLocalEngine } from './local_engine.ts'
 import { ownRedactor } from './own_redaction.ts'
 import { type OwnSite, readOwnSite } from './own_site.ts'
@@ -61,7 +62,8 @@ function siteOf(host: string): OwnSite | undefined {
 }
 
 async function serve(parts: AgentParts, stop: AbortController): Promise<void> {
-  const { core, api, notifier, heartbeat, engine } = parts
+  const { core, api, notifier, heartbeat, engine, site } = parts
+  killUnpermitted(site.plan.site.virtualIp)
   await core.start()
   heartbeat.beat()
   const listening = api.start(stop.signal)

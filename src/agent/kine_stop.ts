@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import type { VirtualIp } from '../core/site.ts'
 import { runCommand } from '../host/command.ts'
 import type { Engine, StoppingEngine } from './ports.ts'
@@ -26,6 +26,17 @@ export function stoppingKineFirst(engine: Engine, stopKine: () => void): Stoppin
       return await engine.converge(wanted)
     },
   }
+}
+
+/**
+ * As an agent starts: one that was killed between taking the permit away and stopping kine has left a kine
+ * that no guard stops while this one is heard (B9). Without a permit there is nothing that may run.
+ */
+export function killUnpermitted(
+  virtualIp: VirtualIp | null,
+  { permit = PERMIT, run = runCommand } = {},
+): void {
+  if (!existsSync(permit)) killKine(virtualIp, { permit, run })
 }
 
 /** Begun and not waited for: kine, and the address by which its API server is asked. */

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { killKine, stoppingKineFirst } from '../../src/agent/kine_stop.ts'
+import { killKine, killUnpermitted, stoppingKineFirst } from '../../src/agent/kine_stop.ts'
 import type { ConvergeOutcome } from '../../src/agent/ports.ts'
 import { pairMeta } from '../support/agent_sightings.ts'
 
@@ -49,4 +49,19 @@ test('A8: its permit is gone when kine is killed, or systemd would start it anew
     [['ip', 'address', 'del', '192.0.2.10/24', 'dev', 'eth0'], false],
     [kill, false],
   ])
+})
+
+test('B9: an agent that was killed between permit and kine is followed by one that stops what runs without a permit', () => {
+  const permit = join(folder, 'kine.permit')
+  writeFileSync(permit, 'branch: 1\n')
+  const ran: string[] = []
+  const run = async (argv: readonly string[]) => {
+    ran.push(argv.join(' '))
+    throw new Error('there is no systemd here')
+  }
+  killUnpermitted(null, { permit, run })
+  expect([ran, existsSync(permit)]).toEqual([[], true])
+  rmSync(permit)
+  killUnpermitted(null, { permit, run })
+  expect(ran).toEqual(['systemctl kill --signal=SIGKILL kine.service'])
 })

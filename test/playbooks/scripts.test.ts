@@ -91,12 +91,33 @@ describe('the guard (B9)', () => {
     expect(await until(() => !existsSync(permit()), 1_500)).toBe(true)
   })
 
-  test('without a permit there is nothing to stop, however silent the agent is', async () => {
+  test('an agent that was killed between taking the permit away and stopping kine leaves none running; once is enough', async () => {
+    const heart = openHeartbeat(uptimeMs, at('agent.alive'))
+    heart.beat()
+    const silentSince = performance.now()
     startGuard()
+    expect(await until(() => asked().split('\n').length > 6)).toBe(true)
+    const tookMs = performance.now() - silentSince
+    expect(tookMs).toBeGreaterThan(2_900)
+    expect(tookMs).toBeLessThan(5_000)
+    const first = asked()
+    expect(first).toMatch(/^systemctl kill --signal=KILL kine.service\n/)
+    // Silent on, without a permit: nothing can have been started.
     await delay(1_000)
-    expect(asked()).toBe('')
+    expect(asked()).toBe(first)
+    // Heard, and silent again.
+    heart.beat()
+    await delay(600)
+    openHeartbeat(() => uptimeMs() + 60_000, at('agent.alive')).beat()
+    expect(await until(() => asked() !== first)).toBe(true)
+  })
+
+  test('silent on after that, an agent whose permit a laptop wrote has it stopped again', async () => {
+    startGuard()
+    expect(await until(() => asked().split('\n').length > 6)).toBe(true)
+    const first = asked()
     writeFileSync(permit(), 'x')
-    expect(await until(() => asked() !== '')).toBe(true)
+    expect(await until(() => asked() !== first && !existsSync(permit()))).toBe(true)
   })
 })
 
