@@ -85,7 +85,7 @@ export const kineHistory = defineModule<Args, State>({
     const found = await lookAtTable(host, args)
     if (!found.exists) throw new NotYet(`database ${args.database} has no table public.kine`)
     const hasSlot = found.slot !== null && found.slot === args.slot
-    if (hasSlot && found.subscribes) return { kind: 'joined' }
+    if (hasSlot && found.covers) return { kind: 'joined' }
     const { database } = args
     const [table] = await host.sql<{ filled: boolean; branch: number }>(
       database,
@@ -116,18 +116,18 @@ interface Found {
   readonly subscribed: boolean
   readonly slot: string | null
   /** Its subscription is of kine's table. */
-  readonly subscribes: boolean
+  readonly covers: boolean
 }
 
 async function lookAtTable(host: Observer, { database, subscription }: Args): Promise<Found> {
   const text = `
     select to_regclass('public.kine') is not null as exists, s.oid is not null as subscribed,
       s.subslotname::text as slot, exists (select from pg_subscription_rel r
-        where r.srsubid = s.oid and r.srrelid = to_regclass('public.kine')) as subscribes
+        where r.srsubid = s.oid and r.srrelid = to_regclass('public.kine')) as covers
     from (select) one left join pg_subscription s on s.subname = $1
       and s.subdbid = (select oid from pg_database where datname = current_database())`
   const [found] = await host.sql<Found>(database, text, [subscription])
-  return found ?? { exists: false, subscribed: false, slot: null, subscribes: false }
+  return found ?? { exists: false, subscribed: false, slot: null, covers: false }
 }
 
 /** What needs no comparison to be known for another history. */
