@@ -8,6 +8,7 @@ import { Faults } from './faults.ts'
 import { type Heartbeat, openHeartbeat } from './heartbeat.ts'
 import { type DecisionJournal, openDecisionJournal, readDecisions } from './journal.ts'
 import { JoinTokens } from './join_token.ts'
+import { KineProcesses } from './kine_processes.ts'
 import { killKine, stoppingKineFirst } from './kine_stop.ts'
 import { newestFitting } from './local_text.ts'
 import type { LocalEngine } from './local_engine.ts'
@@ -83,7 +84,8 @@ export function assemble(
   }
   const acting = stoppingKineFirst(engine, () => killKine(site.plan.site.virtualIp))
   const looking = living(sight, alive)
-  const ports = { clock, sight: looking, store, peer: client, engine: acting, site, note }
+  const kine = new KineProcesses()
+  const ports = { clock, sight: looking, store, peer: client, engine: acting, kine, site, note }
   const core = new AgentCore(coreSettings(site), ports)
   const tokens = new JoinTokens(stateDirectory)
   const secrets = createSiteSecrets()

@@ -13,6 +13,7 @@ export interface Ports {
   readonly store: Store
   readonly peer: Peer
   readonly engine: StoppingEngine
+  readonly kine: RunningKine
   readonly site: SiteKeeper
   /** A decision, a change, a fault: one structured line each, bounded and redacted by its keeper. */
   note(entry: Note): void
@@ -115,6 +116,12 @@ export interface Engine {
 export interface StoppingEngine extends Engine {
   /** Begun and not waited for: no lock, no converge that has to end before the next (A8). */
   stopKine(): void
+}
+
+/** What kine runs, whatever was asked for. */
+export interface RunningKine {
+  /** Names of those that use another database than kine's file says; empty: none, or nobody knows. */
+  astray(): Promise<readonly string[]>
 }
 
 /** The compiled site that this host keeps. */

@@ -68,7 +68,7 @@ export class AgentState {
     this.settings = settings
     this.#ports = ports
     this.#file = new MetaWatch(this, ports.store)
-    this.#permit = new PermitWatch(this, ports.store)
+    this.#permit = new PermitWatch(this, ports)
     this.memory = firstMemory(ports.clock.now())
   }
 

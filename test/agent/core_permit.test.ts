@@ -40,3 +40,20 @@ test('a host that stands still needs no permit', async () => {
   await host.rounds(5)
   expect(host.log).toEqual(['converge impair urgent'])
 })
+
+test('a kine that uses another database than its file names has the role converged, once for each (B9)', async () => {
+  const host = await leader()
+  host.converges = { role: () => DONE }
+  host.astray = ['17']
+  await host.rounds(4)
+  expect(host.log).toEqual([])
+  await host.rounds(8)
+  expect(host.log).toEqual(['converge role'])
+  // Whatever the converge made of it, it is not asked for again and again.
+  await host.rounds(60)
+  expect(host.log).toHaveLength(1)
+  host.astray = ['18']
+  await host.rounds(12)
+  expect(host.log).toHaveLength(2)
+  expect(host.notes.filter(({ kind }) => kind === 'fault')).not.toEqual([])
+})

@@ -86,6 +86,7 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
       converge: (wanted) => converge(world, machine, life, wanted),
       stopKine: () => machine.killKine(),
     },
+    kine: { astray: () => Promise.resolve([]) },
     note: (entry) => {
       story.note(machine.name, entry)
       if (entry.kind === 'decision' && entry.goal === 'recover') world.judge.recovers(machine)

@@ -81,6 +81,8 @@ export class ScriptedHost {
   handOvers: ((request: HandOverRequest) => HandOverAnswer | Promise<HandOverAnswer>) | null = null
   /** kine's permit is that of hostMeta. */
   permitted = true
+  /** Those of its kines that use another database than its file names. */
+  astray: readonly string[] = []
   /** What the pings hear beside the looks. */
   heard: HeardSince = { gateway: null, peerPing: null }
   /** How long a look lasts; and how many there were. */
@@ -204,6 +206,7 @@ export class ScriptedHost {
           return outcome
         },
       },
+      kine: { astray: () => Promise.resolve(this.astray) },
       note: (note) => this.notes.push(note),
     }
   }
