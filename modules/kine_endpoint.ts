@@ -166,17 +166,18 @@ export const kineEndpoint = defineModule<Args, State>({
     const { path, unit } = args
     const wanted = environment(args)
     const content = fileText(wanted)
+    const isWritten = text === content
     const file: readonly Change[] =
-      stat !== undefined && text === content
+      stat !== undefined && isWritten
         ? attributeChanges(path, stat, OWNERSHIP)
         : [{ kind: 'write', path, content, ...OWNERSHIP, before: text, ...found }]
-    if (process.kind !== 'running') {
-      // What systemd starts at this moment may have read the file as it was.
-      const isStarting = process.kind === 'unknown' || active === 'activating'
-      return text === content || !isStarting ? file : [...file, ...restart(unit)]
+    if (process.kind === 'running') {
+      if (uses(process, wanted)) return file
+      return [...file, ...(args.change === 'reload' ? [reload(unit)] : restart(unit))]
     }
-    if (uses(process, wanted)) return file
-    return [...file, ...(args.change === 'reload' ? [reload(unit)] : restart(unit))]
+    // What systemd starts at this moment may have read the file as it was.
+    const isStarting = process.kind === 'unknown' || active === 'activating'
+    return isStarting && !isWritten ? [...file, ...restart(unit)] : file
   },
 
   settles: ({ change }) => change !== 'reload',

@@ -4,8 +4,8 @@
 #
 # `localhost` is two addresses. A kine that uses the new database starts at the other one, and the old one
 # is killed; once the API server has settled, kine starts where it belongs, and the one in between ends by
-# request, when it has answered what it was asked. Without a second address, or when anything goes wrong, all of them are
-# killed and systemd starts kine anew, which takes the second that this saves.
+# request, when it has answered what it was asked. Without a second address, or when anything goes wrong,
+# all of them are killed and systemd starts kine anew, which takes the second that this saves.
 #
 # systemd runs this as the unit's reload: in its group, with its file's environment, ended by its stop.
 set -u
@@ -42,13 +42,11 @@ is_gone() {
   return 1
 }
 
-# False as soon as process $1 has ended: systemd starts kine anew when this script is done, not before.
+# Until process $1 has ended, $2 seconds at most; true if it lives. systemd starts kine anew when this
+# script is done, not before.
 lives() {
-  local quarter
-  for ((quarter = 0; quarter < 4 * $2; quarter++)); do
-    kill -0 "$1" 2>/dev/null || return 1
-    sleep 0.25
-  done
+  timeout "$2" tail --pid="$1" --sleep-interval=0.25 --follow /dev/null
+  (($? == 124))
 }
 
 give_up() {

@@ -134,7 +134,7 @@ async function adopt(act: Act): Promise<boolean> {
   })
   if (!written) return false
   // What its kine acknowledges from here on is of a table that is set aside.
-  if (led && !state.leads) act.ports.engine.stopKine()
+  if (led && !state.leads) act.ports.engine.stopServing()
   state.preparedUntil = 0
   if (handed !== null) {
     state.untouchedTerm = handed.term

@@ -9,7 +9,7 @@ import { type Heartbeat, openHeartbeat } from './heartbeat.ts'
 import { type DecisionJournal, openDecisionJournal, readDecisions } from './journal.ts'
 import { JoinTokens } from './join_token.ts'
 import { KineProcesses } from './kine_processes.ts'
-import { killKine, stoppingKineFirst } from './kine_stop.ts'
+import { killService, stoppingServiceFirst } from './service_stop.ts'
 import { newestFitting } from './local_text.ts'
 import type { LocalEngine } from './local_engine.ts'
 import { createNotifier, type Notifier } from './notify.ts'
@@ -82,7 +82,7 @@ export function assemble(
     heartbeat.beat()
     notifier.alive()
   }
-  const acting = stoppingKineFirst(engine, () => killKine(site.plan.site.virtualIp))
+  const acting = stoppingServiceFirst(engine, () => killService(site.plan.site.virtualIp))
   const looking = living(sight, alive)
   const kine = new KineProcesses()
   const ports = { clock, sight: looking, store, peer: client, engine: acting, kine, site, note }

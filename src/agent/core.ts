@@ -246,7 +246,7 @@ export class AgentCore {
     const work = (stop: AbortSignal) => carryOut(goal, this.#act(decision, asked, stop))
     // What is under way may take seconds to end: kine writes on meanwhile (A8, B1).
     const first = () => {
-      if (GOALS[goal].tags?.includes('impair') === true) this.#ports.engine.stopKine()
+      if (GOALS[goal].tags?.includes('impair') === true) this.#ports.engine.stopServing()
     }
     return await this.#jobs.begin(goal, work, { atOnce: takesUp(decision), first })
   }

@@ -112,10 +112,10 @@ export interface Engine {
   }): Promise<ConvergeOutcome>
 }
 
-/** One that can stop kine beside whatever is converged. */
+/** One that can stop kine, and give up the virtual address, beside whatever is converged. */
 export interface StoppingEngine extends Engine {
   /** Begun and not waited for: no lock, no converge that has to end before the next (A8). */
-  stopKine(): void
+  stopServing(): void
 }
 
 /** What kine runs, whatever was asked for. */

@@ -14,7 +14,7 @@ import {
 } from '../pair/host_meta.ts'
 import { Faults, type NoteFault } from './faults.ts'
 import { MetaHistory, type Version, writeDurably } from './meta_history.ts'
-import { PERMIT } from './kine_stop.ts'
+import { PERMIT } from './service_stop.ts'
 import type { Proof, Store } from './ports.ts'
 
 const PROOF_FILE = 'promotable.json'

@@ -84,7 +84,7 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
     site: { takeIn: () => Promise.resolve() },
     engine: {
       converge: (wanted) => converge(world, machine, life, wanted),
-      stopKine: () => machine.killKine(),
+      stopServing: () => machine.killKine(),
     },
     kine: { astray: () => Promise.resolve([]) },
     note: (entry) => {

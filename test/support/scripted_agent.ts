@@ -196,7 +196,7 @@ export class ScriptedHost {
         },
       },
       engine: {
-        stopKine: () => this.log.push('kine is killed'),
+        stopServing: () => this.log.push('kine is killed'),
         converge: async ({ meta, tags, urgent, stop, beforeUnlock }) => {
           this.log.push(`converge ${tags.join(',')}${urgent ? ' urgent' : ''}`)
           const script = this.converges[tags[0] ?? '']

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { killKine, killUnpermitted, stoppingKineFirst } from '../../src/agent/kine_stop.ts'
+import { killService, killUnpermitted, stoppingServiceFirst } from '../../src/agent/service_stop.ts'
 import type { ConvergeOutcome } from '../../src/agent/ports.ts'
 import { pairMeta } from '../support/agent_sightings.ts'
 
@@ -26,7 +26,7 @@ test.each([
       said.push(`converge ${tags.join(',')}`)
       return DONE
     }
-    const engine = stoppingKineFirst({ converge }, () => said.push('kine is stopped'))
+    const engine = stoppingServiceFirst({ converge }, () => said.push('kine is stopped'))
     const wanted = { meta: pairMeta(), tags: [tag], urgent: true, stop: STOP }
     expect(await engine.converge(wanted)).toEqual(DONE)
     expect(said).toEqual(expected)
@@ -41,8 +41,8 @@ test('A8: its permit is gone when kine is killed, or systemd would start it anew
     ran.push([argv, existsSync(permit)])
     throw new Error('there is no systemd here')
   }
-  killKine({ address: '192.0.2.10', prefix: 24, interface: 'eth0' }, { permit, run })
-  killKine(null, { permit, run })
+  killService({ address: '192.0.2.10', prefix: 24, interface: 'eth0' }, { permit, run })
+  killService(null, { permit, run })
   const kill = ['systemctl', 'kill', '--signal=SIGKILL', 'kine.service']
   expect(ran).toEqual([
     [kill, false],

@@ -18,11 +18,11 @@ const KILL_TIMEOUT_MS = 5_000
  * leader's. These steps of `impair` are the same whoever does what else; the converge itself does them
  * again, and the rest.
  */
-export function stoppingKineFirst(engine: Engine, stopKine: () => void): StoppingEngine {
+export function stoppingServiceFirst(engine: Engine, stopServing: () => void): StoppingEngine {
   return {
-    stopKine,
+    stopServing,
     converge: async (wanted) => {
-      if (wanted.tags.includes('impair')) stopKine()
+      if (wanted.tags.includes('impair')) stopServing()
       return await engine.converge(wanted)
     },
   }
@@ -36,11 +36,11 @@ export function killUnpermitted(
   virtualIp: VirtualIp | null,
   { permit = PERMIT, run = runCommand } = {},
 ): void {
-  if (!existsSync(permit)) killKine(virtualIp, { permit, run })
+  if (!existsSync(permit)) killService(virtualIp, { permit, run })
 }
 
 /** Begun and not waited for: kine, and the address by which its API server is asked. */
-export function killKine(
+export function killService(
   virtualIp: VirtualIp | null,
   { permit = PERMIT, run = runCommand } = {},
 ): void {
