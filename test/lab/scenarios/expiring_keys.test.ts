@@ -32,7 +32,7 @@ test('two kines that expire the same keys for two minutes stall no watch', async
     while (Date.now() < until) {
       const answer = await api.send('POST', '/api/v1/namespaces/default/events', event())
       if (answer.status === 201) made[host] += 1
-      await pause(20)
+      await pause(50)
     }
     api.close()
   }
