@@ -67,6 +67,7 @@ async function unequal(act: Act, term: number): Promise<string | null> {
   const { state, ports } = act
   // kine is dead from here on: whatever comes, the role has to be converged again.
   state.owed = { tags: ['role'], urgent: true }
+  state.unsettled()
   const stopped = await converge(act)
   if (stopped.kind !== 'done') return `this host does not stand still: ${stopped.kind}`
   const theirs = await ports.peer.handOver({ phase: 'digest', term })

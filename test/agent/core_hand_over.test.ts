@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { expect, test } from 'vitest'
-import type { ConvergeOutcome, HandOverRequest } from '../../src/agent/ports.ts'
+import type { HandOverRequest } from '../../src/agent/ports.ts'
 import {
   answers,
   following,
@@ -10,7 +10,7 @@ import {
   pairMeta,
   SILENT,
 } from '../support/agent_sightings.ts'
-import { DONE, FAILED } from '../support/scripted_agent.ts'
+import { DONE, FAILED, untilStopped } from '../support/scripted_agent.ts'
 import { follower, leader } from '../support/settled_agents.ts'
 
 const META = pairMeta()
@@ -25,12 +25,6 @@ const OURS = 'abc'
 /** What a well follower answers to each phase. */
 function agreeable(request: HandOverRequest) {
   return request.phase === 'digest' ? { ok: true as const, digest: OURS } : { ok: true as const }
-}
-
-function untilStopped(_: unknown, stop: AbortSignal): Promise<ConvergeOutcome> {
-  return new Promise((resolve) => {
-    stop.addEventListener('abort', () => resolve({ kind: 'stopped' }))
-  })
 }
 
 async function handingOver() {
@@ -145,66 +139,30 @@ test('a switchover that is asked for goes on through a pause; a second request w
   expect(host.disk.meta?.leader).toBe('h2')
 })
 
-test('the side of the follower: kine stays dead until the leader cancels, or says nothing for too long', async () => {
-  const host = await follower()
-  host.converges = { handover: () => DONE, digest: () => DIGEST, role: () => DONE }
-  const prepared = host.core.onHandOver({ phase: 'prepare', term: 2, byOperator: false })
-  expect(await prepared).toEqual({ ok: true })
-  expect(await host.core.onHandOver({ phase: 'digest', term: 2 })).toEqual({
-    ok: true,
-    digest: OURS,
-  })
-  await host.rounds(5)
-  expect(host.log).toEqual(['converge handover urgent', 'converge digest urgent'])
-  await host.rounds(7)
-  expect(host.log.at(-1)).toBe('converge role')
-  await host.core.onHandOver({ phase: 'prepare', term: 2, byOperator: false })
-  await host.core.onHandOver({ phase: 'cancel', term: 2 })
-  await host.rounds(1)
-  expect(host.log.slice(-2)).toEqual(['converge handover urgent', 'converge role'])
-  const wrong = host.core.onHandOver({ phase: 'prepare', term: 1, byOperator: false })
-  expect(await wrong).toMatchObject({ ok: false })
-})
-
-test.each(['prepare', 'digest'] as const)(
-  "the follower's kine comes back at once when its %s is under way as the leader cancels",
-  async (phase) => {
-    const host = await follower()
-    const prepare = { phase: 'prepare', term: 2, byOperator: false } as const
-    host.converges = {
-      handover: phase === 'prepare' ? untilStopped : () => DONE,
-      digest: untilStopped,
-      role: () => DONE,
-    }
-    if (phase === 'digest') await host.core.onHandOver(prepare)
-    const answer = host.core.onHandOver(phase === 'digest' ? { phase, term: 2 } : prepare)
-    await host.core.onHandOver({ phase: 'cancel', term: 2 })
-    expect(await answer).toMatchObject({ ok: false })
-    await host.rounds(2)
-    expect(host.log.at(-1)).toBe('converge role')
-    expect(host.core.status().settled).toBe(true)
-  },
-)
-
-test('a digest that comes after the leader has cancelled keeps no kine waiting', async () => {
-  const host = await follower()
+test("kine's permit that a hand-over takes away is no fault", async () => {
+  const host = await handingOver()
   const counting = new EventEmitter()
   host.converges = {
-    handover: () => DONE,
-    // Its query is in PostgreSQL and comes to its end.
-    digest: async () => {
-      await once(counting, 'end')
-      return DIGEST
+    ...host.converges,
+    handover: () => {
+      host.permitted = false
+      return DONE
     },
-    role: () => DONE,
   }
-  await host.core.onHandOver({ phase: 'prepare', term: 2, byOperator: false })
-  const digest = host.core.onHandOver({ phase: 'digest', term: 2 })
-  await host.core.onHandOver({ phase: 'cancel', term: 2 })
+  host.handOvers = async (request) => {
+    if (request.phase === 'digest') await once(counting, 'end')
+    return agreeable(request)
+  }
+  void host.core.ask({ kind: 'switchover' })
+  for (let i = 0; i < 4; i++) {
+    host.clock.move(1000)
+    await host.core.round()
+  }
+  expect(host.permitted).toBe(false)
+  expect(host.notes.filter(({ kind }) => kind === 'fault')).toEqual([])
   counting.emit('end')
-  await digest
-  await host.rounds(1)
-  expect(host.log.at(-1)).toBe('converge role')
+  await host.core.idle()
+  expect(host.disk.meta?.leader).toBe('h2')
 })
 
 test('a hand-over that a lost follower cuts short leaves no leader without kine: the role is converged (A7, B7)', async () => {

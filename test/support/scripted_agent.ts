@@ -249,3 +249,10 @@ function describe({ term, branch, mode, leader, slot, fork }: HostMeta): string 
 
 export const DONE: ConvergeOutcome = { kind: 'done', changed: 1, registered: {} }
 export const FAILED: ConvergeOutcome = { kind: 'failed', task: 'a task', message: 'it broke' }
+
+/** A converge that waits for something, and ends when it is told to. */
+export function untilStopped(_: unknown, stop: AbortSignal): Promise<ConvergeOutcome> {
+  return new Promise((resolve) => {
+    stop.addEventListener('abort', () => resolve({ kind: 'stopped' }))
+  })
+}
