@@ -2,6 +2,7 @@ import { EXIT } from '../core/errors.ts'
 import { chosenPlan } from './chosen_plan.ts'
 import { type CommandRun, flagOption } from './command.ts'
 import { compileSites, playbookNamed, type ReadySite } from './compile_sites.ts'
+import { missingGateways } from './missing_gateways.ts'
 import { createPaint, wantsColour } from './paint.ts'
 import { planText } from './plan_text.ts'
 import { createReport } from './report.ts'
@@ -23,7 +24,7 @@ export const converge: CommandRun = async (invocation, world) => {
   if (listsTasks || listsHosts) return EXIT.done
 
   const report = await createReport(guarded, flags)
-  for (const message of unreadVars(flags.extraVars, sites))
+  for (const message of [...unreadVars(flags.extraVars, sites), ...missingGateways(sites)])
     report.emit({ event: 'note', level: 'warning', message })
   const mode = { check: flags.check, lookOnly: false, report: false }
   try {

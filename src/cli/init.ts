@@ -194,7 +194,9 @@ initialLeader: ${scalar(hosts[0]?.name ?? '')}
 
 # An address that follows the leader: what kubectl and the agents of workers talk to.
 ${virtualIpText(answers)}
-# Tells a host "I am cut off" from "my peer is gone". Without one a follower never takes over.
+# Tells a host "I am cut off" from "my peer is gone": a router, say, that both reach. Without one a
+# leader that loses its network goes on alone while the other host takes over; what one of the two
+# acknowledges then is set aside.
 ${gateway === undefined ? '# gateways: ["10.0.0.1"]\n' : `gateways: [${scalar(gateway)}]\n`}
 # Where the two binaries come from: a file beside this one, or a URL with its sha256, as
 # k3s: { url: "https://…", sha256: "…" }. Get them from the releases of kine and of k3s.

@@ -49,8 +49,9 @@ function neverNotified({ name }: PlanStep, tasks: readonly PlanStep[]): string |
     : `no task notifies the handler "${name}"`
 }
 
-function neverRead({ register, until }: PlanStep, plan: Plan): string | undefined {
-  if (register === undefined || until !== undefined) return undefined
+function neverRead({ register, until, tags }: PlanStep, plan: Plan): string | undefined {
+  // What runs only when it is asked for by its tag is read by whoever asks: the agent reads digest.
+  if (register === undefined || until !== undefined || tags.includes('never')) return undefined
   const all = [...plan.plays.flatMap((p) => [...p.steps, ...p.gate]), ...plan.handlers]
   return all.some((step) => step.reads.includes(register))
     ? undefined

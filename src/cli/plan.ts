@@ -4,6 +4,7 @@ import type { CommandRun } from './command.ts'
 import { compileSites, playbookNamed } from './compile_sites.ts'
 import { lint } from './lint.ts'
 import { createPaint, wantsColour } from './paint.ts'
+import { missingGateways } from './missing_gateways.ts'
 import { planText } from './plan_text.ts'
 import { readRunFlags } from './run_flags.ts'
 import { guardedWorld } from './run_sites.ts'
@@ -16,7 +17,7 @@ export const plan: CommandRun = async (invocation, world) => {
   const sites = await compileSites(source, flags, world)
   const { stdout, stderr } = guardedWorld(world, sites)
   const paint = createPaint(wantsColour(world.env, stdout.isTerminal))
-  const warnings = new Set(unreadVars(flags.extraVars, sites))
+  const warnings = new Set([...unreadVars(flags.extraVars, sites), ...missingGateways(sites)])
   for (const { compiled } of sites) {
     const chosen = chosenPlan(compiled.plan, flags.tags)
     if (flags.json) stdout.write(`${JSON.stringify(chosen)}\n`)

@@ -3,6 +3,7 @@ import type { Event, StepEvent } from '../core/events.ts'
 import type { CommandRun } from './command.ts'
 import { clockDifference } from './clock_difference.ts'
 import { compileSites, playbookNamed } from './compile_sites.ts'
+import { missingGateways } from './missing_gateways.ts'
 import { createReport } from './report.ts'
 import { readRunFlags } from './run_flags.ts'
 import { guardedWorld, runSites } from './run_sites.ts'
@@ -13,6 +14,8 @@ export const verify: CommandRun = async (invocation, world) => {
   const sites = await compileSites(playbookNamed(undefined, world, 'verify.yaml'), flags, world)
   const guarded = guardedWorld(world, sites)
   const report = await createReport(guarded, { ...flags, purpose: 'verify' })
+  for (const message of missingGateways(sites))
+    report.emit({ event: 'note', level: 'warning', message })
   const clocks = clockDifference(world.now)
   let apart: TwonodeError | undefined
   const emit = (event: Event) => {

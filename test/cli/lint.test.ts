@@ -70,6 +70,7 @@ test.each([
   ['a task that is tried again when it fails', step({ retries: 3 })],
   ['a command that only reads', step({ module: 'command', args: { read_only: true } })],
   ['a command with a condition', step({ module: 'command', when: 'true' })],
+  ['a register of a task that is asked for by tag', step({ register: 'd', tags: ['never', 'd'] })],
   ['a register that until reads', step({ register: 'found', until: 'found.ok', retries: 3 })],
 ])('%s is none', (_, task) => {
   expect(warnings([task])).toEqual([])

@@ -12,6 +12,7 @@ hosts:
 virtualIp: { address: 10.0.0.10, prefix: 24, interface: eth0 }
 kine: { path: kine }
 k3s: { path: k3s }
+gateways: [10.0.0.1]
 `
 
 function packaged(): Record<string, string> {
@@ -31,9 +32,11 @@ test.each(['site.yaml', 'verify.yaml', 'status.yaml'])(
       const { exit, err } = await runCommandLine(`plan ${PLAYBOOKS}/${name} -i inventory.yaml`, {
         files: one,
       })
+      // What status.yaml registers is a line of its table.
+      const own = name === 'status.yaml' ? /registered as/ : /^$/
       const warnings = err
         .split('\n')
-        .filter((line) => line.startsWith('warning') && !/registered as/.test(line))
+        .filter((line) => line.startsWith('warning') && !own.test(line))
       expect({ exit, warnings, err: exit === 0 ? '' : err }).toEqual({
         exit: 0,
         warnings: [],

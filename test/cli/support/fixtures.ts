@@ -9,6 +9,7 @@ hosts:
   - { name: h2, address: 10.0.0.12, ssh: { user: ops, sudoPassword: !secret { env: SUDO } } }
 vars:
   motd: hello
+gateways: [10.0.0.1]
 `
 
 export const PLAYBOOK = `- name: Base
