@@ -1,14 +1,23 @@
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { LabError } from './lab_error.ts'
 
-/** Base images, packages, artefacts and labs live here, outside the work tree. */
+/**
+ * Base images, packages, artefacts and labs live here, outside the work tree. Without symbolic links in
+ * it: the kernel's list of mounts has none, and a mount that is not found there is not unmounted.
+ */
 export function cacheRoot(): string {
-  return process.env['TWONODE_CACHE'] ?? join(homedir(), '.cache', 'twonode')
+  return withoutLinks(resolve(process.env['TWONODE_CACHE'] ?? join(homedir(), '.cache', 'twonode')))
+}
+
+/** What is there already is followed; what is not there yet can be no link. */
+function withoutLinks(path: string): string {
+  if (existsSync(path)) return realpathSync(path)
+  return join(withoutLinks(dirname(path)), basename(path))
 }
 
 /** The repository: the start scripts set TWONODE_ROOT; bundles don't know where they came from. */

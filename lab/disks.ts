@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { must, run } from './command.ts'
 import { LabError } from './lab_error.ts'
@@ -100,6 +100,21 @@ export async function mountsBelow(directory: string): Promise<string[]> {
   )
 }
 
+/**
+ * Removes a directory with all that is in it, unless something is mounted there: what would be removed
+ * then is the mounted, a machine's disk at the worst.
+ */
+export async function removeUnmounted(directory: string): Promise<void> {
+  if (!existsSync(directory)) return
+  const mounts = await mountsBelow(await realpath(directory))
+  if (mounts.length > 0)
+    throw new LabError(
+      `${directory} is not removed, something is mounted there:\n  ${mounts.join('\n  ')}`,
+      'Unmount it (`umount PATH`, the last one first), then `npm run lab -- down` again.',
+    )
+  await rm(directory, { recursive: true, force: true })
+}
+
 /** Mount points in the order of mounting, from the text of /proc/self/mountinfo. */
 export function mountPoints(mountinfo: string): string[] {
   return mountinfo
@@ -178,9 +193,9 @@ export async function exchangeDisk(
   const aside = `${own}.old`
   if (which === 'the old one') {
     if (!existsSync(aside)) throw new LabError(`${host} has no old machine`, 'Renew it first.')
-    await rm(own, { recursive: true, force: true })
+    await removeUnmounted(own)
     await rename(aside, own)
-  } else if (existsSync(aside)) await rm(own, { recursive: true, force: true })
+  } else if (existsSync(aside)) await removeUnmounted(own)
   else await rename(own, aside)
 }
 
@@ -198,7 +213,7 @@ export async function pruneGenerations(state: LabState): Promise<void> {
   const present = (await readdir(directory)).map(Number)
   for (const number of unusedGenerations(state, present)) {
     await unmountBelow(join(directory, String(number)))
-    await rm(join(directory, String(number)), { recursive: true, force: true })
+    await removeUnmounted(join(directory, String(number)))
   }
 }
 

@@ -1,7 +1,7 @@
-import { readdir, rm, rmdir } from 'node:fs/promises'
+import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './command.ts'
-import { unmountBelow } from './disks.ts'
+import { removeUnmounted, unmountBelow } from './disks.ts'
 import { cutPower } from './hosts.ts'
 import { LabError } from './lab_error.ts'
 import { leftovers, NSPAWN_DIRECTORIES } from './leftovers.ts'
@@ -22,9 +22,9 @@ export async function removeLab(objects: LabObjects): Promise<void> {
   await run(['nft', 'delete', 'table', 'bridge', objects.nftTable])
   for (const host of HOST_NAMES)
     for (const directory of NSPAWN_DIRECTORIES)
-      await rm(join(directory, objects.hosts[host].machine), { recursive: true, force: true })
+      await removeUnmounted(join(directory, objects.hosts[host].machine))
   await unmountNamespaces()
-  await rm(labDirectory(objects.name), { recursive: true, force: true })
+  await removeUnmounted(labDirectory(objects.name))
   const left = await leftovers(objects)
   if (left.length > 0)
     throw new LabError(

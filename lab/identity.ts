@@ -4,7 +4,7 @@ import { appendFile, chmod, chown, mkdir, readFile, rm, writeFile } from 'node:f
 import { dirname, join } from 'node:path'
 import type { BaseImage } from './base.ts'
 import { must } from './command.ts'
-import { hostRoot, identityLayer, overlayMount, unmountBelow } from './disks.ts'
+import { hostRoot, identityLayer, overlayMount, removeUnmounted, unmountBelow } from './disks.ts'
 import {
   HOST_NAMES,
   labAddresses,
@@ -63,7 +63,7 @@ export async function makeIdentities(state: LabState, base: BaseImage): Promise<
   const directory = labDirectory(state.name)
   const done = join(directory, 'identity', 'complete')
   if (existsSync(done)) return
-  await rm(join(directory, 'identity'), { recursive: true, force: true })
+  await removeUnmounted(join(directory, 'identity'))
   await makeKey(keyFile(state.name), `lab ${state.name}`)
   await rm(knownHostsFile(state.name), { force: true })
   for (const host of HOST_NAMES) await makeIdentity(state, host, base)
@@ -87,7 +87,7 @@ async function makeIdentity(state: LabState, host: HostName, base: BaseImage): P
     await makeUsers(root, host, await readFile(`${keyFile(state.name)}.pub`, 'utf8'))
   } finally {
     await unmountBelow(root)
-    await rm(work, { recursive: true, force: true })
+    await removeUnmounted(work)
   }
 }
 

@@ -1,11 +1,20 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { cacheEntry, withLock } from '../../lab/cache.ts'
+import { cacheEntry, cacheRoot, withLock } from '../../lab/cache.ts'
 
 let directory: string
 const before = process.env['TWONODE_CACHE']
@@ -75,4 +84,14 @@ await withLock('one', 1, () => new Promise(() => { console.log('held'); setInter
   holder.kill('SIGKILL')
   expect(await withLock('one', 10, () => Promise.resolve('mine'))).toBe('mine')
   expect(existsSync(join(directory, 'locks', 'one'))).toBe(true)
+})
+
+it('the cache is where its symbolic links lead, be it there yet or not', async () => {
+  const real = await realpath(directory)
+  await mkdir(join(real, 'elsewhere/home'), { recursive: true })
+  await symlink(join(real, 'elsewhere/home'), join(real, 'home'))
+  process.env['TWONODE_CACHE'] = join(real, 'home/.cache/twonode')
+  expect(cacheRoot()).toBe(join(real, 'elsewhere/home/.cache/twonode'))
+  await mkdir(join(real, 'elsewhere/home/.cache/twonode'), { recursive: true })
+  expect(cacheRoot()).toBe(join(real, 'elsewhere/home/.cache/twonode'))
 })

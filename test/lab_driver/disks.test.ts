@@ -1,8 +1,14 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { must } from '../../lab/command.ts'
 import {
   lowerLayers,
   mountPoints,
   overlayMount,
+  removeUnmounted,
   unusedGenerations,
   withNewMachine,
   withReset,
@@ -109,5 +115,28 @@ describe('mount points', () => {
   it('are read from mountinfo with their escapes undone', () => {
     const info = '36 35 98:0 / /mnt/a\\040b rw - ext3 /dev/r rw\n37 36 0:1 / / rw - ext4 /d rw\n'
     expect(mountPoints(info)).toEqual(['/mnt/a b', '/'])
+  })
+})
+
+describe('what is removed', () => {
+  it('is never what is mounted there, by whatever name the directory goes', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'twonode-mounted-'))
+    const [real, link] = [join(directory, 'real'), join(directory, 'link')]
+    const mount = join(real, 'labs/a/roots/h1')
+    await mkdir(mount, { recursive: true })
+    await symlink(real, link)
+    await must(['mount', '-t', 'tmpfs', 'twonode-test', mount])
+    try {
+      await writeFile(join(mount, 'disk'), 'of a machine')
+      await expect(removeUnmounted(join(link, 'labs/a'))).rejects.toThrow(/something is mounted/)
+      expect(await readdir(mount)).toEqual(['disk'])
+    } finally {
+      await must(['umount', mount])
+    }
+    await removeUnmounted(join(link, 'labs/a'))
+    expect(existsSync(join(real, 'labs/a'))).toBe(false)
+    await removeUnmounted(join(link, 'labs/a'))
+    await removeUnmounted(directory)
+    expect(existsSync(directory)).toBe(false)
   })
 })
