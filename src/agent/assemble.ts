@@ -84,8 +84,8 @@ export function assemble(
   }
   const acting = stoppingServiceFirst(engine, () => killService(site.plan.site.virtualIp))
   const looking = living(sight, alive)
-  const kine = new KineProcesses()
-  const ports = { clock, sight: looking, store, peer: client, engine: acting, kine, site, note }
+  const seen = { clock, sight: looking, store, peer: client, heartbeat, kine: new KineProcesses() }
+  const ports = { ...seen, engine: acting, site, note }
   const core = new AgentCore(coreSettings(site), ports)
   const tokens = new JoinTokens(stateDirectory)
   const secrets = createSiteSecrets()

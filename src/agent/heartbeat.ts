@@ -1,5 +1,6 @@
-import { constants, mkdirSync, openSync, writeSync } from 'node:fs'
+import { constants, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { LastBeat } from './ports.ts'
 
 /** What the guard reads (B9); in memory, so that no boot finds one of the boot before. */
 export const ALIVE_FILE = '/run/twonode/agent.alive'
@@ -8,7 +9,7 @@ export const ALIVE_FILE = '/run/twonode/agent.alive'
 const DIGITS = 11
 
 /** The agent's sign of life for the unit that stops kine when it is missing. */
-export interface Heartbeat {
+export interface Heartbeat extends LastBeat {
   readonly beat: () => void
 }
 
@@ -18,9 +19,17 @@ export function openHeartbeat(nowMs: () => number, file = ALIVE_FILE): Heartbeat
   // Not emptied: the last beat of an agent that starts anew counts until the next one.
   const fd = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600)
   return {
+    lastBeatAt: readBeat(fd),
     beat: () => {
       const hundredths = String(Math.round(nowMs() / 10)).padStart(DIGITS, '0')
       writeSync(fd, `${hundredths}\n`, 0)
     },
   }
+}
+
+function readBeat(fd: number): number | null {
+  const bytes = Buffer.alloc(DIGITS)
+  const length = readSync(fd, bytes, 0, DIGITS, 0)
+  const hundredths = bytes.toString('latin1', 0, length)
+  return new RegExp(`^\\d{${DIGITS}}$`).test(hundredths) ? Number(hundredths) * 10 : null
 }

@@ -14,6 +14,7 @@ export interface Ports {
   readonly peer: Peer
   readonly engine: StoppingEngine
   readonly kine: RunningKine
+  readonly heartbeat: LastBeat
   readonly site: SiteKeeper
   /** A decision, a change, a fault: one structured line each, bounded and redacted by its keeper. */
   note(entry: Note): void
@@ -116,6 +117,12 @@ export interface Engine {
 export interface StoppingEngine extends Engine {
   /** Begun and not waited for: no lock, no converge that has to end before the next (A8). */
   stopServing(): void
+}
+
+/** Of the agent that ran before this one. */
+export interface LastBeat {
+  /** When it was last alive, on the clock's time; null: none since the boot, or it can't be read. */
+  readonly lastBeatAt: number | null
 }
 
 /** What kine runs, whatever was asked for. */

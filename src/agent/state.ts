@@ -8,6 +8,7 @@ import { judge, type Judge } from '../pair/judge.ts'
 import { firstMemory, type Memory, unvouched, waitMs } from '../pair/liveness.ts'
 import { isRefused, type VoidRefusal } from '../pair/void_refusal.ts'
 import { COMMIT_LOST_MS, type Timing } from '../pair/timing.ts'
+import { goesOn } from './continuity.ts'
 import { Gate } from './gate.ts'
 import { unbegunOf } from './hand_back.ts'
 import { MetaWatch } from './meta_watch.ts'
@@ -82,9 +83,10 @@ export class AgentState {
     this.metaDoubtful = fault !== null && meta !== null
     this.proof = await store.readProof()
     await this.lookAtSentinels()
-    const wall = Date.parse(clock.wallTime())
-    this.flaps = kept(await store.readChanges(), { wall, now: clock.now() })
-    this.memory = firstMemory(clock.now())
+    const continued = await goesOn(meta, this.settings, this.#ports)
+    const [now, wall] = [clock.now(), Date.parse(clock.wallTime())]
+    this.flaps = kept(await store.readChanges(), { wall, now })
+    this.memory = { ...firstMemory(now), continued }
   }
 
   async lookAtSentinels(): Promise<void> {
@@ -282,11 +284,9 @@ export class AgentState {
   #countChange(): void {
     const frozen = this.flaps.frozen
     this.flaps = withChange(this.flaps, this.#ports.clock.now())
-    if (this.flaps.frozen && !frozen)
-      this.fault(
-        'flap guard',
-        `${this.flaps.changes.length} changes in an hour: frozen until an operator thaws it, or an hour was calm`,
-      )
+    const changes = `${this.flaps.changes.length} changes in an hour`
+    const why = `${changes}: frozen until an operator thaws it, or an hour was calm`
+    if (this.flaps.frozen && !frozen) this.fault('flap guard', why)
     this.#keepChanges()
   }
 

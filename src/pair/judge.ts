@@ -40,12 +40,15 @@ export function judge(memory: Memory, by: Judge): Judged {
 }
 
 function isProven(memory: Memory, { meta, metaDoubtful, acceptLossBytes }: Judge): boolean {
-  const { supersededBy, vouched, gatewaySeen } = memory
+  const { supersededBy, vouched, continued, gatewaySeen } = memory
   if (supersededBy !== null && meta !== null && compareHostMeta(supersededBy, meta) > 0)
     return false
   const recorded = meta?.mode === 'alone' && !metaDoubtful
   // Accepted loss lets a follower without a proof promote: then the record alone proves nothing.
-  return vouched || (recorded && (acceptLossBytes === 0 || gatewaySeen))
+  // Neither proves anything of a host that is cut off: its agent's deadlines began anew with it.
+  return (
+    vouched || (continued && gatewaySeen) || (recorded && (acceptLossBytes === 0 || gatewaySeen))
+  )
 }
 
 function judgeGateway({ gateway }: Memory, { now, timing }: Judge): Gateway {

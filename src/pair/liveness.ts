@@ -15,6 +15,8 @@ export interface Memory {
   readonly gatewaySeen: boolean
   /** The peer answered since then, and had nothing higher (A5). */
   readonly vouched: boolean
+  /** An agent that led without a doubt ended so lately that nobody can have been promoted since. */
+  readonly continued: boolean
   /**
    * What a leader's peer had that is higher, until it has nothing higher any more: a disk that takes no
    * hostMeta must not make us forget who has won.
@@ -97,7 +99,7 @@ export function afterStall(memory: Memory, now: number): Memory {
 
 /** A leader that was stopped has to be vouched for anew: another may have been promoted since. */
 export function unvouched(memory: Memory): Memory {
-  return { ...memory, vouched: false, gatewaySeen: false }
+  return { ...memory, vouched: false, continued: false, gatewaySeen: false }
 }
 
 /** A leader's peer, or an operator, has said that this host leads. */
@@ -137,6 +139,7 @@ function unseen(now: number) {
     gateway: contact,
     gatewaySeen: false,
     vouched: false,
+    continued: false,
     inDoubt: false,
     lagBytes: null,
   }

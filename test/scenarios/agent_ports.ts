@@ -61,7 +61,7 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
       },
       writeChanges: (changes) => machine.disk.write(FILES.changes, changes, life),
       isInitialised: () => Promise.resolve(true),
-      isPermitted: () => Promise.resolve(true),
+      isPermitted: () => Promise.resolve(machine.mayRunKine),
       isPaused: () => Promise.resolve(machine.paused),
       readChanges: () => Promise.resolve(machine.disk.read<readonly number[]>(FILES.changes, [])),
     },
@@ -87,6 +87,7 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
       stopServing: () => machine.killKine(),
     },
     kine: { astray: () => Promise.resolve([]) },
+    heartbeat: { lastBeatAt: machine.lastBeatAt },
     note: (entry) => {
       story.note(machine.name, entry)
       if (entry.kind === 'decision' && entry.goal === 'recover') world.judge.recovers(machine)

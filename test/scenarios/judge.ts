@@ -214,7 +214,7 @@ export class Judge {
     this.#fail(`${old.peerName} ${meanwhile} while ${old.name}, cut off from all, takes them still`)
   }
 
-  /** In silence, or when the peer can't void; and only who has heard it since it was started (A5). */
+  /** In silence, or when the peer can't void; and only who has heard it since it was started (A5), or the one before it. */
   #mayGoAlone({ agent, heardPeer, voidRefused }: Machine): boolean {
     if (this.#world.time.now < this.forcedUntil) return true
     return agent?.heardPeer === true && (!heardPeer || voidRefused)

@@ -13,6 +13,9 @@ const AGENT_START_MS = { low: 600, high: 1_800 }
 /** An agent that says nothing for so long is ended by its watchdog. @unit milliseconds */
 const WATCHDOG_MS = 10_000
 
+/** One that is back within a late round goes on where the last one ended (A8): at least so long. */
+const LATE_MS = 3_000
+
 /** One host: power, disk, PostgreSQL, kine, virtual address, and the agent on it. */
 export class Machine {
   readonly name: string
@@ -45,7 +48,12 @@ export class Machine {
   /** When the agent was started, or thawed. */
   agentWellSince = 0
   #agentGoneSince = 0
-  #kineStopped = false
+  /** The agent before this one had heard its peer, and did not hang. */
+  #heardBefore = false
+  /** When this host's agent was last alive, by its own clock; null: not since the boot. */
+  lastBeatAt: number | null = null
+  /** kine's permit: it is taken away by whoever stops kine, and not by a crash. */
+  mayRunKine = false
   /** Infinity: it is not. */
   pausedSince = Infinity
   readonly #world: World
@@ -113,6 +121,8 @@ export class Machine {
     this.boots++
     this.bootedAt = time.now - random.between(3_000, 9_000)
     this.#agentGoneSince = time.now
+    this.#heardBefore = false
+    this.lastBeatAt = null
     if (!this.postgresHeld) this.postgres.start(random.between(300, 3_000))
     this.startAgent()
   }
@@ -149,13 +159,18 @@ export class Machine {
         life,
         core: this.#world.agentOn(this, life),
         heardPaired: 0,
-        heardPeer: false,
+        heardPeer: this.#heardBefore && this.mayRunKine && this.#agentAway() < LATE_MS,
       }
       this.agent = agent
       this.agentWellSince = time.now
       if (this.frozen !== 'no') life.frozen = []
       time.wake(() => undefined)
     })
+  }
+
+  /** @unit milliseconds */
+  #agentAway(): number {
+    return this.#world.time.now - this.#agentGoneSince
   }
 
   killAgent(): void {
@@ -166,6 +181,9 @@ export class Machine {
 
   #endAgent(): void {
     if (this.agent === null) return
+    // One that hung had been silent for longer.
+    this.lastBeatAt = this.agent.life.frozen === null ? this.bootTime(this.#world.time.now) : null
+    this.#heardBefore = this.agent.heardPeer && this.agent.life.frozen === null
     this.agent.life.alive = false
     this.agent.life.frozen = null
     this.#world.end(this.agent.life)
@@ -217,9 +235,9 @@ export class Machine {
     this.killKine()
     const { life } = this.kine
     this.#world.later(this.#world.random.between(300, 2_000), () => {
-      if (this.kine.life === life && this.powered && !this.#kineStopped) this.startKine(endpoint)
+      if (this.kine.life === life && this.powered && this.mayRunKine) this.startKine(endpoint)
     })
-    this.#kineStopped = false
+    this.mayRunKine = true
   }
 
   startKine(endpoint: string): void {
@@ -228,20 +246,21 @@ export class Machine {
     this.kine.life = { alive: true, frozen: null }
     this.kine.endpoint = endpoint
     this.kine.running = true
+    this.mayRunKine = true
   }
 
   /** Its backends in PostgreSQL go on (A7). */
   killKine(): void {
     this.kine.life.alive = false
     this.kine.running = false
-    this.#kineStopped = true
+    this.mayRunKine = false
   }
 
   /** B9: without an agent for the fence time, a unit stops kine and the virtual address. */
   watchAgent(fenceMs: number): void {
     const gone = this.agent === null || this.agent.life.frozen !== null
     if (!this.powered || this.frozen !== 'no' || !gone) return
-    if (this.#world.time.now - this.#agentGoneSince <= fenceMs) return
+    if (this.#agentAway() <= fenceMs) return
     this.killKine()
     this.virtualIp = false
   }

@@ -21,7 +21,7 @@ export interface Agent {
   readonly core: RunningAgent
   /** The term of which the leader has said "paired" to this process, at last; 0: it has said otherwise. */
   heardPaired: number
-  /** It has heard its peer since it was started. */
+  /** It has heard its peer since it was started, or goes on for one that had. */
   heardPeer: boolean
 }
 

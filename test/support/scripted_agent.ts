@@ -83,6 +83,7 @@ export class ScriptedHost {
   permitted = true
   /** Those of its kines that use another database than its file names. */
   astray: readonly string[] = []
+  readonly heartbeat: { lastBeatAt: number | null } = { lastBeatAt: null }
   /** What the pings hear beside the looks. */
   heard: HeardSince = { gateway: null, peerPing: null }
   /** How long a look lasts; and how many there were. */
@@ -207,6 +208,7 @@ export class ScriptedHost {
         },
       },
       kine: { astray: () => Promise.resolve(this.astray) },
+      heartbeat: this.heartbeat,
       note: (note) => this.notes.push(note),
     }
   }
