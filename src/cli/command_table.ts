@@ -168,6 +168,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'status',
     brief: 'Roles, term, mode and services of each host in a table; changes nothing.',
+    notes: [
+      'The last line says how the pair stands: who leads, on how many disks writes are, and what to do where nobody serves or both lead; then the exit is 3.',
+    ],
     arguments: [],
     options: [
       ...SELECTION,

@@ -25,7 +25,7 @@ export function worstExit(codes: readonly ExitCode[]): ExitCode {
 export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: 'done, or healthy',
   2: 'bad input: nothing was changed',
-  3: 'a task failed, a host can not be used, or `verify` found something unhealthy',
+  3: 'a task failed, a host can not be used, `verify` found something unhealthy, or `status` found that nobody leads, or both do',
   4: 'a host could not be reached',
   5: 'unsafe to go on: the hosts or their versions contradict each other; nothing more was changed',
   10: '`--check`: something would change, or is unknown',

@@ -5,8 +5,11 @@ import type { Json } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
 import { type CommandRun, flagOption } from './command.ts'
 import { compileSites, playbookNamed, type ReadySite } from './compile_sites.ts'
+import { worstExit } from './exit_code.ts'
+import { AGENT_SAYS, agentSays, hostViews } from './host_view.ts'
 import { look, type Seen } from './look.ts'
 import { hostMetaOf } from './pair_state.ts'
+import { type PairStanding, pairStanding } from './pair_standing.ts'
 import { readRunFlags } from './run_flags.ts'
 import { guardedWorld } from './run_sites.ts'
 import { statusTable } from './status_table.ts'
@@ -18,6 +21,9 @@ export type HostStatus = Readonly<Record<string, Json>>
 /** A site at a glance; the shape of `--json`. */
 export interface SiteStatus {
   readonly site: string
+  /** How the pair stands, as one word and as a sentence. */
+  readonly standing: PairStanding['kind']
+  readonly verdict: string
   readonly hosts: Readonly<Record<string, HostStatus>>
 }
 
@@ -31,11 +37,10 @@ export const status: CommandRun = async (invocation, world) => {
     asJson ? all.map((one) => `${JSON.stringify(one)}\n`).join('') : all.map(statusTable).join('\n')
   const lookOnce = async () => {
     const seen = await look(sites, flags, guarded)
+    const all = sites.map((site) => siteStatus(site, seen))
     // A service that does not answer is what status is for; verify judges it.
-    return {
-      text: text(sites.map((site) => siteStatus(site, seen))),
-      exit: lookedExit(sites, seen),
-    }
+    const exits = [lookedExit(sites, seen), ...all.map(({ standing }) => standingExit(standing))]
+    return { text: text(all), exit: worstExit(exits) }
   }
   if (flagOption(invocation, 'watch')) return await watch(lookOnce, { world: guarded, asJson })
   const once = await lookOnce()
@@ -82,13 +87,18 @@ export function lookedExit(
   return exitCode === EXIT.failed || exitCode === EXIT.wouldChange ? EXIT.done : exitCode
 }
 
+/** A pair that nobody leads, or both do, is no success for a script that asks how it is. */
+function standingExit(standing: PairStanding['kind']): ExitCode {
+  return standing === 'nobody' || standing === 'both' ? EXIT.failed : EXIT.done
+}
+
 /** What status.yaml asks: which task is which line of the table. */
 interface Asked {
   readonly plan: Plan
   readonly registers: ReadonlyMap<string, string>
 }
 
-function siteStatus({ compiled, participants }: ReadySite, seen: Seen): SiteStatus {
+function siteStatus({ compiled, participants, inventory }: ReadySite, seen: Seen): SiteStatus {
   const { plan } = compiled
   const steps = plan.plays.flatMap((play) => play.steps)
   const registers = new Map(steps.map(({ name, register }) => [name, register ?? name]))
@@ -97,7 +107,13 @@ function siteStatus({ compiled, participants }: ReadySite, seen: Seen): SiteStat
     if (hello === undefined) return [name, { reachable: false }] as const
     return [name, hostStatus(hello, seen.steps.get(name) ?? [], { plan, registers })] as const
   })
-  return { site: plan.site.name, hosts: Object.fromEntries(entries) }
+  const { kind, text } = pairStanding(hostViews(inventory.site, participants, seen))
+  return {
+    site: plan.site.name,
+    standing: kind,
+    verdict: text,
+    hosts: Object.fromEntries(entries),
+  }
 }
 
 function hostStatus(
@@ -117,11 +133,14 @@ function hostStatus(
         }
   const found = steps.flatMap(({ task, result, status: how, module }) => {
     const register = registers.get(task)
-    if (register === undefined || how === 'skipped') return []
+    if (register === undefined || register === AGENT_SAYS || how === 'skipped') return []
     const value = how === 'failed' ? null : valueOf(module, result)
     return [[register, register === VIRTUAL_IP ? addressIn(value) : value] as const]
   })
-  return { reachable: true, ...known, ...Object.fromEntries(found) }
+  const says = agentSays(steps)
+  const held =
+    says === undefined ? {} : { paused: says.paused, frozen: says.frozen, impaired: says.impaired }
+  return { reachable: true, ...known, ...held, ...Object.fromEntries(found) }
 }
 
 /** What the task of status.yaml registers that asks `ip` for the virtual address. */

@@ -5,14 +5,23 @@ import type { HostStatus, SiteStatus } from './status.ts'
 /** What a table shows for what could not be found out. */
 const UNKNOWN = '–'
 
+/** Lines that are worth one only where a host is not as usual. */
+const USUAL: ReadonlyMap<string, boolean> = new Map([
+  ['reachable', true],
+  ['paused', false],
+  ['frozen', false],
+  ['impaired', false],
+])
+
 /** One column a host, one line a property: the two hosts can be compared at a glance. */
-export function statusTable({ site, hosts }: SiteStatus): string {
+export function statusTable({ site, hosts, verdict }: SiteStatus): string {
   const names = Object.keys(hosts)
   const properties = [...new Set(names.flatMap((name) => Object.keys(hosts[name] ?? {})))]
   const rows = properties
-    .filter(
-      (property) => property !== 'reachable' || names.some((n) => hosts[n]?.[property] === false),
-    )
+    .filter((property) => {
+      const usual = USUAL.get(property)
+      return usual === undefined || names.some((n) => (hosts[n]?.[property] ?? usual) !== usual)
+    })
     .map((property) => [words(property), ...names.map((name) => cell(hosts[name], property))])
   const table = [[`site ${site}`, ...names], ...rows]
   const widths =
@@ -22,7 +31,7 @@ export function statusTable({ site, hosts }: SiteStatus): string {
       .map((text, i) => text.padEnd(widths[i] ?? 0))
       .join('  ')
       .trimEnd()
-  return `${table.map(line).join('\n')}\n`
+  return `${table.map(line).join('\n')}\n\n${printable(verdict)}\n`
 }
 
 function cell(status: HostStatus | undefined, property: string): string {

@@ -6,6 +6,7 @@ import { compileSites, playbookNamed } from './compile_sites.ts'
 import { missingGateways } from './missing_gateways.ts'
 import { createReport } from './report.ts'
 import { readRunFlags } from './run_flags.ts'
+import { standingJudge } from './standing_judge.ts'
 import { guardedWorld, runSites } from './run_sites.ts'
 
 /** `twonode verify`: the assertions of verify.yaml, and what only a third party can compare. */
@@ -17,21 +18,25 @@ export const verify: CommandRun = async (invocation, world) => {
   for (const message of missingGateways(sites))
     report.emit({ event: 'note', level: 'warning', message })
   const clocks = clockDifference(world.now)
-  let apart: TwonodeError | undefined
+  const standings = standingJudge(sites)
+  const wrong: TwonodeError[] = []
   const emit = (event: Event) => {
     if (event.event === 'hello') clocks.heard(event)
+    standings.heard(event)
     // Before the summary, which must stay a site's last line.
     if (event.event === 'summary') {
-      const found = clocks.judge(Object.keys(event.hosts))
-      if (found !== undefined) report.emit({ event: 'trouble', trouble: found.toTrouble() })
-      apart ??= found
+      const found = [standings.judge(event.site), clocks.judge(Object.keys(event.hosts))].filter(
+        (one) => one !== undefined,
+      )
+      for (const one of found) report.emit({ event: 'trouble', trouble: one.toTrouble() })
+      wrong.push(...found)
       return report.emit({ ...event, exitCode: verdict(event.exitCode, found) })
     }
     report.emit(event.event === 'step' ? asFinding(event) : event)
   }
   const mode = { check: true, lookOnly: true, report: true, rehash: true }
   try {
-    return verdict(await runSites(sites, { flags, mode, emit }, guarded), apart)
+    return verdict(await runSites(sites, { flags, mode, emit }, guarded), wrong)
   } finally {
     report.end()
   }
@@ -46,7 +51,7 @@ function asFinding(event: StepEvent): StepEvent {
 }
 
 /** A check that would have to wait, or can't be made, is not a healthy one. */
-function verdict(exitCode: ExitCode, apart: TwonodeError | undefined): ExitCode {
+function verdict(exitCode: ExitCode, [found]: readonly TwonodeError[]): ExitCode {
   if (exitCode === EXIT.wouldChange) return EXIT.failed
-  return exitCode === EXIT.done && apart !== undefined ? apart.exitCode : exitCode
+  return exitCode === EXIT.done && found !== undefined ? found.exitCode : exitCode
 }

@@ -12,6 +12,9 @@ const ASSERTION = `- hosts: all
     - name: kine answers
       assert: { command: [systemctl, is-active, kine.service], that: [code == 0] }
       register: kine
+    - name: agent
+      assert: { command: [twonode, status, --json], that: ['true'] }
+      register: agentSays
 `
 const world = {
   env: SECRETS,
@@ -51,6 +54,13 @@ function found(host: string, more: Partial<StepEvent> = {}): readonly Event[] {
     ...more,
   }
   return [step, summaryOf(host, step.status === 'failed' ? 3 : 0)]
+}
+
+/** What the agent of a host answers. */
+function saysOf(host: string, says: object): StepEvent {
+  const result = { rows: [], code: 0, stdout: `${JSON.stringify(says)}\n`, stderr: '' }
+  const asked = { play: 'p', task: 'agent', module: 'assert', status: 'ok', durationMs: 1 } as const
+  return { event: 'step', host, register: 'agentSays', result, ...asked }
 }
 
 const trouble = { code: 'E_FAILED', exitCode: 3, message: 'kine is down', hint: 'Look.' } as const
@@ -102,6 +112,8 @@ describe('status', () => {
       term       2       2
       branch     1       1
       kine       active  active
+
+      h1 leads, h2 follows: every write is on both disks
       "
     `)
     const [first] = requests
@@ -115,6 +127,8 @@ describe('status', () => {
     const common = { reachable: true, mode: 'paired', term: 2, branch: 1, kine: 'active' }
     expect(JSON.parse(out)).toEqual({
       site: 'edge',
+      standing: 'whole',
+      verdict: 'h1 leads, h2 follows: every write is on both disks',
       hosts: { h1: { role: 'leader', ...common }, h2: { role: 'follower', ...common } },
     })
   })
@@ -146,11 +160,29 @@ describe('status', () => {
 
   test('what could not be found out is a dash, and no reason for another exit code', async () => {
     const failed = { status: 'failed', trouble, result: {} } as const
-    const { open } = idleRunners((host) => found(host, failed))
+    const { open } = idleRunners((host) => found(host, failed), { hostMeta: META })
     const { exit, out } = await runCommandLine('status -i inventory.yaml', { ...world, open })
     expect(exit).toBe(0)
-    expect(out).toMatch(/^role +– +–$/m)
     expect(out).toMatch(/^kine +– +–$/m)
+  })
+
+  test('two hosts that are no pair yet have no role, and serve nobody; exit 3', async () => {
+    const { open } = idleRunners((host) => found(host))
+    const { exit, out } = await runCommandLine('status -i inventory.yaml', { ...world, open })
+    expect(exit).toBe(3)
+    expect(out).toMatch(/^role +– +–$/m)
+    expect(out).toContain('\nnobody serves: there is no pair yet: `twonode converge` makes one\n')
+  })
+
+  test('that nobody serves is said with the way out; exit 3', async () => {
+    const says = { paused: true, frozen: false, impaired: true, peer: 'cut' }
+    const { open } = idleRunners((host) => [saysOf(host, says), ...found(host)], { hostMeta: META })
+    const { exit, out } = await runCommandLine('status -i inventory.yaml', { ...world, open })
+    expect(exit).toBe(3)
+    expect(out).toMatch(/^paused +yes +yes$/m)
+    expect(out).not.toContain('agent says')
+    expect(out).toContain('nobody serves: h1 leads, but it has stopped taking writes')
+    expect(out).toContain('`twonode resume` on h1')
   })
 
   test('a host that is gone is said to be, and the other is shown; exit 4', async () => {
@@ -173,6 +205,23 @@ describe('verify', () => {
     expect(exit).toBe(0)
     expect(out).toContain('site edge')
   })
+
+  test.each([
+    ['both stand alone', META.replace('paired', 'alone'), {}, 'h1 leads alone since'],
+    ['a host is paused', META, { paused: true }, 'paused by an operator'],
+    ['a host is frozen', META, { frozen: true }, 'frozen by too many changes'],
+  ])(
+    'is 3 when every check passes and %s, and says what to do first',
+    async (_, hostMeta, more, text) => {
+      const says = { paused: false, frozen: false, impaired: false, peer: 'answers', ...more }
+      const { open } = idleRunners((host) => [saysOf(host, says), ...found(host)], { hostMeta })
+      const { exit, out } = await runCommandLine('verify -i inventory.yaml', { ...world, open })
+      expect(exit).toBe(3)
+      expect(out).toContain('error E_UNHEALTHY')
+      expect(out).toContain(text)
+      expect(out).toMatch(/site edge .* 1 finding/)
+    },
+  )
 
   test.each([
     { status: 'failed', trouble },
