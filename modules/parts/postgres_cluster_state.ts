@@ -98,9 +98,12 @@ function dataDirectoryIn(main: string): string | undefined {
 
 async function observeServer(
   host: Observer,
-  { active }: UnitState,
+  { active, sub, mainPid }: UnitState,
   names: readonly string[],
 ): Promise<Server> {
+  // A start under way whose server systemd does not know never ends: it is a unit of another type that was
+  // changed meanwhile. What lets nobody in can be started anew.
+  if (active === 'activating' && sub === 'start' && mainPid === 0) return { kind: 'silent' }
   if (active !== 'active' && active !== 'reloading') return { kind: 'stopped' }
   try {
     return await askServer(host, names)
