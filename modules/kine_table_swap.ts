@@ -23,6 +23,8 @@ interface State {
   /** The table's own number: with it the schema's name is its own. */
   readonly oid: number
   readonly branch: number
+  /** The schema that was made last for a table of another history; null: none. */
+  readonly kept: string | null
   readonly subscription: Subscription
 }
 
@@ -36,7 +38,7 @@ export const kineTableSwap = defineModule<Args, State>({
       "fresh one is made by kine's own DDL with the fence on it, and the publication names the fresh one: " +
       'publication, fence and sequence would otherwise follow the old table, and a follower would take its ' +
       "leader's word for rows that it never got (A2). An empty table stays. Nothing that was kept is ever " +
-      'removed here.',
+      'removed here. It registers `kept`, the schema that was made last, or null.',
     source: 'https://www.postgresql.org/docs/15/sql-altertable.html',
     examples: [{ title: 'Before a copy', args: { database: 'kine' } }],
   },
@@ -62,7 +64,9 @@ export const kineTableSwap = defineModule<Args, State>({
     const [table] = await host.sql<Omit<State, 'subscription'>>(
       database,
       `select exists (select from public.kine) as filled, 'public.kine'::regclass::oid::int8 as oid,
-        ${HIGHEST_BRANCH} as branch`,
+        ${HIGHEST_BRANCH} as branch,
+        (select nspname::text from pg_namespace where nspname like 'twonode\\_branch\\_%'
+          order by oid desc limit 1) as kept`,
     )
     if (table === undefined) throw new Error('a query of one row without a row')
     const asked = { name: subscription, database, state: 'absent', tables: [], copy_data: false }
@@ -71,6 +75,8 @@ export const kineTableSwap = defineModule<Args, State>({
       subscription: await observeSubscription(host, { ...asked, state: 'absent' }),
     }
   },
+
+  result: ({ kept }) => ({ kept }),
 
   diff({ filled, oid, branch, subscription }, args): readonly Change[] {
     if (!filled) return []

@@ -50,6 +50,8 @@ while :; do
   silent || continue
   echo "the agent has been silent for over $((limit / 100)) s: kine and the virtual address are stopped"
   stop_all 2>/dev/null
+  # The agent writes it into its account when it is back. The first of one silence is the one that stopped.
+  [[ -e $folder/guard.stopped ]] || TZ=UTC printf '%(%FT%TZ)T\n' -1 >"$folder/guard.stopped"
   rm -f "$permit"
   stop_all 2>/dev/null
   # An agent that came back meanwhile has started what was stopped once more: without the permit it knows.

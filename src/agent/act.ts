@@ -19,6 +19,7 @@ import { type Act, change, converge, decidedAgain, from, unchanged } from './act
 import { handBack, handedToUs } from './hand_back.ts'
 import { handOver } from './hand_over.ts'
 import type { ConvergeOutcome } from './ports.ts'
+import { ledBy } from './set_aside.ts'
 
 /** True: it came to its end. */
 type Procedure = (act: Act) => Promise<boolean>
@@ -118,6 +119,7 @@ async function recover(act: Act): Promise<boolean> {
 async function adopt(act: Act): Promise<boolean> {
   const { state } = act
   const led = state.leads
+  const before = state.meta
   const facts = state.facts(null)
   const handed = handedToUs(facts)
   const gaveBack = handed !== null && state.handedBackTerm === handed.term
@@ -133,6 +135,7 @@ async function adopt(act: Act): Promise<boolean> {
     return false
   })
   if (!written) return false
+  if (led && !state.leads && before !== null) state.aside = { ...state.aside, led: ledBy(before) }
   // What its kine acknowledges from here on is of a table that is set aside.
   if (led && !state.leads) act.ports.engine.stopServing()
   state.preparedUntil = 0

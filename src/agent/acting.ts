@@ -4,6 +4,7 @@ import type { Asked, Decision, Facts } from '../pair/facts.ts'
 import { GOALS } from '../pair/goals.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import type { ConvergeOutcome, Ports } from './ports.ts'
+import { keptOf, setAsideTeller } from './set_aside.ts'
 import type { AgentState, Owed } from './state.ts'
 
 /** One goal being carried out. */
@@ -35,11 +36,12 @@ export async function converge(
   if (meta === null) return { kind: 'failed', task: null, message: 'there is no hostMeta' }
   const started = ports.clock.now()
   const outcome = await ports.engine
-    .converge({ ...wanted, meta, stop })
+    .converge({ ...wanted, meta, stop, told: setAsideTeller(state.aside, ports) })
     .catch((error: unknown): ConvergeOutcome => {
       const message = messageOf(error)
       return { kind: 'failed', task: null, message }
     })
+  state.aside = { ...state.aside, kept: keptOf(outcome) ?? state.aside.kept }
   ports.note({
     kind: 'converge',
     tags: wanted.tags,

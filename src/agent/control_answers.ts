@@ -1,6 +1,7 @@
 import { mergeAccounts } from '../core/accounts.ts'
 import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import { decide } from '../pair/fsm.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
 import type { AgentParts } from './assemble.ts'
@@ -8,6 +9,7 @@ import type { AskAnswer } from './acting.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
 import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
+import { pausedText, resumedText } from './operator_words.ts'
 import { answerToken } from './token_answers.ts'
 
 /** Lines of a timeline where nobody names another number. */
@@ -22,7 +24,7 @@ export interface ControlParts extends Pick<
   'core' | 'site' | 'journalFolder' | 'tokens' | 'secrets'
 > {
   readonly store: Pick<AgentParts['store'], 'setPaused'>
-  readonly journal: Pick<AgentParts['journal'], 'flush'>
+  readonly journal: Pick<AgentParts['journal'], 'flush' | 'note'>
   readonly client: Pick<AgentParts['client'], 'decisions'>
 }
 
@@ -33,15 +35,17 @@ type Answer = (parts: ControlParts, options: JsonObject, say: Say) => Promise<vo
 const ANSWERS: Readonly<Record<string, Answer>> = {
   status: async (parts, _, say) => say(statusOf(parts)),
   timeline,
-  pause: async ({ store }, _, say) => {
+  pause: async ({ store, core, journal }, _, say) => {
     await store.setPaused(true)
-    say({ message: 'paused: no promotion and no hand-over by choice until `twonode resume`' })
+    journal.note({ kind: 'pause', paused: true })
+    say({ message: pausedText(core.facts()) })
   },
-  resume: async ({ store, core }, _, say) => {
+  resume: async ({ store, core, journal }, _, say) => {
     await store.setPaused(false)
+    journal.note({ kind: 'pause', paused: false })
     // An operator has looked: that is what the flap guard waits for, and from here on it counts anew.
     await core.ask({ kind: 'thaw' })
-    say({ message: 'resumed' })
+    say({ message: resumedText({ ...core.facts(), paused: false }) })
   },
   promote: async ({ core }, { force }, say) =>
     taken(await core.ask({ kind: 'promote', force: force === true }), say),
@@ -84,9 +88,11 @@ export function answerControl(parts: ControlParts): Answerer {
   }
 }
 
-/** What this agent is and sees, in words. */
+/** What this agent is, sees and would do next. */
 function statusOf({ core, site }: ControlParts): JsonObject {
-  const { meta, peer, policy: _, asked: __, self, ...facts } = core.facts()
+  const facts = core.facts()
+  const { meta, peer, policy: _, asked: __, self, ...others } = facts
+  const { rule, why } = decide(facts)
   return {
     host: self,
     site: site.plan.site.name,
@@ -96,8 +102,12 @@ function statusOf({ core, site }: ControlParts): JsonObject {
     branch: meta?.branch ?? null,
     mode: meta?.mode ?? null,
     peer: peer.contact,
-    ...(JSON.parse(JSON.stringify(facts)) as JsonObject),
+    peerPaused: peer.contact === 'answers' ? peer.says.paused : null,
+    ...(JSON.parse(JSON.stringify(others)) as JsonObject),
     followersSlot: meta?.slot ?? null,
+    rule,
+    why,
+    keptAside: core.keptAside(),
   }
 }
 

@@ -104,6 +104,11 @@ export class AgentCore {
     return this.#state.facts(null)
   }
 
+  /** Schemas with tables of other histories, as the last converge saw them; null: none has looked. */
+  keptAside(): readonly string[] | null {
+    return this.#state.aside.kept
+  }
+
   /** The leader asks us to void our proof of this term. */
   async onVoidProof(term: number): Promise<boolean> {
     return await voidProof(this.#state, this.#ports.clock.now(), term)

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { EXIT, type ExitCode, messageOf } from '../core/errors.ts'
 import { type AgentParts, assemble } from './assemble.ts'
 import { answerControl } from './control_answers.ts'
 import { CONTROL_SOCKET, openControlSocket } from './control_socket.ts'
+import { ALIVE_FILE } from './heartbeat.ts'
 import { killUnpermitted } from './service_stop.ts'
 import { openLocalEngine } from './local_engine.ts'
 import { ownRedactor } from './own_redaction.ts'
@@ -34,8 +36,11 @@ export async function runDaemon({ host, bundle }: DaemonSettings): Promise<ExitC
     await new Promise((resolve) => setTimeout(resolve, SITE_RETRY_MS))
     return EXIT.unsafe
   }
+  // In memory: the first agent of a boot finds none.
+  const what = existsSync(ALIVE_FILE) ? 'started' : 'booted'
   const redact = await ownRedactor(site)
   const parts = assemble(site, await openLocalEngine({ site, bundle, redact }), redact)
+  tellOf(parts, what)
   const stop = new AbortController()
   for (const signal of ENDING) process.once(signal, () => void endWhenIdle(parts, stop))
   await serve(parts, stop)
@@ -61,6 +66,10 @@ function siteOf(host: string): OwnSite | undefined {
   }
 }
 
+function tellOf({ journal, clock }: AgentParts, what: 'started' | 'booted' | 'ended'): void {
+  journal.note({ kind: 'agent', what, seconds: Math.round(clock.now() / 1000) })
+}
+
 async function serve(parts: AgentParts, stop: AbortController): Promise<void> {
   const { core, api, notifier, heartbeat, engine, site } = parts
   killUnpermitted(site.plan.site.virtualIp)
@@ -79,6 +88,7 @@ async function serve(parts: AgentParts, stop: AbortController): Promise<void> {
     notifier.stop()
     parts.client.close()
     await Promise.all([control.close(), api.close(), engine.close(), parts.sight.close()])
+    tellOf(parts, 'ended')
     await parts.journal.flush()
   }
 }

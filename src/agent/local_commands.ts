@@ -1,7 +1,7 @@
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { askAgent, CONTROL_SOCKET } from './control_socket.ts'
-import { statusText } from './local_text.ts'
+import { statusText } from './status_text.ts'
 
 /** A stream that people or programs read. */
 export interface Output {
@@ -35,7 +35,7 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
   },
   pause: {
     usage: 'pause',
-    brief: 'No promotion, no hand-over by choice, until resumed; fencing and pairing go on.',
+    brief: 'This host neither promotes itself nor hands over by itself, until resumed.',
     options: [],
     text: said,
   },

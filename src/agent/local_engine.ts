@@ -173,7 +173,7 @@ class OwnEngine implements LocalEngine {
     try {
       await lock.take(stop.signal)
       this.#host.awaitServer(wanted.urgent || stop.signal.aborted ? 0 : SERVER_MS)
-      const told = new ToldEvents()
+      const told = new ToldEvents(wanted.told)
       const exitCode = await execute(this.#run(wanted, { options, stop, lock, told }))
       const outcome = told.outcome(exitCode)
       if (outcome.kind === 'done') await wanted.beforeUnlock?.()

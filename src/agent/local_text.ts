@@ -1,12 +1,6 @@
-import type { Json, JsonObject } from '../core/json.ts'
+import { isObject, type Json, type JsonObject } from '../core/json.ts'
 import type { PeerSays } from '../pair/facts.ts'
-
-/** An agent's status, one property a line. */
-export function statusText(status: JsonObject): string {
-  const names = Object.keys(status)
-  const width = Math.max(...names.map((name) => words(name).length))
-  return names.map((name) => `${words(name).padEnd(width)}  ${valueText(status[name])}`).join('\n')
-}
+import { wayOut } from './operator_words.ts'
 
 /** What this host is now, on one line: for `systemctl status`. */
 export function standing(self: string, { meta, impaired, paused, settled }: PeerSays): string {
@@ -27,25 +21,87 @@ export function timelineLine(entry: JsonObject): string {
 function eventText(entry: JsonObject): string {
   const text = (name: string) => valueText(entry[name])
   switch (text('kind')) {
-    case 'decision': {
-      const times = entry['repeated'] === undefined ? '' : ` (${text('repeated')} times more)`
-      return `${text('rule')}: ${text('goal')}, ${text('why')}${times}`
-    }
+    case 'decision':
+      return decisionText(entry)
     case 'meta':
       return `hostMeta: ${text('leader')} leads, term ${text('term')}, branch ${text('branch')}, ${text('mode')}`
-    case 'converge': {
-      const message = entry['message'] == null ? '' : `: ${text('message')}`
-      return `converge ${text('tags')}: ${text('outcome')} in ${text('ms')} ms${message}`
-    }
+    case 'converge':
+      return convergeText(entry)
     case 'proof':
       return `proof: term ${text('term')}, voided to ${text('voided')}`
     case 'newcomer':
       return `newcomer: ${text('name')} (${text('address')}) is let in by join token ${text('token')}`
+    case 'set-aside':
+      return setAsideText(entry)
+    case 'pause':
+      return entry['paused'] === true ? 'paused by an operator' : 'resumed by an operator'
+    case 'agent':
+      return `${AGENT_WORDS[text('what')] ?? text('what')}, ${text('seconds')} s after the boot of this host`
+    case 'guard':
+      return `no agent was heard for the fence time: the guard stopped kine and gave up the virtual address at ${text('stopped')}`
     case 'fault':
       return `fault: ${text('what')}: ${text('message')}`
     default:
       return JSON.stringify(entry)
   }
+}
+
+const AGENT_WORDS: Readonly<Record<string, string>> = {
+  started: 'the agent starts anew',
+  booted: 'the host has booted: its agent starts',
+  ended: 'the agent ends',
+}
+
+/** What is done for a goal; nothing is where none is named. */
+const DEEDS: Readonly<Record<string, string>> = {
+  settle: 'this host puts its role right',
+  adopt: "this host takes the peer's hostMeta",
+  promote: 'this host promotes itself',
+  'go-alone': 'this host goes on alone',
+  pair: 'this host makes the pair',
+  impair: 'this host takes no more writes',
+  recover: 'this host serves again',
+  'hand-over': 'this host hands over',
+  yield: 'this host lets its peer lead',
+  'hand-back': 'this host gives the lead back',
+  'new-slot': 'the follower gets a new slot, and copies',
+  'accept-replacement': 'the new host is taken in',
+  thaw: 'changes are counted anew',
+  wait: 'this host waits',
+}
+
+function decisionText(entry: JsonObject): string {
+  const [rule, goal, why] = ['rule', 'goal', 'why'].map((name) => valueText(entry[name]))
+  const deed = DEEDS[goal ?? '']
+  const times =
+    entry['repeated'] === undefined ? '' : ` (${valueText(entry['repeated'])} times more)`
+  // Who waits at each boot waits for its peer, and not yet for a person.
+  const way = goal === 'wait' ? undefined : wayOut(rule ?? '')
+  const out = way === undefined ? '' : `; the way out: ${way}`
+  return `${why}${deed === undefined ? '' : `: ${deed}`}${out}${times} [${rule}]`
+}
+
+/** What role.yaml says on a follower that is quicker than its leader: so in each good switchover. */
+const NOT_BEGUN = 'the leader has not written the marker of its branch yet'
+
+function convergeText(entry: JsonObject): string {
+  const text = (name: string) => valueText(entry[name])
+  const what = `converge ${text('tags')}`
+  if (entry['outcome'] === 'failed' && text('message').includes(NOT_BEGUN))
+    return `${what}: waits for the leader to begin its branch, and is tried again`
+  const message = entry['message'] == null ? '' : `: ${text('message')}`
+  return `${what}: ${text('outcome')} in ${text('ms')} ms${message}`
+}
+
+function setAsideText(entry: JsonObject): string {
+  const { led } = entry
+  const [schema, why] = [valueText(entry['schema']), valueText(entry['why'])]
+  const what = `table set aside: what this host had is kept in PostgreSQL's schema ${schema}, and a copy of the leader's takes its place (${why})`
+  if (!isObject(led)) return `${what}; what of it only this host had is not known`
+  const since = `branch ${valueText(led['branch'])}, since ${valueText(led['since'])} or earlier`
+  return led['mode'] === 'alone'
+    ? `${what}; this host acknowledged writes alone (${since}): they are there, and not in the cluster any more`
+    : `${what}; this host led in mode paired (${since}): what it acknowledged the new leader has, what was under way is there`
 }
 
 function valueText(value: Json | undefined): string {
@@ -54,11 +110,6 @@ function valueText(value: Json | undefined): string {
   if (Array.isArray(value)) return value.map(valueText).join(' ')
   if (typeof value === 'object') return JSON.stringify(value)
   return String(value)
-}
-
-/** `proofTerm` is read as words. */
-function words(name: string): string {
-  return name.replaceAll(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()
 }
 
 /** Of a message to the peer, envelope and quoting left aside. @unit characters */

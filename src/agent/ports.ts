@@ -101,7 +101,7 @@ export interface Engine {
    * Converges the tasks with one of these tags in role.yaml as this hostMeta wants it. `urgent`: ends
    * whoever holds the host's lock (SIGTERM, after 3 s SIGKILL); otherwise a held lock is an outcome.
    * Rounds go on meanwhile. `stop` aborted: it ends after its current change, within 3 s; what is more
-   * pressing waits for that. `beforeUnlock`: what must be on the disk before another run looks, once all
+   * pressing waits for that. `told`: what a task registers, as soon as it has. `beforeUnlock`: what must be on the disk before another run looks, once all
    * tasks are done.
    */
   converge(wanted: {
@@ -109,6 +109,7 @@ export interface Engine {
     readonly tags: readonly string[]
     readonly urgent: boolean
     readonly stop: AbortSignal
+    readonly told?: (name: string, result: Readonly<Record<string, unknown>>) => void
     readonly beforeUnlock?: (() => Promise<void>) | undefined
   }): Promise<ConvergeOutcome>
 }
@@ -189,4 +190,28 @@ export type Note =
       readonly address: string
       readonly token: string
     }
+  /** A table of another history was moved to a schema of its own, where it is kept (A2). */
+  | {
+      readonly kind: 'set-aside'
+      readonly schema: string
+      readonly why: string
+      readonly led: Led | null
+    }
+  | { readonly kind: 'pause'; readonly paused: boolean }
+  /** booted: the first agent since the host's boot. `seconds`: since that. */
+  | {
+      readonly kind: 'agent'
+      readonly what: 'started' | 'booted' | 'ended'
+      readonly seconds: number
+    }
+  /** While no agent was heard the guard stopped kine and gave up the virtual address (B9). */
+  | { readonly kind: 'guard'; readonly stopped: string }
   | { readonly kind: 'fault'; readonly what: string; readonly message: string }
+
+/** How this host led before it followed, as its hostMeta said last. */
+export interface Led {
+  readonly branch: number
+  readonly mode: 'alone' | 'paired'
+  /** When that was recorded: it had led in this mode for as long, or longer. */
+  readonly since: string
+}

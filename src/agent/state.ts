@@ -1,4 +1,3 @@
-import { messageOf } from '../core/errors.ts'
 import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
 import { atTime, CALM, type FlapGuard, isChange, kept, withChange } from '../pair/flap_guard.ts'
 import type { Stamp } from '../pair/goals.ts'
@@ -15,7 +14,9 @@ import { MetaWatch } from './meta_watch.ts'
 import { ownWords } from './own_words.ts'
 import { PermitWatch } from './permit_watch.ts'
 import type { Ports, Proof } from './ports.ts'
+import type { Aside } from './set_aside.ts'
 import { SettlePauses } from './settle_pauses.ts'
+import { ToldFaults } from './told_faults.ts'
 
 export interface Settings {
   readonly self: string
@@ -28,9 +29,6 @@ export interface Owed {
   readonly tags: readonly string[]
   readonly urgent: boolean
 }
-
-/** The same fault is told again after so long. @unit milliseconds */
-const FAULT_AGAIN_MS = 60_000
 
 /** What the agent knows, and the two files that it owns: hostMeta and the proof. */
 export class AgentState {
@@ -56,18 +54,19 @@ export class AgentState {
   askBackAt = 0
   /** The lead of this term was taken up, and no converge of its role can have begun it. 0: none. */
   untouchedTerm = 0
+  aside: Aside = { led: null, kept: null }
   readonly settings: Settings
   readonly #ports: Ports
   #settledFor: HostMeta | null = null
   readonly #pauses = new SettlePauses()
   readonly #file: MetaWatch
   readonly #permit: PermitWatch
-  /** What was told last of each subject. */
-  readonly #faults = new Map<string, { readonly message: string; readonly at: number }>()
+  readonly #faults: ToldFaults
 
   constructor(settings: Settings, ports: Ports) {
     this.settings = settings
     this.#ports = ports
+    this.#faults = new ToldFaults(ports)
     this.#file = new MetaWatch(this, ports.store)
     this.#permit = new PermitWatch(this, ports)
     this.memory = firstMemory(ports.clock.now())
@@ -256,14 +255,8 @@ export class AgentState {
       this.owed = { tags: ['alone'], urgent: this.meta.term > 1 }
   }
 
-  /** One event for what fails in each round: a journal of them would hide what came before. */
   fault(what: string, error: unknown): void {
-    const message = messageOf(error)
-    const at = this.#ports.clock.now()
-    const before = this.#faults.get(what)
-    if (before?.message === message && at - before.at < FAULT_AGAIN_MS) return
-    this.#faults.set(what, { message, at })
-    this.#ports.note({ kind: 'fault', what, message })
+    this.#faults.tell(what, error)
   }
 
   thaw(): void {

@@ -1,14 +1,21 @@
 import { EXIT, type ExitCode } from '../core/errors.ts'
 import type { Event, StepEvent } from '../core/events.ts'
 import type { JsonObject } from '../core/json.ts'
-import type { ConvergeOutcome } from './ports.ts'
+import type { ConvergeOutcome, Engine } from './ports.ts'
+
+type Wanted = Parameters<Engine['converge']>[0]
 
 /** What a converge tells, gathered to one outcome. */
 export class ToldEvents {
+  readonly #told: NonNullable<Wanted['told']> | undefined
   readonly #registered = new Map<string, JsonObject>()
   #changed = 0
   #failure: { readonly task: string | null; readonly message: string } | undefined
   #undone: { readonly task: string; readonly message: string } | undefined
+
+  constructor(told?: Wanted['told']) {
+    this.#told = told
+  }
 
   take(event: Event): void {
     if (event.event === 'step') this.#step(event)
@@ -29,6 +36,8 @@ export class ToldEvents {
     if (status === 'changed') this.#changed += 1
     if (status === 'failed') this.#failure ??= { task, message: trouble?.message ?? 'failed' }
     if (status === 'unknown') this.#undone ??= { task, message: reason ?? 'not known' }
-    if (register !== undefined && result !== undefined) this.#registered.set(register, result)
+    if (register === undefined || result === undefined) return
+    this.#registered.set(register, result)
+    this.#told?.(register, result)
   }
 }

@@ -1,4 +1,5 @@
 import type { AgentParts } from './assemble.ts'
+import { tellOfGuard } from './guard_word.ts'
 import { standing } from './local_text.ts'
 import { mayBeReplaced } from './program_change.ts'
 
@@ -27,11 +28,12 @@ export function startUpkeep(
   parts: AgentParts,
   { stop, end }: { readonly stop: AbortSignal; readonly end: () => Promise<void> },
 ): Upkeep {
-  const { clock, core, faults, notifier } = parts
+  const { clock, core, faults, journal, notifier } = parts
   const renewal = { at: clock.now() + FIRST_RENEWAL_MS, lastAt: -Infinity }
   let tryAt = 0
   const keepUp = async () => {
     notifier.status(standing(parts.site.host, core.status()))
+    await tellOfGuard((entry) => journal.note(entry))
     await refreshCertificates(parts)
     if (parts.site.isReplaced() && clock.now() >= tryAt) {
       tryAt = clock.now() + TRIAL_AGAIN_MS

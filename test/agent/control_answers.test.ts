@@ -90,7 +90,9 @@ test('status says what this host is, and what it sees', async () => {
     settled: 'yes',
     followersSlot: 'h2_1_1',
   })
-  expect(await twonode('status')).toMatch(/^role +leader$/m)
+  expect(await twonode('status')).toMatch(
+    /^h1: well: it leads, and every acknowledged write is on both hosts\nrole +leader$/m,
+  )
 })
 
 test('a timeline is both accounts in one; that of a peer that does not answer is missing', async () => {
@@ -106,6 +108,36 @@ test('a timeline is both accounts in one; that of a peer that does not answer is
     '',
   ])
   expect(await twonode('timeline', '--own', '--lines', '1')).toContain(words)
+})
+
+test("the status of a follower that is well says so, and nothing that is a leader's", async () => {
+  await agentOf('h2')
+  const said = await twonode('status')
+  expect(said).toMatch(
+    /^h2: (well|settling): it follows h1, and could take over\nrole +follower of h1$/m,
+  )
+  expect(said).not.toMatch(/lost|missing|proven|slot/)
+})
+
+test('a pause says what it holds up here; a resume with a proof that is too old says the way out', async () => {
+  const host = await agentOf('h2')
+  expect(await twonode('pause')).toContain('this host does not promote itself')
+  await host.rounds(1)
+  host.disk.paused = true
+  await host.rounds(70, SILENT)
+  expect(await twonode('status')).toMatch(/way out +`twonode resume` here/)
+  host.disk.paused = false
+  expect(await withRounds(host, twonode('resume'))).toMatch(
+    /^resumed, but the leader is gone, .*\[no-proof\]; the way out: .*`twonode promote --force` here/,
+  )
+  expect(await twonode('status')).toMatch(/^h2: not whole: .* \[no-proof\]$/m)
+  const said = await twonode('timeline')
+  expect(said).toMatch(/paused by an operator\n.*resumed by an operator/)
+})
+
+test('a paused leader is told that its follower promotes all the same', async () => {
+  await agentOf('h1')
+  expect(await twonode('pause')).toContain('run `twonode pause` on h2 too')
 })
 
 test('pause and resume are a file that the next round sees', async () => {

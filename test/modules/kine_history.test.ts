@@ -248,6 +248,8 @@ test('A2: after a swap publication, fence and sequence are those of the fresh ta
   await promoteH2()
   await converge(h1.host, 'kine_fence', { database, state: 'on' })
   await converge(h1.host, 'kine_table_swap', { database })
+  const { kept } = await result(h1.host, 'kine_table_swap', { database })
+  expect(kept).toMatch(/^twonode_branch_1_\d+$/)
   const published = await h1.server.sql(
     'kine',
     'select schemaname, tablename from pg_publication_tables',

@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { tellOfGuard } from '../../src/agent/guard_word.ts'
 import { openHeartbeat } from '../../src/agent/heartbeat.ts'
+import type { Note } from '../../src/agent/ports.ts'
 import { scratch } from '../support/engine_run.ts'
 
 const PLAYBOOKS = join(import.meta.dirname, '../../playbooks')
@@ -76,6 +78,12 @@ describe('the guard (B9)', () => {
     expect(asked()).toMatch(
       /^systemctl kill --signal=KILL kine.service\nsystemctl stop kine.service twonode-virtual-ip.service\nip address del 192.0.2.10\/24 dev eth0\n/,
     )
+    const told: Note[] = []
+    await tellOfGuard((entry) => void told.push(entry), at('guard.stopped'))
+    await tellOfGuard((entry) => void told.push(entry), at('guard.stopped'))
+    expect(told).toEqual([
+      { kind: 'guard', stopped: expect.stringMatching(/^20\d\d-\d\d-\d\dT[\d:]{8}Z$/) },
+    ])
   })
 
   test('as long as the agent beats nothing is stopped; a file from another boot is no beat', async () => {

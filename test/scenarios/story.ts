@@ -107,6 +107,14 @@ function noteText(entry: Note): string {
         : `converge ${entry.tags.join(', ')} ${entry.outcome}: ${entry.message ?? ''}`
     case 'newcomer':
       return `lets ${entry.name} in`
+    case 'set-aside':
+      return `keeps its table in ${entry.schema}`
+    case 'pause':
+      return entry.paused ? 'is paused' : 'is resumed'
+    case 'agent':
+      return `its agent: ${entry.what}`
+    case 'guard':
+      return `the guard stopped kine at ${entry.stopped}`
     case 'fault':
       return `fault: ${entry.what}: ${entry.message}`
   }

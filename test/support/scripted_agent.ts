@@ -58,6 +58,8 @@ export interface Disk {
   changes: readonly number[]
 }
 
+type Wanted = Parameters<Ports['engine']['converge']>[0]
+
 /** What is said, in order: every write, request and converge as a line. */
 export type Log = string[]
 
@@ -75,7 +77,11 @@ export class ScriptedHost {
   /** Ends of converges by their first tag; a promise holds the converge. */
   converges: Record<
     string,
-    (meta: HostMeta, stop: AbortSignal) => ConvergeOutcome | Promise<ConvergeOutcome>
+    (
+      meta: HostMeta,
+      stop: AbortSignal,
+      told: Wanted['told'],
+    ) => ConvergeOutcome | Promise<ConvergeOutcome>
   > = {}
   voids: ((term: number) => boolean | Promise<boolean>) | null = null
   handOvers: ((request: HandOverRequest) => HandOverAnswer | Promise<HandOverAnswer>) | null = null
@@ -198,11 +204,11 @@ export class ScriptedHost {
       },
       engine: {
         stopServing: () => this.log.push('kine is killed'),
-        converge: async ({ meta, tags, urgent, stop, beforeUnlock }) => {
+        converge: async ({ meta, tags, urgent, stop, told, beforeUnlock }) => {
           this.log.push(`converge ${tags.join(',')}${urgent ? ' urgent' : ''}`)
           const script = this.converges[tags[0] ?? '']
           if (script === undefined) throw new Error(`nobody said what ${tags.join(',')} does`)
-          const outcome = await script(meta, stop)
+          const outcome = await script(meta, stop, told)
           if (outcome.kind === 'done') await beforeUnlock?.()
           return outcome
         },

@@ -1,0 +1,39 @@
+import { decide } from '../pair/fsm.ts'
+import type { Facts } from '../pair/facts.ts'
+
+/** What an operator can do where a rule waits for one; by the rule's id. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  'no-proof':
+    'start the leader again, or `twonode promote --force` here: what the leader acknowledged and this host does not have is then not in the cluster any more; it is kept on the leader, if that comes back',
+  paused:
+    '`twonode resume` here; if the leader has been silent for over a minute, `twonode promote --force` after it',
+  frozen: '`twonode resume` here, when the cause of the changes is found',
+  'unproven-wait':
+    'start the other host, or `twonode promote --force` here: what the other host acknowledged meanwhile is then not in the cluster any more; it is kept there',
+  'no-meta':
+    'start the other host: it brings hostMeta; or converge the site from a laptop with its inventory',
+  'half-copy': 'start the leader again: the copy then goes on',
+}
+
+/** What ends the wait of a rule; undefined: nothing waits for a person. */
+export function wayOut(rule: string): string | undefined {
+  return WAYS_OUT[rule]
+}
+
+/** What a pause of this host holds up in the role that it has. */
+export function pausedText({ self, meta }: Pick<Facts, 'self' | 'meta'>): string {
+  if (meta === null) return 'paused: this host has no role, and takes no lead by itself'
+  const other = meta.hosts.find(({ name }) => name !== self)?.name ?? 'its peer'
+  const held =
+    meta.leader === self
+      ? `this leader does not hand over to ${other} by itself. If it dies, ${other} promotes all the same: to prevent that run \`twonode pause\` on ${other} too`
+      : `this host does not promote itself, whatever becomes of ${other}: if ${other} dies nobody serves, and after a minute only \`twonode promote --force\` lets this host lead`
+  return `paused: ${held}. Fencing, going alone and pairing go on, until \`twonode resume\` here`
+}
+
+/** What a resumed host does now. */
+export function resumedText(facts: Facts): string {
+  const { rule, why } = decide(facts)
+  const way = wayOut(rule)
+  return way === undefined ? 'resumed' : `resumed, but ${why} [${rule}]; the way out: ${way}`
+}

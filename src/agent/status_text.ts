@@ -1,0 +1,118 @@
+import type { Json, JsonObject } from '../core/json.ts'
+import { wayOut } from './operator_words.ts'
+
+/** An agent's status for people: a verdict, and what means something for the role. */
+export function statusText(status: JsonObject): string {
+  const lines = [...standingLines(status), ...sightLines(status), ...troubleLines(status)]
+  const width = Math.max(...lines.map(([name]) => name.length))
+  const table = lines.map(([name, words]) => `${name.padEnd(width)}  ${words}`)
+  return [`${textOf(status['host'])}: ${verdict(status)}`, ...table].join('\n')
+}
+
+type Line = readonly [name: string, words: string]
+
+/** Well or not, as what, and why. */
+function verdict(status: JsonObject): string {
+  const { rule, why } = status
+  const reason = rule === 'steady' ? '' : `; ${textOf(why)} [${textOf(rule)}]`
+  return `${standing(status)}${reason}`
+}
+
+function standing(status: JsonObject): string {
+  const { role, mode, impaired, settled, stream, promotable, copying, leader } = status
+  if (role === null) return 'waits: it has no hostMeta'
+  if (role === 'replaced') return 'stands down: another host has its place'
+  const isSettled = settled === 'yes'
+  if (role === 'leader') {
+    if (impaired === true) return 'not well: it leads, and takes no writes'
+    if (!isSettled) return 'settling: it leads'
+    if (mode === 'paired' && stream !== 'lost')
+      return 'well: it leads, and every acknowledged write is on both hosts'
+    return 'not whole: it leads alone, and acknowledged writes are on this host only'
+  }
+  if (copying === true) return `not whole: it copies the table of ${textOf(leader)}`
+  if (promotable === true && isSettled)
+    return `well: it follows ${textOf(leader)}, and could take over`
+  if (promotable === true) return `settling: it follows ${textOf(leader)}, and could take over`
+  return `not whole: it follows ${textOf(leader)}, and could not take over without loss`
+}
+
+function standingLines(status: JsonObject): readonly Line[] {
+  const { role, leader, mode, term, branch, paused, peerPaused } = status
+  const peer = peerPaused === null ? 'not known' : yesOrNo(peerPaused)
+  return [
+    ['role', role === 'follower' ? `follower of ${textOf(leader)}` : textOf(role)],
+    ['mode', `${textOf(mode)}, term ${textOf(term)}, branch ${textOf(branch)}`],
+    ['paused', `this host: ${yesOrNo(paused)}, its peer: ${peer}`],
+  ]
+}
+
+const PEER_WORDS: Readonly<Record<string, string>> = {
+  answers: 'answers',
+  missed: 'missed one look',
+  silent: 'silent',
+  cut: 'nothing of it is heard, for the fence time',
+  gone: 'gone: nothing of it is heard, for the promote time',
+}
+
+const STREAM_WORDS: Readonly<Record<string, string>> = {
+  'caught-up': 'has everything',
+  behind: 'behind',
+  lost: 'does not acknowledge',
+}
+
+function sightLines(status: JsonObject): readonly Line[] {
+  const { role, peer, gateway, postgres, disk, stream, followersSlot, slot } = status
+  const lines: Line[] = [
+    ['peer', PEER_WORDS[textOf(peer)] ?? textOf(peer)],
+    ['gateway', gateway === 'up' ? 'answers' : textOf(gateway)],
+    ['PostgreSQL', textOf(postgres)],
+    ['disk', textOf(disk)],
+  ]
+  if (role === 'leader')
+    lines.push(
+      ['follower', STREAM_WORDS[textOf(stream)] ?? textOf(stream)],
+      ["follower's slot", `${textOf(followersSlot)}${slot === 'ok' ? '' : `, ${textOf(slot)}`}`],
+    )
+  const { keptAside } = status
+  const kept = Array.isArray(keptAside) ? keptAside : []
+  if (kept.length > 0)
+    lines.push([
+      'kept aside',
+      `${kept.length === 1 ? 'one table' : `${kept.length} tables`} of other histories, in PostgreSQL's schema ${kept.map(textOf).join(', ')}: writes that the cluster does not have may be there`,
+    ])
+  return lines
+}
+
+/** What is worth a line only while it holds. */
+const TROUBLES: readonly (readonly [name: string, holds: Json, words: string])[] = [
+  ['initialised', false, 'this host never belonged to a pair'],
+  ['frozen', true, 'too many changes in an hour: it begins none until `twonode resume`'],
+  ['metaDoubtful', true, "the newest hostMeta can't be read: an older one is used"],
+  ['late', true, 'its last round was late'],
+  ['agentGone', true, "the peer's agent has been silent for 20 s or longer"],
+  ['handOverHeld', true, 'a hand-over was refused a moment ago, or is being answered'],
+  ['handOverPutOff', true, 'a hand-over failed; the next attempt waits'],
+  ['voidRefused', true, 'the peer answers, and does not confirm that it gives up its proof'],
+  ['unbegun', 'untouched', 'it was handed the lead, and has not begun its branch'],
+  ['unbegun', 'given-back', 'it has given back the lead that it was handed'],
+]
+
+function troubleLines(status: JsonObject): readonly Line[] {
+  const found = TROUBLES.filter(([name, holds]) => status[name] === holds)
+  const lines = found.map(([, , words]): Line => ['note', words])
+  // On a follower it says nothing: only a leader has to prove that it leads.
+  if (status['role'] === 'leader' && status['proven'] === false)
+    lines.push(['note', 'nothing proves that no other host leads'])
+  const way = wayOut(textOf(status['rule']))
+  return way === undefined ? lines : [...lines, ['way out', way]]
+}
+
+function yesOrNo(value: Json | undefined): string {
+  return value === true ? 'yes' : 'no'
+}
+
+function textOf(value: Json | undefined): string {
+  if (value === null || value === undefined) return 'none'
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
