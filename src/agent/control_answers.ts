@@ -3,6 +3,7 @@ import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { decide } from '../pair/fsm.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
+import { type RequestRefusal, whyNotPromoted, whyNotSwitched } from '../pair/request_refusal.ts'
 import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
 import type { AgentParts } from './assemble.ts'
 import type { AskAnswer } from './acting.ts'
@@ -47,9 +48,13 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     await core.ask({ kind: 'thaw' })
     say({ message: resumedText({ ...core.facts(), paused: false }) })
   },
-  promote: async ({ core }, { force }, say) =>
-    taken(await core.ask({ kind: 'promote', force: force === true }), say),
-  switchover: async ({ core }, _, say) => taken(await core.ask({ kind: 'switchover' }), say),
+  promote: async ({ core }, options, say) => {
+    const force = options['force'] === true
+    const answer = await core.ask({ kind: 'promote', force })
+    taken(answer, say, () => whyNotPromoted(core.facts(), force))
+  },
+  switchover: async ({ core }, _, say) =>
+    taken(await core.ask({ kind: 'switchover' }), say, () => whyNotSwitched(core.facts())),
   replace,
   token: answerToken,
 }
@@ -70,7 +75,15 @@ async function replace({ core }: ControlParts, options: JsonObject, say: Say): P
 }
 
 /** What the rules made of a request: it has begun, or why not. */
-function taken({ ok, rule, why }: AskAnswer, say: Say): void {
+function taken(
+  { ok, rule, why }: AskAnswer,
+  say: Say,
+  refusal: () => RequestRefusal | null = () => null,
+): void {
+  // What the rules do instead, "nothing to do" mostly, does not say what they miss.
+  const missed = ok ? null : refusal()
+  if (missed !== null)
+    throw new TwonodeError('E_FAILED', `nothing is done: ${missed.message}`, { hint: missed.hint })
   if (!ok)
     throw new TwonodeError('E_FAILED', `nothing is done: ${why} (rule ${rule})`, {
       hint: '`twonode status` shows what this host sees; docs/fsm.md has the rules.',

@@ -132,14 +132,18 @@ function heldText(views: readonly HostView[]): readonly string[] {
     ...(paused.length === 0
       ? []
       : [
-          `${paused.join(' and ')} paused by an operator, so that nobody takes over by itself: \`twonode resume\` on ${paused.join(' and on ')}`,
+          `${are(paused)} paused by an operator, so that nobody takes over by itself: \`twonode resume\` on ${paused.join(' and on ')}`,
         ]),
     ...(frozen.length === 0
       ? []
       : [
-          `${frozen.join(' and ')} frozen by too many changes of leader or mode in an hour: mend their cause, then \`twonode resume\` on ${frozen.join(' and on ')}`,
+          `${are(frozen)} frozen by too many changes of leader or mode in an hour: mend their cause, then \`twonode resume\` on ${frozen.join(' and on ')}`,
         ]),
   ]
+}
+
+function are(names: readonly string[]): string {
+  return `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'}`
 }
 
 function withoutLeader(views: readonly HostView[], rest: readonly HostView[]): string {
@@ -171,24 +175,29 @@ function stateOf(view: HostView): string {
 
 /** The mildest first: what loses nothing, then what says that the other host will not come back. */
 function waysOut(views: readonly HostView[], best: Member | undefined): readonly string[] {
-  const mild = views.flatMap(({ name, agent, services }) => {
-    if (services.agent !== undefined && services.agent !== 'active')
-      return [`\`systemctl start twonode-agent\` on ${name}`]
-    return agent?.paused === true || agent?.frozen === true ? [`\`twonode resume\` on ${name}`] : []
-  })
+  const stopped = views.filter(({ services }) => !['active', undefined].includes(services.agent))
+  const held = views.filter(({ agent }) => agent?.paused === true || agent?.frozen === true)
+  const mild = [
+    ...commandOn('systemctl start twonode-agent', stopped),
+    ...commandOn('twonode resume', held),
+  ]
   const silent = views.filter(({ reached }) => reached === 'silent').map(({ name }) => name)
   const power = silent.map((name) => `power ${name} on`)
+  if (mild.length + power.length === 0) power.push('`twonode timeline` says what they wait for')
+  // With both hosts there, what is stopped or held is the cause.
+  const isLast = best !== undefined && (silent.length > 0 || mild.length === 0)
   const lost =
     silent.length > 0 ? `if ${silent.join(' and ')} will not come back` : 'as the last way'
-  const force =
-    best === undefined
-      ? []
-      : [
-          `${lost} \`twonode promote --force\` on ${best.name}: what only the other has is then not led on`,
-        ]
-  const look =
-    mild.length + power.length === 0 ? ['`twonode timeline` says what they wait for'] : []
-  return [mild.join(' and '), ...power, ...look, ...force].filter((way) => way !== '')
+  const force = isLast
+    ? [
+        `${lost} \`twonode promote --force\` on ${best.name}: what only the other has is then not led on`,
+      ]
+    : []
+  return [...mild, ...power, ...force]
+}
+
+function commandOn(command: string, on: readonly HostView[]): readonly string[] {
+  return on.length === 0 ? [] : [`\`${command}\` on ${on.map(({ name }) => name).join(' and on ')}`]
 }
 
 /** When its hostMeta was last written: at a change of leader or mode, or with a new slot for the follower. */

@@ -160,14 +160,27 @@ test('who resumes has looked: the flap guard counts anew, before it freezes as w
 
 test('a request that the rules refuse ends with their reason; one that they take up has begun', async () => {
   const host = await agentOf('h2')
-  await expect(withRounds(host, twonode('promote'))).rejects.toThrow(
-    /^nothing is done: .* \(rule steady\)$/,
-  )
+  await expect(withRounds(host, twonode('promote'))).rejects.toMatchObject({
+    message: 'nothing is done: h1 leads, and answers',
+    hint: '`twonode switchover` on h1 hands over.',
+  })
   await host.rounds(1, SILENT)
   expect(await withRounds(host, twonode('promote', '--force'))).toMatch(
     /^begun: .*\(rule promote-forced\)\n$/,
   )
 })
+
+test.each([
+  ['h2', 'switchover', 'this host follows: h1 leads', 'Run it on h1.'],
+  ['h1', 'promote', 'h1 leads already', 'Nothing is to be done.'],
+] as const)(
+  'on %s a %s is refused with where to run it, or why not',
+  async (self, command, message, hint) => {
+    const host = await agentOf(self)
+    const asked = withRounds(host, twonode(command))
+    await expect(asked).rejects.toMatchObject({ message: `nothing is done: ${message}`, hint })
+  },
+)
 
 const REPLACE = ['replace', '--for', 'h2', '--host', 'h3', '--address', '10.77.0.13'] as const
 

@@ -65,7 +65,7 @@ describe('one leads', () => {
     [
       'resume',
       [view('h1', { meta: ALONE, agent: { ...CALM, frozen: true } }), view('h2', { meta: ALONE })],
-      'h1 frozen by too many changes of leader or mode in an hour: mend their cause, then `twonode resume` on h1',
+      'h1 is frozen by too many changes of leader or mode in an hour: mend their cause, then `twonode resume` on h1',
     ],
   ])('alone: %s', (_, views, text) => {
     const { kind, text: said } = pairStanding(views)
@@ -125,7 +125,7 @@ describe('nobody serves', () => {
           services: { ...UP, kine: 'inactive', agent: 'inactive' },
         }),
       ),
-      'h1 leads, but its kine is inactive, h2 follows h1; `systemctl start twonode-agent` on h1 and `systemctl start twonode-agent` on h2',
+      'h1 leads, but its kine is inactive, h2 follows h1; `systemctl start twonode-agent` on h1 and on h2',
     ],
     [
       'the leader came back fenced, and its peer has not',

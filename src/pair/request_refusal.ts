@@ -1,0 +1,76 @@
+import type { Facts } from './facts.ts'
+import type { HostMeta } from './host_meta.ts'
+
+/** Why what an operator asked for is not done, and what to do instead. */
+export interface RequestRefusal {
+  readonly message: string
+  readonly hint: string
+}
+
+const SOON = 'Ask again in a few seconds; `twonode timeline` says what it waits for.'
+
+/** Why no rule takes up a switchover as things are; null: nothing that has words of its own. */
+export function whyNotSwitched(facts: Facts): RequestRefusal | null {
+  const { self, meta, peer, stream } = facts
+  if (meta === null) return null
+  const other = peerOf(self, meta)
+  if (meta.leader !== self)
+    return {
+      message: `this host follows: ${meta.leader} leads`,
+      hint: `Run it on ${meta.leader}.`,
+    }
+  if (peer.contact !== 'answers')
+    return { message: `${other} does not answer`, hint: 'Both hosts must be well to hand over.' }
+  if (meta.mode === 'alone' || stream === 'lost')
+    return { message: `${self} leads alone: ${other} has not everything yet`, hint: SOON }
+  if (!peer.says.settled || peer.says.proofTerm !== meta.term)
+    return { message: `${other} is not ready to lead yet`, hint: SOON }
+  return unfitToServe(facts)
+}
+
+/** The same of a promotion, which is a follower's. */
+export function whyNotPromoted(facts: Facts, force: boolean): RequestRefusal | null {
+  const { self, meta, peer, promotable } = facts
+  if (meta === null) return null
+  const unfit = unfitToServe(facts)
+  if (meta.leader === self) {
+    if (!facts.impaired && facts.proven)
+      return { message: `${self} leads already`, hint: 'Nothing is to be done.' }
+    if (unfit !== null || force) return unfit
+    return {
+      message: `${self} leads, and has stopped taking writes: ${peerOf(self, meta)} may lead by now`,
+      hint: '`twonode promote --force` lets it lead on, if you know that nobody else does.',
+    }
+  }
+  if (unfit !== null || force) return unfit
+  if (peer.contact === 'answers')
+    return {
+      message: `${meta.leader} leads, and answers`,
+      hint: `\`twonode switchover\` on ${meta.leader} hands over.`,
+    }
+  if (peer.contact !== 'cut' && peer.contact !== 'gone')
+    return {
+      message: `${meta.leader} leads, and has not been silent for long enough`,
+      hint: SOON,
+    }
+  if (promotable) return null
+  return {
+    message: `nothing proves that ${self} has everything that ${meta.leader} acknowledged`,
+    hint: `Bring ${meta.leader} back; \`twonode promote --force\` leads without what only it has.`,
+  }
+}
+
+function unfitToServe({ self, postgres, disk }: Facts): RequestRefusal | null {
+  if (postgres !== 'up')
+    return {
+      message: `PostgreSQL of ${self} is ${postgres === 'starting' ? 'starting' : 'down'}`,
+      hint: "`journalctl -u 'postgresql@*'` says why.",
+    }
+  return disk === 'full'
+    ? { message: `the disk of ${self} is full`, hint: 'Make room on it first.' }
+    : null
+}
+
+function peerOf(self: string, { hosts }: HostMeta): string {
+  return hosts.find(({ name }) => name !== self)?.name ?? 'the other host'
+}
