@@ -14,7 +14,9 @@ const SITE_SECRETS: readonly SiteSecretName[] = ['ca', 'k3s-token']
 
 /** What the hosts say of themselves decides whether the run may go on, and who leads. Pure. */
 export function judgeHellos(settings: RunSettings, hellos: readonly HelloEvent[]): Judgement {
-  const pairing = decidePair(settings.site, hellos)
+  // Who only looks has asked who leads, and sees it.
+  const minds = settings.namesLeader && !settings.lookOnly
+  const pairing = decidePair(settings.site, hellos, { minds })
   const refusal =
     twoAuthorities(hellos) ??
     (settings.lookOnly || settings.allowDowngrade

@@ -24,11 +24,13 @@ interface Held {
 
 /**
  * Who leads, from the hostMeta of the hosts that answered. None has one: the inventory's
- * initialLeader, term 1, alone. Else hostMeta decides and the inventory only remarks.
+ * initialLeader, term 1, alone. Else hostMeta decides, and it is remarked that the inventory has another
+ * one if somebody may mind.
  */
 export function decidePair(
   site: Site,
   hellos: readonly Pick<HelloEvent, 'host' | 'hostMeta'>[],
+  { minds }: { readonly minds: boolean } = { minds: true },
 ): Pairing {
   const held: Held[] = []
   const broken: string[] = []
@@ -43,7 +45,11 @@ export function decidePair(
   const pair =
     first === undefined ? firstPair(site) : pairStateOf(metas.reduce((a, b) => winner(a, b)))
   const disagreement = broken.length > 0 ? broken.join('; ') : disagreementOf(held)
-  return { pair, notes: first === undefined ? [] : remarks(site, pair, held), disagreement }
+  return {
+    pair,
+    notes: first === undefined ? [] : remarks(site, pair, { held, minds }),
+    disagreement,
+  }
 }
 
 /** A pair that never was: the slot's name says for whom, in which branch, and which one it is (B3). */
@@ -76,9 +82,13 @@ function disagreementOf(held: readonly Held[]): string | undefined {
   return `the hosts disagree about who leads: ${each.join(', ')}`
 }
 
-function remarks(site: Site, pair: PairState, held: readonly Held[]): readonly Note[] {
+function remarks(
+  site: Site,
+  pair: PairState,
+  { held, minds }: { readonly held: readonly Held[]; readonly minds: boolean },
+): readonly Note[] {
   const notes: Note[] = []
-  if (pair.leader !== site.initialLeader)
+  if (minds && pair.leader !== site.initialLeader)
     notes.push({
       level: 'info',
       message: `${pair.leader} leads; the inventory's initialLeader, ${site.initialLeader}, counts for the first converge only`,

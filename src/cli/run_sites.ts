@@ -129,6 +129,7 @@ function runSettings(
     plays: compiled.plan.plays,
     check: mode.check,
     lookOnly: mode.lookOnly,
+    namesLeader: inventory.namesLeader,
     version: world.distribution.version,
     allowDowngrade: flags.allowDowngrade,
     obtains: compiled.plan.plays.some(({ steps }) =>

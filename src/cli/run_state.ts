@@ -21,6 +21,8 @@ export interface RunSettings {
    * disagreement, is reported, and the rest is shown all the same.
    */
   readonly lookOnly: boolean
+  /** See {@link InventorySite.namesLeader}. */
+  readonly namesLeader: boolean
   readonly version: string
   readonly allowDowngrade: boolean
   /** A step of the plan puts one of the site's secrets on a host. */

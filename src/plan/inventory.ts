@@ -31,6 +31,8 @@ export interface InventorySite {
   /** File of the inventory: relative paths in it start beside it. */
   readonly file: string
   readonly place: Place
+  /** It says by itself who leads first: the first host by default. */
+  readonly namesLeader: boolean
   /** Where `path` of each binary is written, and as what. */
   readonly binaryPaths: readonly BinaryPath[]
 }
@@ -184,6 +186,7 @@ function readSite(yaml: YamlFile, raw: RawSite, problems: Problems): InventorySi
     secrets: yaml.secrets,
     file: yaml.file,
     place: yaml.place(raw.ownPath),
+    namesLeader: settings.initialLeader !== undefined,
     binaryPaths: (['kine', 'k3s'] as const).flatMap((name) => {
       const { path } = site[name].binary
       if (path === undefined) return []

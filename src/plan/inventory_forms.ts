@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json.ts'
 import type { Schema } from '../core/module.ts'
+import { type Range, rangeWords } from './inventory_ranges.ts'
 
 /** A TCP port. */
 export const port = (preset: number, description: string): Schema => ({
@@ -10,11 +11,12 @@ export const port = (preset: number, description: string): Schema => ({
   description,
 })
 
-/** Text with a unit of time. */
-export const duration = (description: string, preset?: string): Schema => ({
+/** Text with a unit of time; `range` is told of at the end of its description. */
+export const duration = (description: string, preset?: string, range?: Range): Schema => ({
   type: 'string',
   'x-unit': 'duration',
-  description,
+  description: range === undefined ? description : `${description} ${rangeWords(range)}.`,
+  ...(range === undefined ? {} : { 'x-range': { ...range } }),
   ...(preset === undefined ? {} : { default: preset }),
 })
 

@@ -2,6 +2,15 @@ import type { JsonObject } from '../core/json.ts'
 import type { SecretRef } from '../core/plan.ts'
 import { fenceAndPromote, type VirtualIp, type WitnessSettings } from '../core/site.ts'
 import { canonicalAddress, familyOf, isNetwork, parseEndpoint, sameSubnet } from './addresses.ts'
+import {
+  isWithin,
+  LIVENESS_RANGE,
+  type Range,
+  rangeWords,
+  RECONCILE_RANGE,
+  SCRIPT_INTERVAL_RANGE,
+  SCRIPT_TIMEOUT_RANGE,
+} from './inventory_ranges.ts'
 import { didYouMean } from './nearest.ts'
 import { parseDuration } from './units.ts'
 import type { Path } from './yaml_file.ts'
@@ -69,38 +78,6 @@ interface BinarySettings {
 
 type Refuse = (message: string, path: Path, hint?: string) => void
 
-/**
- * The fence and the promotion are one interval apart; killing kine must fit into it with room for a
- * late tick.
- * @unit milliseconds
- */
-const SHORTEST_INTERVAL_MS = 250
-
-/** Beyond it a dead leader would go unnoticed for minutes. @unit milliseconds */
-const LONGEST_INTERVAL_MS = 60_000
-
-/** From when to when, in words and in milliseconds. */
-interface Range {
-  readonly words: string
-  readonly shortestMs: number
-  readonly longestMs: number
-}
-
-const SCRIPT_INTERVAL_RANGE: Range = {
-  words: '1s to 1h',
-  shortestMs: 1_000,
-  longestMs: 3_600_000,
-}
-
-const SCRIPT_TIMEOUT_RANGE: Range = {
-  words: '100ms to 1m',
-  shortestMs: 100,
-  longestMs: 60_000,
-}
-
-/** A converge takes seconds: more often than this the host would do nothing else. */
-const RECONCILE_RANGE: Range = { words: '30s to 1d', shortestMs: 30_000, longestMs: 86_400_000 }
-
 /** Ports that k3s takes on every address. */
 const K3S_PORTS: readonly number[] = [6443, 10_250]
 
@@ -147,7 +124,10 @@ function checkAddresses(settings: SiteSettings, refuse: Refuse): void {
   hosts.forEach(({ name, address }, i) => {
     const path = ['hosts', i, 'address']
     const one = canonicalAddress(address)
-    if (one === undefined) return refuse(`${address} is no IP address`, path)
+    if (one === undefined) {
+      const meant = splitPrefix(address)
+      return refuse(`${address} is no IP address`, path, meant && `Write ${meant.address}.`)
+    }
     const other = seen.get(one)
     if (other !== undefined) refuse(`${other} has the address ${address} already`, path)
     seen.set(one, name)
@@ -165,12 +145,25 @@ function checkAddresses(settings: SiteSettings, refuse: Refuse): void {
     )
 }
 
+/** What ADDRESS/PREFIX becomes where an address alone is asked for. */
+function splitPrefix(
+  text: string,
+): { readonly address: string; readonly prefix: string } | undefined {
+  const [, address = '', prefix = ''] = /^(.+)\/(\d+)$/.exec(text) ?? []
+  return canonicalAddress(address) === undefined ? undefined : { address, prefix }
+}
+
 function checkVirtualIp({ hosts, virtualIp }: SiteSettings, refuse: Refuse): void {
   if (virtualIp === undefined) return
   const { address, prefix } = virtualIp
   const path = ['virtualIp', 'address']
   const one = canonicalAddress(address)
-  if (one === undefined) return refuse(`${address} is no IP address`, path)
+  if (one === undefined) {
+    const meant = splitPrefix(address)
+    const hint =
+      meant && `The prefix has a key: address: ${meant.address}, prefix: ${meant.prefix}.`
+    return refuse(`${address} is no IP address`, path, hint)
+  }
   for (const host of hosts) {
     if (canonicalAddress(host.address) === undefined) continue
     if (canonicalAddress(host.address) === one)
@@ -187,18 +180,16 @@ function checkVirtualIp({ hosts, virtualIp }: SiteSettings, refuse: Refuse): voi
 function checkTiming({ liveness }: SiteSettings, refuse: Refuse): void {
   const { interval, failures } = liveness
   const intervalMs = parseDuration(interval) ?? 0
-  const path = ['liveness', 'interval']
-  if (intervalMs < SHORTEST_INTERVAL_MS || intervalMs > LONGEST_INTERVAL_MS)
-    return refuse(`an interval of ${interval} is outside 250ms to 1m`, path)
+  if (!checkRange(interval, LIVENESS_RANGE, ['liveness', 'interval'], refuse)) return
   const { fenceMs, promoteMs } = fenceAndPromote({ intervalMs, failures })
   if (fenceMs >= promoteMs)
     refuse('the old leader must be fenced before the new one promotes', ['liveness'])
 }
 
-function checkRange(text: string, range: Range, path: Path, refuse: Refuse): void {
-  const ms = parseDuration(text) ?? 0
-  if (ms < range.shortestMs || ms > range.longestMs)
-    refuse(`${text} is outside ${range.words}`, path)
+function checkRange(text: string, range: Range, path: Path, refuse: Refuse): boolean {
+  if (isWithin(parseDuration(text) ?? 0, range)) return true
+  refuse(`${text} is outside ${rangeWords(range)}`, path)
+  return false
 }
 
 function checkScript({ liveness }: SiteSettings, refuse: Refuse): void {

@@ -1,11 +1,18 @@
 import type { JsonObject } from '../core/json.ts'
 import type { Schema } from '../core/module.ts'
 import { HOST_NAME } from '../core/site.ts'
+import {
+  LIVENESS_RANGE,
+  RECONCILE_RANGE,
+  SCRIPT_INTERVAL_RANGE,
+  SCRIPT_TIMEOUT_RANGE,
+} from './inventory_ranges.ts'
 import { binary, duration, network, object, port } from './inventory_forms.ts'
 
 /**
  * The inventory's shape. `docs/inventory.md` is printed from it, so every key has a description.
- * Beyond JSON Schema: `x-unit: duration | size` (text with a unit) and `x-secret: true`.
+ * Beyond JSON Schema: `x-unit: duration | size` (text with a unit), `x-range` (of a duration) and
+ * `x-secret: true`.
  */
 
 const NAME_HINT = 'Lower-case letters, digits and dashes, at most 63, as in a host name.'
@@ -74,7 +81,7 @@ const host = object(
 )
 
 const liveness = object('How a dead peer is told from a slow one.', {
-  interval: duration('Time between two rounds of probes. 100ms to 1m.', '1s'),
+  interval: duration('Time between two rounds of probes.', '1s', LIVENESS_RANGE),
   failures: {
     type: 'integer',
     minimum: 2,
@@ -90,15 +97,16 @@ const liveness = object('How a dead peer is told from a slow one.', {
     'x-pattern-hint': 'An absolute path on the host, without arguments.',
     description: 'A further probe, an executable on the host: exit 0 means alive.',
   },
-  scriptInterval: duration('Time between two runs of the script. 1s to 1h.', '10s'),
+  scriptInterval: duration('Time between two runs of the script.', '10s', SCRIPT_INTERVAL_RANGE),
   scriptTimeout: duration(
-    'Bound of one run; then the script and all that it started are killed. 100ms to 1m.',
+    'Bound of one run; then the script and all that it started are killed.',
     '5s',
+    SCRIPT_TIMEOUT_RANGE,
   ),
 })
 
 const reconcile = object('The full converge that each host makes by itself.', {
-  interval: duration('Time between two of them. 30s to 1d.', '5m'),
+  interval: duration('Time between two of them.', '5m', RECONCILE_RANGE),
 })
 
 const replication = object('Bounds of logical replication.', {

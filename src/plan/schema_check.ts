@@ -2,6 +2,7 @@ import { isObject, type Json, type JsonObject } from '../core/json.ts'
 import type { Schema } from '../core/module.ts'
 import { isSecretRef } from '../core/plan.ts'
 import { didYouMean } from './nearest.ts'
+import { likelyDuration, type Range } from './inventory_ranges.ts'
 import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts'
 import type { Path } from './yaml_file.ts'
 
@@ -98,10 +99,13 @@ function typeMisfit(schema: Schema, value: Json): Wrong | undefined {
 
 function typeHint(schema: Schema, types: readonly string[], value: Json): string | undefined {
   if (types.includes('string') && typeof value === 'number') {
-    if (schema['x-unit'] === 'duration') return `Give it a unit: "${value}s".`
+    if (schema['x-unit'] === 'duration')
+      return `Give it a unit: "${likelyDuration(value, schema['x-range'] as Range | undefined)}".`
     if (schema['x-unit'] === 'size') return `Give it a unit: "${value}MB".`
     return `Write it in quotes: "${value}".`
   }
+  if (types.includes('array') && typeof value === 'string')
+    return `Write a list, be it of one: [${JSON.stringify(value)}].`
   if (types.includes('boolean') && typeof value === 'string') return 'Write true or false.'
   if ((types.includes('integer') || types.includes('number')) && typeof value === 'string')
     return 'Write the number without quotes and without a unit.'

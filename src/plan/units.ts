@@ -12,6 +12,13 @@ export function parseDuration(text: string): number | undefined {
   return parse(text, DURATION_PATTERN, DURATIONS)
 }
 
+/** The same backwards, in the largest unit that leaves a whole number. */
+export function durationText(ms: number): string {
+  const units = Object.entries(DURATIONS).toReversed()
+  const [unit, factor] = units.find(([, size]) => ms % size === 0) ?? ['ms', 1]
+  return `${ms / factor}${unit}`
+}
+
 /** `0B`, `64MB` as bytes; undefined if it is none. @unit bytes */
 export function parseSize(text: string): number | undefined {
   return parse(text, SIZE_PATTERN, SIZES)

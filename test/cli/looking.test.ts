@@ -25,20 +25,24 @@ const world = {
   },
 }
 
-const META = serialiseHostMeta({
-  format: 1,
-  site: 'edge',
-  term: 2,
-  branch: 1,
-  mode: 'paired',
-  leader: 'h1',
-  slot: 'h2_1_1',
-  began: 'first',
-  fork: null,
-  hosts: SITE.hosts.map((host, i) => ({ ...host, role: i === 0 ? 'leader' : 'follower' })),
-  controlPlaneEndpoint: '10.0.0.11:6443',
-  lastModified: '2026-11-21T00:00:00Z',
-})
+function metaOf(leader: string): string {
+  return serialiseHostMeta({
+    format: 1,
+    site: 'edge',
+    term: 2,
+    branch: 1,
+    mode: 'paired',
+    leader,
+    slot: 'h2_1_1',
+    began: 'first',
+    fork: null,
+    hosts: SITE.hosts.map((h) => ({ ...h, role: h.name === leader ? 'leader' : 'follower' })),
+    controlPlaneEndpoint: '10.0.0.11:6443',
+    lastModified: '2026-11-21T00:00:00Z',
+  })
+}
+
+const META = metaOf('h1')
 
 function found(host: string, more: Partial<StepEvent> = {}): readonly Event[] {
   const step: StepEvent = {
@@ -120,6 +124,21 @@ describe('status', () => {
     const options = first?.opening.type === 'plan' ? first.opening.options : undefined
     expect(options).toMatchObject({ check: true, report: true })
   })
+
+  test.each(['', 'initialLeader: h1\n'])(
+    'who leads is no matter for a note, whatever the inventory has (%j)',
+    async (line) => {
+      const { open } = idleRunners((host) => found(host), { hostMeta: metaOf('h2') })
+      const files = { ...world.files, 'inventory.yaml': `${INVENTORY}${line}` }
+      const { out, err } = await runCommandLine('status -i inventory.yaml', {
+        ...world,
+        files,
+        open,
+      })
+      expect(out).toContain('h2 leads, ')
+      expect(err).toBe('')
+    },
+  )
 
   test('--json is one object a site', async () => {
     const { open } = idleRunners((host) => found(host), { hostMeta: META })

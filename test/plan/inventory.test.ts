@@ -128,7 +128,7 @@ function missingDescriptions(schema: JsonObject, path: readonly string[]): reado
 
 test('the schemas are JSON Schema, and our checker agrees with ajv about them', () => {
   const ajv = new Ajv({ strict: true, allowUnionTypes: true, allErrors: true })
-  for (const keyword of ['x-unit', 'x-secret', 'x-pattern-hint']) ajv.addKeyword(keyword)
+  for (const keyword of ['x-unit', 'x-range', 'x-secret', 'x-pattern-hint']) ajv.addKeyword(keyword)
   for (const schema of [TASK_SCHEMA, PLAY_SCHEMA, IMPORT_SCHEMA]) ajv.compile(schema)
   const theirs = ajv.compile(ONE_SITE_SCHEMA)
   const good = parse(example) as JsonObject

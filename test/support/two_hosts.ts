@@ -52,6 +52,7 @@ export async function convergePair(spec: PairSpec): Promise<PairRun> {
     plays: plan.plays,
     check: options.check ?? false,
     lookOnly: false,
+    namesLeader: true,
     version: plan.version,
     allowDowngrade: false,
     obtains: false,

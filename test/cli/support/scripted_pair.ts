@@ -24,6 +24,7 @@ export function settingsOf(more: Partial<RunSettings> = {}): RunSettings {
     plays: [1, 2, 3, 4].map((id) => ({ id, name: `play ${id}`, rolling: false })),
     check: false,
     lookOnly: false,
+    namesLeader: true,
     version: '1.0.0',
     allowDowngrade: false,
     obtains: true,
