@@ -88,6 +88,12 @@ const PUT_TOGETHER: Readonly<Record<string, string>> = {
   '/var/log/postgresql/postgresql-15-main.log': '/var/log/postgresql/postgresql-%i.log',
 }
 
+test('what a status or a timeline is said to say is what it says', () => {
+  const quoted = found(/^((?!twonode |systemctl |journalctl |sudo )[a-z]+,? [a-z ,]+)$/g)
+  expect(quoted.length).toBeGreaterThan(4)
+  for (const words of quoted) expect(SOURCES, words).toContain(words)
+})
+
 test('the ports and networks on the page are the defaults of the inventory', () => {
   const rows = new Map(schemaRows(ONE_SITE_SCHEMA).map(({ key, fallback }) => [key, fallback]))
   for (const key of ['liveness.port', 'postgres.port', 'kine.port']) {
