@@ -36,7 +36,7 @@ function eventText(entry: JsonObject): string {
     case 'pause':
       return entry['paused'] === true ? 'paused by an operator' : 'resumed by an operator'
     case 'agent':
-      return `${AGENT_WORDS[text('what')] ?? text('what')}, ${text('seconds')} s after the boot of this host`
+      return `${AGENT_WORDS[text('what')] ?? text('what')}; this host booted ${text('seconds')} s before`
     case 'guard':
       return `no agent was heard for the fence time: the guard stopped kine and gave up the virtual address at ${text('stopped')}`
     case 'fault':
@@ -48,14 +48,14 @@ function eventText(entry: JsonObject): string {
 
 const AGENT_WORDS: Readonly<Record<string, string>> = {
   started: 'the agent starts anew',
-  booted: 'the host has booted: its agent starts',
+  booted: 'the agent starts for the first time since the boot',
   ended: 'the agent ends',
 }
 
 /** What is done for a goal; nothing is where none is named. */
 const DEEDS: Readonly<Record<string, string>> = {
   settle: 'this host puts its role right',
-  adopt: "this host takes the peer's hostMeta",
+  adopt: 'this host goes by it from now on',
   promote: 'this host promotes itself',
   'go-alone': 'this host goes on alone',
   pair: 'this host makes the pair',

@@ -21,14 +21,23 @@ export function wayOut(rule: string): string | undefined {
 }
 
 /** What a pause of this host holds up in the role that it has. */
-export function pausedText({ self, meta }: Pick<Facts, 'self' | 'meta'>): string {
+export function pausedText({ self, meta, peer }: Pick<Facts, 'self' | 'meta' | 'peer'>): string {
   if (meta === null) return 'paused: this host has no role, and takes no lead by itself'
   const other = meta.hosts.find(({ name }) => name !== self)?.name ?? 'its peer'
-  const held =
-    meta.leader === self
-      ? `this leader does not hand over to ${other} by itself. If it dies, ${other} promotes all the same: to prevent that run \`twonode pause\` on ${other} too`
-      : `this host does not promote itself, whatever becomes of ${other}: if ${other} dies nobody serves, and after a minute only \`twonode promote --force\` lets this host lead`
+  const isPaused = peer.contact === 'answers' && peer.says.paused
+  const held = meta.leader === self ? ofLeader(other, isPaused) : ofFollower(other)
   return `paused: ${held}. Fencing, going alone and pairing go on, until \`twonode resume\` here`
+}
+
+function ofLeader(other: string, isPaused: boolean): string {
+  const held = `this leader does not hand over to ${other} by itself`
+  return isPaused
+    ? `${held}; ${other} is paused too, and does not promote if this host dies`
+    : `${held}. If it dies, ${other} promotes all the same: to prevent that run \`twonode pause\` on ${other} too`
+}
+
+function ofFollower(other: string): string {
+  return `this host does not promote itself, whatever becomes of ${other}: if ${other} dies nobody serves, and after a minute only \`twonode promote --force\` lets this host lead`
 }
 
 /** What a resumed host does now. */

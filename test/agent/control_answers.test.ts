@@ -136,8 +136,11 @@ test('a pause says what it holds up here; a resume with a proof that is too old 
 })
 
 test('a paused leader is told that its follower promotes all the same', async () => {
-  await agentOf('h1')
+  const host = await agentOf('h1')
   expect(await twonode('pause')).toContain('run `twonode pause` on h2 too')
+  await host.rounds(1, answers({ meta: META, proofTerm: 2, paused: true }))
+  expect(await twonode('pause')).toContain('h2 is paused too, and does not promote')
+  expect(await twonode('status')).toMatch(/^paused +this host: no, its peer: yes$/m)
 })
 
 test('pause and resume are a file that the next round sees', async () => {

@@ -72,7 +72,7 @@ test.each([
   [{ kind: 'pause', paused: false }, 'resumed by an operator'],
   [
     { kind: 'agent', what: 'booted', seconds: 9 },
-    'the host has booted: its agent starts, 9 s after the boot of this host',
+    'the agent starts for the first time since the boot; this host booted 9 s before',
   ],
   [
     { kind: 'guard', stopped: '2026-11-21T09:59:57Z' },
