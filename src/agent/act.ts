@@ -68,7 +68,8 @@ async function settle(act: Act): Promise<boolean> {
   const { untouchedTerm } = state
   // While it is under way, and if it is ended, nobody knows how far it comes.
   state.untouchedTerm = 0
-  const outcome = await converge(act, owed ?? { tags: ['role'], urgent: false })
+  const tags = state.isSettled ? ['role', 'routine'] : ['role']
+  const outcome = await converge(act, owed ?? { tags, urgent: false })
   const marker = outcome.kind === 'failed' ? markerAfter(outcome.registered) : 'unknown'
   if (marker === 'missing') state.untouchedTerm = meta.term
   if (marker === 'unread') state.untouchedTerm = untouchedTerm

@@ -179,7 +179,7 @@ test('what ends slowly keeps no agent from its rounds for as long as the guard w
     host.clock.move(1000)
     await host.core.round()
   }
-  expect(host.log).toEqual(['converge role'])
+  expect(host.log).toEqual(['converge role,routine'])
   const loop = cut(host, GATEWAY_LOST)
   let looks = host.looks
   let lookedAt = host.clock.now()
