@@ -90,7 +90,8 @@ export const assert = defineModule<Args, State>({
     const names = { ...state }
     const broken = that.find((expression) => evaluate(expression, names) !== true)
     if (broken === undefined) return undefined
-    return message === undefined ? `it does not hold that ${broken}` : `${message} (${broken})`
+    // Who wrote a message wrote it to be read in place of the expression.
+    return message ?? `it does not hold that ${broken}`
   },
 
   diff: () => [],

@@ -6,10 +6,19 @@ export class Findings {
   readonly #checks = new Map<string, number>()
   readonly #troubles = new Map<string, number>()
 
-  heard(event: Event): void {
-    if (event.event === 'step' && event.status !== 'ok' && event.status !== 'skipped')
+  /** What each host's checks have said so far. */
+  readonly #said = new Set<string>()
+
+  /** Counts it. True: a check of this host failed with the same words before, so it is no new finding. */
+  heard(event: Event): boolean {
+    if (event.event === 'step' && event.status !== 'ok' && event.status !== 'skipped') {
+      const said = event.trouble && `${event.host}\0${event.trouble.message}`
+      if (said !== undefined && this.#said.has(said)) return true
+      if (said !== undefined) this.#said.add(said)
       count(this.#checks, event.host)
+    }
     if (event.event === 'trouble') count(this.#troubles, event.host ?? '')
+    return false
   }
 
   /** `healthy` or `2 findings`; the exit code says which, so that both always agree. */

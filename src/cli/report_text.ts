@@ -49,12 +49,12 @@ class TextReport implements Report {
   }
 
   emit(event: Event): void {
-    this.#findings.heard(event)
+    const known = this.#findings.heard(event) && this.#options.purpose === 'verify'
     switch (event.event) {
       case 'hello':
         return this.#status.set(event.host, `${event.host}  connected`)
       case 'step':
-        return this.#step(event)
+        return known ? this.#stepAsBefore(event) : this.#step(event)
       case 'progress':
         return this.#progress(event)
       case 'note':
@@ -106,6 +106,12 @@ class TextReport implements Report {
     lines.push(...notes.map((note) => `      ${this.#paint.yellow('note')} ${printable(note)}`))
     if (event.trouble !== undefined) lines.push(...this.#stepTrouble(event, event.trouble))
     this.#print(lines.join('\n'))
+  }
+
+  /** One cause fails many checks: nothing of it is worth telling twice. */
+  #stepAsBefore(event: StepEvent): void {
+    this.#status.remove(event.host)
+    this.#print(`${stepLine(event, this.#paint)}${this.#paint.dim(' (as before)')}`)
   }
 
   #stepTrouble(event: StepEvent, trouble: Trouble): readonly string[] {

@@ -202,6 +202,20 @@ describe('the report of verify', () => {
     ]
     expect(await rendered(found, { purpose: 'verify' })).toMatch(/\(1\.2 s\) {2}4 findings$/m)
   })
+
+  test('tells a cause that fails several checks of a host once', async () => {
+    const failed = (task: string, host = 'h1') => step({ host, task, status: 'failed', trouble })
+    const found = [
+      failed('a'),
+      failed('b'),
+      failed('c', 'h2'),
+      { ...checked, exitCode: 3 } as const,
+    ]
+    const text = await rendered(found, { purpose: 'verify' })
+    expect(text).toMatch(/^h1 {2}failed +b \(as before\)$/m)
+    expect(text.match(/error E_UNHEALTHY: down/g)).toHaveLength(2)
+    expect(text).toMatch(/ {2}2 findings$/m)
+  })
 })
 
 describe('the report for programs', () => {
