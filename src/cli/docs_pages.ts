@@ -6,6 +6,7 @@ import type { CommandSpec } from './command.ts'
 import { fsmPage } from './docs_fsm.ts'
 import { page, table } from './docs_markdown.ts'
 import { EVENT_DOCS } from './event_docs.ts'
+import { JOURNAL_DOCS } from './journal_docs.ts'
 import { EXIT_MEANINGS } from './exit_code.ts'
 import { EXAMPLE_PLAYBOOK, EXAMPLE_TEMPLATE, REGISTERED_FIELDS } from './playbook_example.ts'
 import { schemaRows } from './schema_rows.ts'
@@ -185,6 +186,12 @@ function eventsPage(): string {
   return page('Events', [
     `With \`--json\` standard output holds one JSON object a line; \`event\` names its kind. This is format ${EVENT_FORMAT}: it is raised when a field changes its meaning; additions do not raise it, so ignore what you do not know. Secrets are masked.`,
     ...sections,
+    "## The agents' accounts",
+    'What `twonode timeline --json` prints: beside `at`, `host` and `text`, which is for people, each line has a `kind` and its fields.',
+    table(
+      ['kind', 'meaning'],
+      Object.entries(JOURNAL_DOCS).map(([kind, meaning]) => [`\`${kind}\``, meaning]),
+    ),
   ])
 }
 

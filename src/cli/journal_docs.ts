@@ -1,0 +1,16 @@
+/** What docs/events.md says of the lines of an agent's account; a test holds it to the agent. */
+export const JOURNAL_DOCS = {
+  decision: 'A rule of docs/fsm.md came to apply: `rule`, `goal`, `why`, `term`, and the `facts`.',
+  meta: 'hostMeta was written: `term`, `branch`, `mode`, `leader`.',
+  converge:
+    'role.yaml was converged: `tags`, `outcome` (`done`, `failed`, `locked`, `stopped`), `ms`, and the `message` of a failure.',
+  proof: 'promotable.json was written: `term` that is proven, and the highest that is `voided`.',
+  newcomer: 'A host got in by a join token: `name`, `address`, `token`.',
+  'set-aside':
+    "A table of another history was moved to `schema`, for the reason `why`. `led`: the `branch` and `mode` in which this host led until then, `since` when or earlier; null: not known. In mode alone it holds acknowledged writes that the cluster does not have. A laptop's converge that moves one writes no such line.",
+  pause: '`paused`: an operator paused this host, or resumed it.',
+  agent:
+    '`what`: `started`, `booted` (the first since the boot) or `ended`; `seconds` since the boot. One that was killed writes no end.',
+  guard: 'No agent was heard for the fence time: the guard `stopped` kine then.',
+  fault: 'Something went wrong: `what` with, and the `message`.',
+} as const
