@@ -183,6 +183,7 @@ describe('the report of run', () => {
 describe('the report of verify', () => {
   const checked: Event = { ...summary, check: true }
   const trouble = { code: 'E_UNHEALTHY', exitCode: 3, message: 'down', hint: '' } as const
+  const failed = (task: string, host = 'h1') => step({ host, task, status: 'failed', trouble })
 
   test('ends with healthy, and says nothing of changes', async () => {
     const hosts = { h1: { ...counts, changed: 0, roundTrips: 1 } }
@@ -204,7 +205,6 @@ describe('the report of verify', () => {
   })
 
   test('tells a cause that fails several checks of a host once', async () => {
-    const failed = (task: string, host = 'h1') => step({ host, task, status: 'failed', trouble })
     const found = [
       failed('a'),
       failed('b'),
