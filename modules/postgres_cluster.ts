@@ -159,8 +159,8 @@ function createChanges(args: ClusterArgs): readonly Change[] {
   const initdb = ['--start-conf', 'auto', '--', '--encoding=UTF8', '--locale=C.UTF-8']
   return [
     { kind: 'exec', argv: [...create, ...initdb], timeoutMs: CREATE_TIMEOUT_MS },
-    // It writes its own; ours are then new files.
-    ...[paths.ident, paths.hba].map(
+    // It writes its own, and a cluster of this name that was dropped has left ours: they are new files.
+    ...[paths.ident, paths.hba, paths.conf].map(
       (path) => ({ kind: 'remove', path, recursive: false }) as const,
     ),
     ...files.flatMap((file: ClusterFile) => fileChanges(file, undefined)),
