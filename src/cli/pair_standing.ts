@@ -52,9 +52,14 @@ function heardBy(members: readonly Member[]): string | undefined {
 /** Why a host that leads takes no writes; undefined: it does, or nothing is known against it. */
 function whyNotServing({ agent, services }: HostView): string | undefined {
   const { postgres, kine } = services
-  if (postgres !== undefined && postgres !== 'active') return `its PostgreSQL is ${postgres}`
+  if (isDown(postgres)) return `its PostgreSQL is ${postgres}`
   if (agent?.impaired === true) return 'it has stopped taking writes'
-  return kine === undefined || kine === 'active' ? undefined : `its kine is ${kine}`
+  return isDown(kine) ? `its kine is ${kine}` : undefined
+}
+
+/** What starts or reads its settings again, as systemd says it, may serve at any moment. */
+function isDown(state: string | undefined): state is string {
+  return state === 'inactive' || state === 'failed' || state === 'deactivating'
 }
 
 function bothLead(one: Member, two: Member): PairStanding {
@@ -106,8 +111,10 @@ function whyAlone(leader: Member, other: HostView): string {
     return `${name} does not answer: power it on, or \`twonode replace --host ${name} --for ${name}\` if it is gone for good`
   const silent = [leader, other].find(lacksAgent)
   if (silent !== undefined) return agentDown(silent)
-  if (services.postgres !== undefined && services.postgres !== 'active')
-    return `PostgreSQL of ${name} is ${services.postgres}: \`journalctl -u 'postgresql@*'\` there says why`
+  if (isDown(services.postgres))
+    return services.postgres === 'inactive'
+      ? `PostgreSQL of ${name} is stopped: \`systemctl start postgresql\` there`
+      : `PostgreSQL of ${name} is ${services.postgres}: \`journalctl -u 'postgresql@*'\` there says why`
   if (agent?.hearsPeer === false || leader.agent?.hearsPeer === false)
     return `the agents of ${leader.name} and ${name} do not hear each other: mend the network between them`
   return `${name} is to follow again by itself: \`twonode timeline\` says what it waits for`
@@ -175,7 +182,7 @@ function stateOf(view: HostView): string {
 
 /** The mildest first: what loses nothing, then what says that the other host will not come back. */
 function waysOut(views: readonly HostView[], best: Member | undefined): readonly string[] {
-  const stopped = views.filter(({ services }) => !['active', undefined].includes(services.agent))
+  const stopped = views.filter(({ services }) => isDown(services.agent))
   const held = views.filter(({ agent }) => agent?.paused === true || agent?.frozen === true)
   const mild = [
     ...commandOn('systemctl start twonode-agent', stopped),

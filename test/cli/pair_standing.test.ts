@@ -50,6 +50,14 @@ describe('one leads', () => {
       'PostgreSQL of h2 is failed',
     ],
     [
+      'start its PostgreSQL',
+      [
+        view('h1', { meta: ALONE }),
+        view('h2', { meta: ALONE, services: { ...UP, postgres: 'inactive' } }),
+      ],
+      'PostgreSQL of h2 is stopped: `systemctl start postgresql` there',
+    ],
+    [
       'mend the network',
       [
         view('h1', { meta: ALONE, agent: { ...CALM, hearsPeer: false } }),
@@ -108,6 +116,13 @@ test('two leaders are said in capitals, with who stays and whose writes are set 
   expect(standing.kind).toBe('both')
   expect(standing.text).toMatch(/^BOTH LEAD: h1 since 2026-11-22 06:38:06 UTC, h2 since .*06:38:10/)
   expect(standing.text).toContain('h2 then goes on leading, and what only h1 acknowledged is set')
+})
+
+test('a kine that reads its settings again serves: two leaders are seen in the moment of the change', () => {
+  const promoted = { ...leads('h2', ALONE), branch: 9, term: 9 }
+  const services = { ...UP, kine: 'reloading' }
+  const views = [view('h1', { meta: ALONE }), view('h2', { meta: promoted, services })]
+  expect(pairStanding(views).kind).toBe('both')
 })
 
 describe('nobody serves', () => {
