@@ -1,8 +1,12 @@
 import { formatPlace } from '../core/place.ts'
 import type { Plan, PlanStep } from '../core/plan.ts'
 
-/** What is legal and yet unwise; each with its place. Pure. */
-export function lint(plan: Plan): readonly string[] {
+/**
+ * What is legal and yet unwise; each with its place. Pure.
+ *
+ * @param packaged The folder of the package's own playbooks: what they register is read by the agent too
+ */
+export function lint(plan: Plan, packaged: string): readonly string[] {
   const tasks = plan.plays.flatMap((play) => [...play.steps, ...play.gate])
   const warnings = [
     ...plan.plays
@@ -11,7 +15,7 @@ export function lint(plan: Plan): readonly string[] {
     ...tasks.flatMap((task) => [
       ...CHECKS.flatMap((check) => located(task, check(task))),
       ...located(task, actsEachRun(task)),
-      ...located(task, neverRead(task, plan)),
+      ...(task.place.file.startsWith(packaged) ? [] : located(task, neverRead(task, plan))),
     ]),
     ...plan.handlers.flatMap((handler) => [
       ...CHECKS.flatMap((check) => located(handler, check(handler))),
@@ -49,9 +53,8 @@ function neverNotified({ name }: PlanStep, tasks: readonly PlanStep[]): string |
     : `no task notifies the handler "${name}"`
 }
 
-function neverRead({ register, until, tags }: PlanStep, plan: Plan): string | undefined {
-  // What runs only when it is asked for by its tag is read by whoever asks: the agent reads digest.
-  if (register === undefined || until !== undefined || tags.includes('never')) return undefined
+function neverRead({ register, until }: PlanStep, plan: Plan): string | undefined {
+  if (register === undefined || until !== undefined) return undefined
   const all = [...plan.plays.flatMap((p) => [...p.steps, ...p.gate]), ...plan.handlers]
   return all.some((step) => step.reads.includes(register))
     ? undefined

@@ -22,7 +22,7 @@ export const plan: CommandRun = async (invocation, world) => {
     const chosen = chosenPlan(compiled.plan, flags.tags)
     if (flags.json) stdout.write(`${JSON.stringify(chosen)}\n`)
     else stdout.write(planText(chosen, paint, world.cwd))
-    for (const warning of lint(compiled.plan)) warnings.add(warning)
+    for (const warning of lint(compiled.plan, world.distribution.playbooks)) warnings.add(warning)
   }
   for (const warning of warnings) stderr.write(`warning ${warning}\n`)
   return EXIT.done

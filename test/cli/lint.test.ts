@@ -34,7 +34,7 @@ function warnings(
     handlers,
     customModules: [],
   }
-  return lint(plan)
+  return lint(plan, '/package/playbooks')
 }
 
 test('a plain task is no reason for a warning', () => {
@@ -70,7 +70,10 @@ test.each([
   ['a task that is tried again when it fails', step({ retries: 3 })],
   ['a command that only reads', step({ module: 'command', args: { read_only: true } })],
   ['a command with a condition', step({ module: 'command', when: 'true' })],
-  ['a register of a task that is asked for by tag', step({ register: 'd', tags: ['never', 'd'] })],
+  [
+    "a register of the package's own playbooks, which the agent reads",
+    step({ register: 'd', place: { file: '/package/playbooks/role.yaml', line: 1, column: 1 } }),
+  ],
   ['a register that until reads', step({ register: 'found', until: 'found.ok', retries: 3 })],
 ])('%s is none', (_, task) => {
   expect(warnings([task])).toEqual([])
