@@ -55,6 +55,5 @@ while :; do
   rm -f "$permit"
   stop_all 2>/dev/null
   # An agent that came back meanwhile has started what was stopped once more: without the permit it knows.
-  [[ -e $permit ]] || stopped=1
-  rm -f "$permit"
+  if [[ -e $permit ]]; then rm -f "$permit"; else stopped=1; fi
 done
