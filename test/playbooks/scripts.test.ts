@@ -15,11 +15,17 @@ let guard: ChildProcess | undefined
 beforeEach(() => {
   folder = scratch()
 })
-afterEach(() => {
-  guard?.kill('SIGKILL')
+afterEach(async () => {
+  if (guard?.pid !== undefined) await endSession(guard.pid)
   guard = undefined
   folder.remove()
 })
+
+/** What the guard has started writes into the folder: it ends before that is removed. */
+async function endSession(id: number): Promise<void> {
+  const none = () => spawnSync('pkill', ['-KILL', '-s', String(id)]).status === 1
+  expect(await until(none)).toBe(true)
+}
 
 const at = (name: string) => join(folder.path, name)
 const permit = () => at('kine.permit')
@@ -48,6 +54,8 @@ function startGuard(): void {
   const args = ['1000', '4', '192.0.2.10/24', 'eth0']
   guard = spawn('bash', [join(PLAYBOOKS, 'files/guard.sh'), ...args], {
     stdio: 'ignore',
+    // A session of its own, by which all of it is ended.
+    detached: true,
     env: { PATH: `${at('bin')}:${process.env['PATH']}`, TWONODE_RUN: folder.path },
   })
 }
