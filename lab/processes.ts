@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { isAbsent } from '../src/host/filesystem_error.ts'
 import type { HostObjects } from './names.ts'
 import { until } from './wait.ts'
 
@@ -98,13 +99,20 @@ export async function removeCgroups(host: HostObjects): Promise<void> {
   )
 }
 
-function below(directory: string): string[] {
-  return readdirSync(directory, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .flatMap((entry) => {
-      const path = join(directory, entry.name)
-      return [...below(path), path]
-    })
+/** Every folder below this one, the deepest first. One that goes meanwhile, as a unit's cgroup does, is none. */
+export function below(directory: string): string[] {
+  return foldersIn(directory).flatMap((path) => [...below(path), path])
+}
+
+function foldersIn(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(directory, entry.name))
+  } catch (error) {
+    if (isAbsent(error)) return []
+    throw error
+  }
 }
 
 function inNamespace(host: HostObjects): number[] {
