@@ -101,8 +101,8 @@ export interface Engine {
    * Converges the tasks with one of these tags in role.yaml as this hostMeta wants it. `urgent`: ends
    * whoever holds the host's lock (SIGTERM, after 3 s SIGKILL); otherwise a held lock is an outcome.
    * Rounds go on meanwhile. `stop` aborted: it ends after its current change, within 3 s; what is more
-   * pressing waits for that. `told`: what a task registers, as soon as it has. `beforeUnlock`: what must be on the disk before another run looks, once all
-   * tasks are done.
+   * pressing waits for that. `told`: what a task registers, as soon as it has. `beforeUnlock`: what must be
+   * on the disk before another run looks, once all tasks are done.
    */
   converge(wanted: {
     readonly meta: HostMeta

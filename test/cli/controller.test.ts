@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { advance } from '../../src/cli/controller.ts'
 import { firstState, type RunCommand, type RunInput } from '../../src/cli/run_state.ts'
-import { serialiseHostMeta } from '../../src/pair/host_meta.ts'
-import { helloOf, settingsOf, SITE, summaryOf } from './support/scripted_pair.ts'
+import { hostMetaText } from './support/host_meta_text.ts'
+import { helloOf, settingsOf, summaryOf } from './support/scripted_pair.ts'
 
 /** Inputs one by one, for what happens before and around the plays. */
 function play(inputs: readonly RunInput[], more: Parameters<typeof settingsOf>[0] = {}) {
@@ -28,25 +28,8 @@ const unreachable = (host: string): RunInput => ({
   trouble: { code: 'E_UNREACHABLE', exitCode: 4, message: 'no route', hint: '' },
 })
 const BOTH_UP = [connected('h1'), connected('h2')]
-function hostMetaText(leader: string, term: number): string {
-  return serialiseHostMeta({
-    format: 1,
-    site: 'edge',
-    term,
-    branch: term,
-    mode: 'alone',
-    leader,
-    slot: null,
-    began: term === 1 ? 'first' : 'promotion',
-    fork: null,
-    hosts: SITE.hosts.map((host) => ({
-      ...host,
-      role: host.name === leader ? 'leader' : 'follower',
-    })),
-    controlPlaneEndpoint: '10.0.0.10:6443',
-    lastModified: '2026-11-21T00:00:00Z',
-  })
-}
+const aloneText = (leader: string, term: number) =>
+  hostMetaText({ leader, term, branch: term, mode: 'alone', slot: null })
 const own = (ca: string) => ({ siteSecrets: { ca, 'k3s-token': null } })
 const observed = (host: string, exitCode: 0 | 10): RunInput => ({
   kind: 'message',
@@ -85,12 +68,12 @@ describe('before the first play', () => {
     })
     for (const more of [{ check: true }, { lookOnly: true }, { usesRoles: false }])
       expect(toHost(play(inputs, { ...alone, ...more }).commands, 'h1')).toEqual(['go'])
-    const known = [connected('h1'), hello('h1', { hostMeta: hostMetaText('h2', 2) })]
+    const known = [connected('h1'), hello('h1', { hostMeta: aloneText('h2', 2) })]
     expect(toHost(play(known, alone).commands, 'h1')).toEqual(['go'])
   })
 
   test('a machine in the place of a host of the pair is taken in by `replace` and not by a converge (B10)', () => {
-    const pair = hostMetaText('h1', 3)
+    const pair = aloneText('h1', 3)
     expect(refused(pair, null)).toContain('twonode replace --host h2 --for h2')
     const other = pair.replaceAll('"h2"', '"h3"')
     expect(refused(other, null)).toContain('the pair is h1 and h3')
@@ -98,7 +81,7 @@ describe('before the first play', () => {
     expect(refused(other, pair)).toContain('twonode replace --host h2 --for h3')
     for (const more of [{ replaces: 'h3' }, { usesRoles: false }, { lookOnly: true }])
       expect(refused(other, null, more)).toBe('')
-    expect(refused(hostMetaText('h1', 1), null), 'a first converge that was cut').toBe('')
+    expect(refused(aloneText('h1', 1), null), 'a first converge that was cut').toBe('')
   })
 
   test('roles are told only when both hosts have said hello', () => {
@@ -151,8 +134,8 @@ describe('before the first play', () => {
   test('hosts that disagree about who leads are exit 5; a command that only looks says so and goes on', () => {
     const inputs = [
       ...BOTH_UP,
-      hello('h1', { hostMeta: hostMetaText('h1', 2) }),
-      hello('h2', { hostMeta: hostMetaText('h2', 5) }),
+      hello('h1', { hostMeta: aloneText('h1', 2) }),
+      hello('h2', { hostMeta: aloneText('h2', 5) }),
     ]
     const refused = play(inputs)
     expect(refused.finish).toBe(5)

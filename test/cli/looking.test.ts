@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { TwonodeError } from '../../src/core/errors.ts'
 import type { Event, StepEvent } from '../../src/core/events.ts'
 import type { OpenSession } from '../../src/cli/runner_session.ts'
-import { serialiseHostMeta } from '../../src/pair/host_meta.ts'
 import { idleRunners, INVENTORY, SECRETS } from './support/fixtures.ts'
-import { SITE, summaryOf } from './support/scripted_pair.ts'
+import { hostMetaText } from './support/host_meta_text.ts'
+import { summaryOf } from './support/scripted_pair.ts'
 import { PLAYBOOKS, runCommandLine } from './support/test_world.ts'
 
 const ASSERTION = `- hosts: all
@@ -25,24 +25,7 @@ const world = {
   },
 }
 
-function metaOf(leader: string): string {
-  return serialiseHostMeta({
-    format: 1,
-    site: 'edge',
-    term: 2,
-    branch: 1,
-    mode: 'paired',
-    leader,
-    slot: 'h2_1_1',
-    began: 'first',
-    fork: null,
-    hosts: SITE.hosts.map((h) => ({ ...h, role: h.name === leader ? 'leader' : 'follower' })),
-    controlPlaneEndpoint: '10.0.0.11:6443',
-    lastModified: '2026-11-21T00:00:00Z',
-  })
-}
-
-const META = metaOf('h1')
+const META = hostMetaText()
 
 function found(host: string, more: Partial<StepEvent> = {}): readonly Event[] {
   const step: StepEvent = {
@@ -128,7 +111,9 @@ describe('status', () => {
   test.each(['', 'initialLeader: h1\n'])(
     'who leads is no matter for a note, whatever the inventory has (%j)',
     async (line) => {
-      const { open } = idleRunners((host) => found(host), { hostMeta: metaOf('h2') })
+      const { open } = idleRunners((host) => found(host), {
+        hostMeta: hostMetaText({ leader: 'h2' }),
+      })
       const files = { ...world.files, 'inventory.yaml': `${INVENTORY}${line}` }
       const { out, err } = await runCommandLine('status -i inventory.yaml', {
         ...world,

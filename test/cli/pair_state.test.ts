@@ -1,27 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decidePair } from '../../src/cli/pair_state.ts'
-import { type HostMeta, serialiseHostMeta } from '../../src/pair/host_meta.ts'
+import { hostMetaText as meta } from './support/host_meta_text.ts'
 import { SITE } from './support/scripted_pair.ts'
-
-function meta(more: Partial<HostMeta> = {}): string {
-  const leader = more.leader ?? 'h1'
-  const role = (name: string) => (name === leader ? ('leader' as const) : ('follower' as const))
-  return serialiseHostMeta({
-    format: 1,
-    site: 'edge',
-    term: 2,
-    branch: 1,
-    mode: 'paired',
-    leader,
-    slot: 'h2_1_1',
-    began: more.branch === undefined || more.branch === 1 ? 'first' : 'promotion',
-    fork: null,
-    hosts: SITE.hosts.map((host) => ({ ...host, role: role(host.name) })),
-    controlPlaneEndpoint: '10.0.0.10:6443',
-    lastModified: '2026-11-21T00:00:00Z',
-    ...more,
-  })
-}
 
 const FIRST = { leader: 'h1', branch: 1, slot: 'h2_1_1', began: 'first', fork: null }
 
