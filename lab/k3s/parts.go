@@ -84,6 +84,8 @@ func (s *server) controllerManagerArgs() map[string]string {
 		"secure-port":                      "10257",
 		"service-account-private-key-file": s.tls("service.key"),
 		"service-cluster-ip-range":         s.serviceRange(),
+		"tls-cert-file":                    s.tls("kube-controller-manager/kube-controller-manager.crt"),
+		"tls-private-key-file":             s.tls("kube-controller-manager/kube-controller-manager.key"),
 		"use-service-account-credentials":  "true",
 	}
 	signers := map[string]string{
@@ -105,6 +107,8 @@ func (s *server) schedulerArgs() map[string]string {
 		"kubeconfig":                s.kubeconfig("scheduler"),
 		"profiling":                 "false",
 		"secure-port":               "10259",
+		"tls-cert-file":             s.tls("kube-scheduler/kube-scheduler.crt"),
+		"tls-private-key-file":      s.tls("kube-scheduler/kube-scheduler.key"),
 	}
 }
 

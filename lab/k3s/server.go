@@ -126,15 +126,20 @@ func (s *server) writeFiles(files shared) error {
 			return err
 		}
 	}
-	leaves := map[string]struct {
+	type signed struct {
 		authority string
 		leaf
-	}{
+	}
+	leaves := map[string]signed{
 		"serving-kube-apiserver": {"server-ca", leaf{"kube-apiserver", nil, x509.ExtKeyUsageServerAuth, s.servingNames()}},
 		"client-admin":           {"client-ca", leaf{"system:admin", []string{"system:masters"}, x509.ExtKeyUsageClientAuth, nil}},
 		"client-controller":      {"client-ca", leaf{"system:kube-controller-manager", nil, x509.ExtKeyUsageClientAuth, nil}},
 		"client-scheduler":       {"client-ca", leaf{"system:kube-scheduler", nil, x509.ExtKeyUsageClientAuth, nil}},
 		"client-auth-proxy":      {"request-header-ca", leaf{"system:auth-proxy", nil, x509.ExtKeyUsageClientAuth, nil}},
+	}
+	for _, part := range []string{"kube-controller-manager", "kube-scheduler"} {
+		names := []string{part, "localhost", "127.0.0.1", "::1"}
+		leaves[part+"/"+part] = signed{"server-ca", leaf{part, nil, x509.ExtKeyUsageServerAuth, names}}
 	}
 	for name, want := range leaves {
 		certificate, key, err := issue(files, want.authority, want.leaf)
