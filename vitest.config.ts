@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/support/longest_first.ts'
 
+/** Four files of the unit tests, of which much waits for real servers and real bounds; two of the simulator. */
+const BESIDE_EACH_OTHER = 6
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
@@ -11,8 +14,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/lab/**', 'test/scenarios/**', 'node_modules/**'],
-          // Much of it waits for real servers and real bounds.
-          maxWorkers: 4,
+          maxWorkers: BESIDE_EACH_OTHER,
           // A process reads the modules once, not once a file: that was a fifth of this tier's work. So a
           // test puts back what it changes of its process.
           isolate: false,
@@ -25,11 +27,12 @@ export default defineConfig({
         test: {
           name: 'scenarios',
           include: ['test/scenarios/**/*.test.ts'],
-          // Nothing but computing: by itself, or what waits for real servers would wait for it too.
-          // A minute and a half of one core in all; on a machine that is busy otherwise, many.
-          maxWorkers: 2,
+          // Nothing but computing, a minute and a half of one core in all: in the time in which the unit
+          // tests wait, and behind them, or what waits for real servers would wait for it too.
+          setupFiles: ['test/scenarios/gives_way.ts'],
+          maxWorkers: BESIDE_EACH_OTHER,
           testTimeout: 20 * 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -41,7 +44,7 @@ export default defineConfig({
           maxWorkers: 2,
           testTimeout: 10 * 60_000,
           hookTimeout: 15 * 60_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -34,6 +34,8 @@ const LONG: Readonly<Record<string, number>> = {
   'lab/round_trips': 18,
   'lab/scenarios/cut_by_power': 18,
   'lab/site_file': 17,
+  'scenarios/seeds_1': 100,
+  'scenarios/seeds_2': 100,
   'modules/postgres_cluster': 50,
   'agent/daemon': 35,
   'remote/patience': 34,

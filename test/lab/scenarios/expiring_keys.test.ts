@@ -12,6 +12,9 @@ import { onThePair } from '../scenario.ts'
 const LOAD_MS = 120_000
 const SLOWEST_WATCH_MS = 5_000
 
+/** Some ten events a second by each API server, more than a shop has in a minute. @unit milliseconds */
+const WRITE_EVERY_MS = 90
+
 /**
  * Both kines expire the same leased keys, race to delete them, and the losers burn ids, which stalled
  * watches for good.
@@ -32,7 +35,7 @@ test('two kines that expire the same keys for two minutes stall no watch', async
     while (Date.now() < until) {
       const answer = await api.send('POST', '/api/v1/namespaces/default/events', event())
       if (answer.status === 201) made[host] += 1
-      await pause(50)
+      await pause(WRITE_EVERY_MS)
     }
     api.close()
   }
