@@ -14,7 +14,7 @@ const ROOT = process.env['TWONODE_ROOT'] ?? process.cwd()
 /** An answer that takes longer is none. @unit milliseconds */
 const ANSWER_TIMEOUT_MS = 1_500
 
-/** Between two writes. @unit milliseconds */
+/** Between two writes: what the numbers of the bench and the demo are measured with. @unit milliseconds */
 const EVERY_MS = 20
 
 export interface Writer {
@@ -33,6 +33,8 @@ export interface WriterOptions {
   readonly to: HostName | 'virtualIp'
   /** Where it runs: on this machine (the laptop), or inside a host, whose fate it then shares. */
   readonly from?: HostName
+  /** Between the ends of two writes. @unit milliseconds @default 20 */
+  readonly everyMs?: number
   readonly credentials: Credentials
 }
 
@@ -46,7 +48,7 @@ export async function adminCredentials(lab: Lab, host: HostName): Promise<Creden
 
 /** Starts a writer and waits for its first acknowledged write. */
 export async function startWriter(lab: Lab, options: WriterOptions): Promise<Writer> {
-  const { name, to, from, credentials } = options
+  const { name, to, from, everyMs = EVERY_MS, credentials } = options
   const directory = join(lab.directory, 'writers')
   mkdirSync(directory, { recursive: true })
   const logFile = join(directory, `${name}.ndjson`)
@@ -60,7 +62,7 @@ export async function startWriter(lab: Lab, options: WriterOptions): Promise<Wri
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   child.on('error', () => undefined)
   child.stdin.on('error', () => undefined)
-  const timing = { everyMs: EVERY_MS, timeoutMs: ANSWER_TIMEOUT_MS }
+  const timing = { everyMs, timeoutMs: ANSWER_TIMEOUT_MS }
   const orders: WriterOrders = { name, logFile, address, ...timing, ...credentials }
   child.stdin.write(`${JSON.stringify(orders)}\n`)
   const log = (): WriterRecord[] =>

@@ -23,6 +23,12 @@ import { convergedPair, healthy, laptop, psql, theLab } from './pair.ts'
 
 const HOSTS = ['h1', 'h2'] as const
 
+/**
+ * Orders, states and loss are judged, not milliseconds. Written as often as the bench does it, a pair and
+ * its writer take half of a core, of two that two labs share. @unit milliseconds
+ */
+const WRITE_EVERY_MS = 50
+
 /** Each writer has an object of its own, also where scenarios share a pair. */
 let writersMade = 0
 
@@ -58,6 +64,7 @@ export class Scenario {
     const writer = await startWriter(this.lab, {
       name,
       to,
+      everyMs: WRITE_EVERY_MS,
       credentials: this.#credentials,
       ...where,
     })
