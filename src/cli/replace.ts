@@ -4,7 +4,7 @@ import { parseInventory } from '../plan/inventory.ts'
 import { parseDuration } from '../plan/units.ts'
 import { type CommandRun, flagOption, type Invocation, textOption } from './command.ts'
 import { compileSites, filesOf, playbookNamed } from './compile_sites.ts'
-import { replacementOf } from './judge_replacement.ts'
+import { type Replacement, replacementOf } from './judge_replacement.ts'
 import { runReplacement } from './replace_run.ts'
 import { createReport } from './report.ts'
 import { readRunFlags, type RunFlags } from './run_flags.ts'
@@ -34,13 +34,15 @@ export const replace: CommandRun = async (invocation, world) => {
   const sites = await compileSites(playbookNamed(undefined, world, 'site.yaml'), selection, world)
   const guarded = guardedWorld(trustingOnly(replacement.host, world), sites)
   const report = await createReport(guarded, flags)
+  const command = commandOf(replacement, flags)
   const over = new AbortController()
   const dispose = world.onInterrupt(() => over.abort())
   const parts = {
     flags,
     world: guarded,
     sites,
-    emit: (event: Event) => report.emit(event),
+    emit: (event: Event) => report.emit(withCommand(event, command)),
+    command,
     over: over.signal,
     pairsMs: patience(invocation),
     confirmed: asksNobody,
@@ -51,6 +53,19 @@ export const replace: CommandRun = async (invocation, world) => {
     dispose()
     report.end()
   }
+}
+
+/** What is to be run again, wherever this was cut. */
+function commandOf({ host, old }: Replacement, { inventory }: RunFlags): string {
+  return `twonode replace -i ${inventory} --host ${host} --for ${old}`
+}
+
+/** Its converges end with a converge's advice: whoever follows it would leave out what comes after. */
+function withCommand(event: Event, command: string): Event {
+  if (!('trouble' in event) || event.trouble === undefined) return event
+  const { trouble } = event
+  const hint = trouble.hint.replaceAll(/([Rr]un) the converge again/g, `$1 \`${command}\` again`)
+  return { ...event, trouble: { ...trouble, hint } }
 }
 
 function inventorySites({ inventory, sites: named }: RunFlags, world: World) {

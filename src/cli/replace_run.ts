@@ -27,6 +27,8 @@ export interface ReplaceParts {
   /** The site with the whole playbook. */
   readonly sites: readonly ReadySite[]
   readonly emit: (event: Event) => void
+  /** This command line, for whoever is to run it again. */
+  readonly command: string
   /** Ctrl-C, between two runs. */
   readonly over: AbortSignal
   /** @unit milliseconds */
@@ -140,16 +142,16 @@ class ReplaceRun {
     judge: (sight: Sight) => { readonly found: T } | { readonly waitFor: string },
     withinMs: number,
   ): Promise<T | Ended> {
-    const { world, emit, over } = this.#parts
+    const { world, emit, over, command } = this.#parts
     const began = world.now()
     for (;;) {
       const looked = await this.#look()
       if (looked.kind === 'unseen') return new Ended(looked.exitCode)
       const judged = judge(looked.sight)
       if ('found' in judged) return judged.found
-      if (over.aborted) return this.#fail(interrupted(judged.waitFor))
+      if (over.aborted) return this.#fail(interrupted(judged.waitFor, command))
       const elapsedMs = Math.round(world.now() - began)
-      if (elapsedMs > withinMs) return this.#fail(tooLate(judged.waitFor, elapsedMs))
+      if (elapsedMs > withinMs) return this.#fail(tooLate(judged.waitFor, { elapsedMs, command }))
       const { survivor: host } = this.#replacement
       emit({ event: 'progress', host, task: 'waiting', message: judged.waitFor, elapsedMs })
       await setTimeout(LOOK_EVERY_MS, undefined, { signal: over }).catch(() => {})
@@ -242,15 +244,18 @@ function termOf({ survivor: { hostMeta } }: Sight): number {
   return Number(/^term: (\d+)$/m.exec(hostMeta ?? '')?.[1] ?? 0)
 }
 
-function tooLate(what: string, elapsedMs: number): TwonodeError {
+function tooLate(
+  what: string,
+  { elapsedMs, command }: { readonly elapsedMs: number; readonly command: string },
+): TwonodeError {
   const seconds = Math.round(elapsedMs / 1000)
   return new TwonodeError('E_FAILED', `after ${seconds} s it still waits for: ${what}`, {
-    hint: 'The hosts go on by themselves; `twonode status` and `twonode timeline` show how. Run this again: it goes on where it is.',
+    hint: `The hosts go on by themselves; \`twonode status\` and \`twonode timeline\` show how. Run \`${command}\` again: it goes on where it is.`,
   })
 }
 
-function interrupted(what: string): TwonodeError {
+function interrupted(what: string, command: string): TwonodeError {
   return new TwonodeError('E_INTERRUPTED', `interrupted while it waited for: ${what}`, {
-    hint: 'The hosts go on by themselves. Run this again: it goes on where it is.',
+    hint: `The hosts go on by themselves. Run \`${command}\` again: it goes on where it is.`,
   })
 }

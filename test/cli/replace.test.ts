@@ -25,6 +25,8 @@ class Hosts {
   whoIsAway = 'h2'
   /** The pair is made at the end of the converge. */
   pairs = true
+  /** Somebody presses Ctrl-C in the converge. */
+  interrupts = false
 
   readonly open: OpenSession = async (request, listener) => {
     const { name } = request.host
@@ -54,6 +56,10 @@ class Hosts {
     }
     if (step?.module === 'command') return this.#asked(name, step.args['argv'])
     if (name === 'h1') this.runs.push(`converge ${opening.options.tags.join()}`.trim())
+    if (this.interrupts) {
+      const trouble = new TwonodeError('E_INTERRUPTED', `${name}: interrupted`).toTrouble()
+      return [{ event: 'trouble', host: name, trouble }, summaryOf(name, 130)]
+    }
     if (opening.options.tags.length === 0) this.#converged()
     return [summaryOf(name)]
   }
@@ -242,6 +248,16 @@ test('a pair that is not made in time is exit 3, with what it waits for', async 
     onWorld: (world) => Object.assign(world, { now: () => (now += 20_000) }),
   })
   expect(out).toMatch(/E_FAILED: after \d+ s it still waits for: h1 does not hear h2's agent/)
-  expect(out).toContain('Run this again')
+  expect(out).toContain('Run `twonode replace -i inventory.yaml --host h2 --for h2` again')
   expect(exit).toBe(3)
+})
+
+test('cut in its converge, it names itself and not a converge: that one would make no pair', async () => {
+  const hosts = new Hosts()
+  hosts.interrupts = true
+  const { exit, out } = await run(`${LINE} --yes`, hosts)
+  expect(out).toContain('E_INTERRUPTED')
+  expect(out).toContain('Run `twonode replace -i inventory.yaml --host h2 --for h2` again')
+  expect(out).not.toContain('the converge again')
+  expect(exit).toBe(130)
 })
