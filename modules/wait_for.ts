@@ -16,6 +16,7 @@ interface Args {
   readonly sql?: { readonly database: string; readonly query: string }
   readonly timeout: string
   readonly interval: string
+  readonly otherwise?: string
 }
 
 interface State {
@@ -31,6 +32,7 @@ export const waitFor = defineModule<Args, State>({
     summary: 'Waits until something is true: a port, a file, a command, a unit, a query.',
     notes: [
       'It changes nothing; it counts as a change when there was something to wait for.',
+      'With `otherwise` a wait in vain fails nothing: the run goes on, and people are told that text, and what a command said last on its stderr.',
       'What can not be asked yet (a server that is starting) is waited for like what is not true yet.',
     ].join('\n\n'),
     source:
@@ -85,6 +87,12 @@ export const waitFor = defineModule<Args, State>({
       sql: querySchema('A query whose first column of the first row is true.'),
       timeout: durationSchema('How long it is waited for.', '1m'),
       interval: durationSchema('Time between two looks.', '500ms'),
+      otherwise: {
+        type: 'string',
+        minLength: 1,
+        description:
+          'What people are told when it was waited for in vain. Default: the task fails.',
+      },
     },
     oneOf: [
       { required: ['tcp'] },
@@ -117,9 +125,15 @@ export const waitFor = defineModule<Args, State>({
         what: args.what ?? inWords(until),
         timeoutMs: durationMs(args.timeout),
         intervalMs: durationMs(args.interval),
+        ...(args.otherwise === undefined ? {} : { otherwise: args.otherwise }),
       },
     ]
   },
+
+  // What was given up would be waited for again.
+  settles: ({ otherwise }) => otherwise === undefined,
+
+  verdict: ({ stderr }) => ({ changed: true, note: stderr }),
 })
 
 function conditionOf({ tcp, path, gone, command, unit, sql }: Args): Condition {

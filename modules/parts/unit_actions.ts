@@ -60,6 +60,8 @@ function running({ unit }: UnitObservation, args: UnitArgs): readonly Change[] {
       return [...reset, action('restart', args)]
     case 'reloaded':
       if (active) return [action('reload', args)]
+      // It may have read the old files already, and takes no reload before it runs: a start waits for it.
+      if (unit.active === 'activating') return [action('start', args), action('reload', args)]
       return if_running ? [] : [...reset, action('start', args)]
     default:
       throw new Error(`unhandled state: ${String(state satisfies never)}`)

@@ -12,6 +12,8 @@ async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
     if (command === 'daemon') return await (await import('./daemon.ts')).runDaemon(daemonOf(rest))
     if (command === 'try') return await (await import('./daemon.ts')).tryDaemon(daemonOf(rest))
     if (command === 'join') return await (await import('./join_command.ts')).runJoin(rest, out)
+    if (command === 'current')
+      return await (await import('./current_command.ts')).runCurrent(process.stderr)
     const { runLocalCommand } = await import('./local_commands.ts')
     return await runLocalCommand([command ?? '--help', ...rest], out)
   } catch (error) {

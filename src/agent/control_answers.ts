@@ -22,7 +22,7 @@ const MOST_LINES = 5_000
 /** Of an agent, what its answers are made of. */
 export interface ControlParts extends Pick<
   AgentParts,
-  'core' | 'site' | 'journalFolder' | 'tokens' | 'secrets'
+  'core' | 'site' | 'faults' | 'journalFolder' | 'tokens' | 'secrets'
 > {
   readonly store: Pick<AgentParts['store'], 'setPaused'>
   readonly journal: Pick<AgentParts['journal'], 'flush' | 'note'>
@@ -102,7 +102,7 @@ export function answerControl(parts: ControlParts): Answerer {
 }
 
 /** What this agent is, sees and would do next. */
-function statusOf({ core, site }: ControlParts): JsonObject {
+function statusOf({ core, site, faults }: ControlParts): JsonObject {
   const facts = core.facts()
   const { meta, peer, policy: _, asked: __, self, ...others } = facts
   const { rule, why } = decide(facts)
@@ -121,7 +121,16 @@ function statusOf({ core, site }: ControlParts): JsonObject {
     rule,
     why,
     keptAside: core.keptAside(),
+    ...programOf(site, faults),
+    peerAsks: core.peerAsks,
   }
+}
+
+/** What it goes by, which a converge may have replaced a moment ago: then it is about to start anew. */
+function programOf(site: ControlParts['site'], faults: ControlParts['faults']) {
+  const { bundle, version } = site.plan
+  const siteReplaced = site.isReplaced()
+  return { bundle, version, siteReplaced, siteRefused: siteReplaced ? faults.said('site') : null }
 }
 
 /** What this host is; one that hostMeta does not name has been replaced (B10). */

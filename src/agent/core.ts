@@ -29,6 +29,8 @@ export class AgentCore {
   /** When what is waited for should have come, at the latest. */
   #expectedBy = 0
   #lastRule = ''
+  /** When the peer's agent last asked. */
+  #askedAt = -Infinity
 
   constructor(settings: Settings, ports: Ports) {
     this.#settings = settings
@@ -95,8 +97,14 @@ export class AgentCore {
   /** The peer's agent asks. A leader counts silence from no earlier than this: its follower neither. */
   onStatus(): ReturnType<AgentCore['status']> {
     const state = this.#state
+    this.#askedAt = this.#ports.clock.now()
     if (!state.leads) state.memory = heardFrom(state.memory, this.#ports.clock.now())
     return this.status()
+  }
+
+  /** Its peer's agent hears this one: it asks, round by round. */
+  get peerAsks(): boolean {
+    return this.#ports.clock.now() - this.#askedAt <= this.#settings.timing.promoteMs
   }
 
   /** What the next round would be decided from. */

@@ -39,6 +39,12 @@ export class Faults {
     this.#note({ kind: 'fault', what, message })
   }
 
+  /** What was told last, and is not over. */
+  said(what: string): string | null {
+    const told = this.#told.get(what)
+    return told === undefined || told.isOver ? null : told.message
+  }
+
   /** It is well again: the next trouble is a new one. */
   clear(what: string): void {
     const before = this.#told.get(what)

@@ -142,5 +142,6 @@ function helpText(): string {
   const lines = Object.values(COMMANDS).map(({ usage, brief }) => `  ${usage.padEnd(60)}${brief}`)
   const join = '  join --host NAME --address ADDR --to LEADER'.padEnd(62)
   const joins = `${join}On a prepared host: reads a join token from stdin, gets in at its boot.`
-  return `twonode on this host:\n${[...lines, joins].join('\n')}\n`
+  const current = `${'  current'.padEnd(62)}Exits 0 when the agent goes by the site that is here, and hears its peer.`
+  return `twonode on this host:\n${[...lines, joins, current].join('\n')}\n`
 }

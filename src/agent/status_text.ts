@@ -88,6 +88,7 @@ function sightLines(status: JsonObject): readonly Line[] {
 const TROUBLES: readonly (readonly [name: string, holds: Json, words: string])[] = [
   ['initialised', false, 'this host never belonged to a pair'],
   ['frozen', true, 'too many changes in an hour: it begins none until `twonode resume`'],
+  ['siteReplaced', true, 'the site on this host was replaced: it is about to start anew with it'],
   ['metaDoubtful', true, "the newest hostMeta can't be read: an older one is used"],
   ['late', true, 'its last round was late'],
   ['agentGone', true, "the peer's agent has been silent for 20 s or longer"],
@@ -101,6 +102,8 @@ const TROUBLES: readonly (readonly [name: string, holds: Json, words: string])[]
 function troubleLines(status: JsonObject): readonly Line[] {
   const found = TROUBLES.filter(([name, holds]) => status[name] === holds)
   const lines = found.map(([, , words]): Line => ['note', words])
+  const { siteRefused } = status
+  if (typeof siteRefused === 'string') lines.push(['note', siteRefused])
   // On a follower it says nothing: only a leader has to prove that it leads.
   if (status['role'] === 'leader' && status['proven'] === false)
     lines.push(['note', 'nothing proves that no other host leads'])

@@ -139,12 +139,14 @@ export interface Obtain {
   readonly secret: SiteSecretName
 }
 
-/** Wait until something is true, polling; the bound passed fails the step. */
+/** Wait until something is true, polling; the bound passed fails the step, unless `otherwise` is there. */
 export interface Await {
   readonly kind: 'await'
   readonly until: Condition
   /** For people: "the apply worker to end". */
   readonly what: string
+  /** What people are told when the bound is passed, and can do: the run goes on then. */
+  readonly otherwise?: string
   /** @unit milliseconds */
   readonly timeoutMs: number
   /** @unit milliseconds */
@@ -174,7 +176,7 @@ export type Validator =
   /** Runs after the write; any row is a complaint, and the old content is put back. */
   | { readonly kind: 'sql'; readonly database: string; readonly text: string }
 
-/** What a change gave back: only `exec` gives anything. */
+/** What a change gave back: only `exec` gives anything, and a wait that was given up. */
 export type Outcome = ExecResult | undefined
 
 /** One line for people and logs. Secrets show as the mask. */

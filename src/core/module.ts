@@ -62,7 +62,7 @@ export interface Module<Args, State> {
   refuse?(state: State, args: Args, evaluate: Evaluate): string | undefined
   /** Facts worth a person's attention that are no change: retained WAL, flags that differ. */
   notes?(state: State, args: Args): readonly string[]
-  /** Judges a command by its own words (`changed_when`, `failed_when`). */
+  /** Judges a command by its own words (`changed_when`, `failed_when`), and a wait that was given up. */
   verdict?(outcome: NonNullable<Outcome>, args: Args, evaluate: Evaluate): Verdict
 }
 
@@ -70,6 +70,8 @@ export interface Verdict {
   readonly changed: boolean
   /** Why it counts as failed; undefined if it does not. */
   readonly failed?: string
+  /** Worth a person's attention, though nothing failed. */
+  readonly note?: string
 }
 
 /** Evaluates a CEL expression of the task with these extra names. */

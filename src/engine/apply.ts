@@ -74,8 +74,7 @@ export async function apply(host: Host, change: Change, bounds: Bounds): Promise
       await inTime(host.obtain(change.secret), bounds)
       return undefined
     case 'await':
-      await awaitCondition(host, change, bounds)
-      return undefined
+      return await awaitCondition(host, change, bounds)
     default:
       throw new Error(`unhandled change: ${(change satisfies never as Change).kind}`)
   }

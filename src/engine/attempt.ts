@@ -1,6 +1,7 @@
 import { type Change, describeChange, type Outcome } from '../core/change.ts'
 import type { ChangeReport } from '../core/events.ts'
 import { TwonodeError } from '../core/errors.ts'
+import type { Verdict } from '../core/module.ts'
 import type { PlanStep } from '../core/plan.ts'
 import { apply, type Bounds } from './apply.ts'
 import { diffOf } from './diff_text.ts'
@@ -63,7 +64,7 @@ async function makeChanges(task: Task, view: Seen): Promise<Attempted> {
   let outcome: Outcome
   for (const change of view.changes) outcome = (await makeChange(task, change)) ?? outcome
   const verdict = verdictOf(task, view, outcome)
-  if (verdict === 'unchanged') {
+  if (!verdict.changed) {
     task.applied.splice(appliedBefore)
     run.journal.settle(owedNow)
     return unchanged(view, outcome)
@@ -72,7 +73,8 @@ async function makeChanges(task: Task, view: Seen): Promise<Attempted> {
   state.changedAtAll = true
   const after = view.module.settles?.(view.args) === false ? view : await settled(task)
   const result = registeredOf(after.module, after, { changed: true, skipped: false, outcome })
-  return { status: 'changed', notes: after.notes, result }
+  const notes = verdict.note === undefined ? after.notes : [...after.notes, verdict.note]
+  return { status: 'changed', notes, result }
 }
 
 async function makeChange(task: Task, change: Change): Promise<Outcome> {
@@ -93,10 +95,11 @@ function verdictOf(
   { run, step, names }: Task,
   { module, args, changes }: Seen,
   outcome: Outcome,
-): 'changed' | 'unchanged' {
-  if (outcome === undefined || module.verdict === undefined) return 'changed'
-  const { changed, failed } = module.verdict(outcome, args, evaluateWith(run, step, names))
-  if (failed === undefined) return changed ? 'changed' : 'unchanged'
+): Verdict {
+  if (outcome === undefined || module.verdict === undefined) return { changed: true }
+  const verdict = module.verdict(outcome, args, evaluateWith(run, step, names))
+  const { failed } = verdict
+  if (failed === undefined) return verdict
   const detail = [outcome.stderr, outcome.stdout].find((text) => text.trim() !== '')?.trim()
   const more = detail === undefined ? {} : { detail }
   const command = changes.flatMap((change) => (change.kind === 'exec' ? [change] : [])).at(-1)

@@ -1,6 +1,6 @@
 import type { Await, Condition } from '../core/change.ts'
 import { TwonodeError } from '../core/errors.ts'
-import type { Observer } from '../core/host.ts'
+import type { ExecResult, Observer } from '../core/host.ts'
 import type { Clock } from './clock.ts'
 
 /** How long one look may take. @unit milliseconds */
@@ -12,18 +12,21 @@ interface Limits {
   readonly stop: AbortSignal
 }
 
-/** Polls until the condition holds. It changes nothing, so that an interrupt ends it at once. */
+/**
+ * Polls until the condition holds. It changes nothing, so that an interrupt ends it at once. What it
+ * gives back is what was missing when the bound was passed, for a wait that may be given up.
+ */
 export async function awaitCondition(
   host: Observer,
-  { until, what, timeoutMs, intervalMs }: Await,
+  { until, what, otherwise, timeoutMs, intervalMs }: Await,
   { clock, deadline, stop }: Limits,
-): Promise<void> {
+): Promise<ExecResult | undefined> {
   const begin = clock.now()
   const end = Math.min(begin + timeoutMs, deadline)
   let last: string | undefined
   for (;;) {
     const seen = await look(host, until)
-    if (seen === true) return
+    if (seen === true) return undefined
     last = seen === false ? last : seen
     stop.throwIfAborted()
     // The last look is at the end of the time, not an interval before it.
@@ -32,6 +35,10 @@ export async function awaitCondition(
     stop.throwIfAborted()
   }
   const seconds = Math.round((clock.now() - begin) / 1000)
+  if (otherwise !== undefined) {
+    const why = last === undefined ? '' : ` (${last})`
+    return { code: 1, stdout: '', stderr: `waited ${seconds} s for ${what}${why}: ${otherwise}` }
+  }
   throw new TwonodeError(
     'E_FAILED',
     `${host.name}: waited ${seconds} s for ${what}`,
@@ -50,7 +57,7 @@ async function look(host: Observer, condition: Condition): Promise<boolean | str
   }
 }
 
-async function holds(host: Observer, condition: Condition): Promise<boolean> {
+async function holds(host: Observer, condition: Condition): Promise<boolean | string> {
   switch (condition.kind) {
     case 'sql': {
       const { database, text, values } = condition
@@ -60,7 +67,10 @@ async function holds(host: Observer, condition: Condition): Promise<boolean> {
     case 'exec': {
       const { argv, user } = condition
       const options = { timeoutMs: LOOK_TIMEOUT_MS, ...(user === undefined ? {} : { user }) }
-      return (await host.exec(argv, options)).code === 0
+      const { code, stderr } = await host.exec(argv, options)
+      if (code === 0) return true
+      // Its last word is the best reason there is.
+      return stderr.trim().split('\n').at(-1) || false
     }
     case 'tcp':
       return await host.reachable(condition.address, condition.port, LOOK_TIMEOUT_MS)

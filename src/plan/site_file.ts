@@ -49,7 +49,7 @@ export function fillCompiled(delivery: Delivery): Pick<Delivery, 'plan' | 'secre
 }
 
 /**
- * The site file: the plan without the tasks that write the site file itself. Nothing of the laptop is
+ * The site file: the plan without the tasks that write the site file itself, or ask whether it was written. Nothing of the laptop is
  * in it, so that two laptops give the same bytes: folders of playbooks, templates and secrets are left
  * out, and names of secrets are made of what their `!secret` says.
  */
@@ -149,6 +149,13 @@ function isCompiled({ module, args }: PlanStep): boolean {
   return module === 'file' && (args['compiled'] === 'site' || args['compiled'] === 'secrets')
 }
 
+/** True for what writes the compiled site, and for what asks whether that was written: a host does neither. */
+function ofTheRunAlone({ plays }: Plan): (step: PlanStep) => boolean {
+  const compiled = plays.flatMap(({ steps }) => steps.filter(isCompiled))
+  const told = new Set(compiled.flatMap(({ register }) => register ?? []))
+  return (step) => isCompiled(step) || step.reads.some((name) => told.has(name))
+}
+
 function portablePlan(plan: Plan, names: ReadonlyMap<string, string>): JsonObject {
   const tree = (value: Json): Json => portableTree(value, names)
   const step = (one: PlanStep): PlanStep => {
@@ -161,8 +168,9 @@ function portablePlan(plan: Plan, names: ReadonlyMap<string, string>): JsonObjec
       place: { ...place, file: baseName(place.file) },
     }
   }
+  const isRuns = ofTheRunAlone(plan)
   const plays = plan.plays.flatMap((play): readonly PlanPlay[] => {
-    const steps = play.steps.filter((one) => !isCompiled(one))
+    const steps = play.steps.filter((one) => !isRuns(one))
     const isEmptied = steps.length === 0 && play.steps.length > 0
     return isEmptied ? [] : [{ ...play, gate: play.gate.map(step), steps: steps.map(step) }]
   })

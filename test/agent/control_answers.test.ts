@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { answerControl } from '../../src/agent/control_answers.ts'
 import { type ControlSocket, openControlSocket } from '../../src/agent/control_socket.ts'
+import { Faults } from '../../src/agent/faults.ts'
 import { type DecisionJournal, openDecisionJournal } from '../../src/agent/journal.ts'
 import { runLocalCommand } from '../../src/agent/local_commands.ts'
 import { createSiteSecrets } from '../../src/host/site_secrets.ts'
@@ -27,9 +28,13 @@ let folder: ReturnType<typeof scratch>
 let socket: ControlSocket | undefined
 let journal: DecisionJournal
 let peerSays: readonly JsonObject[] | null
+let isReplaced: boolean
+let faults: Faults
 beforeEach(() => {
   folder = scratch()
   peerSays = null
+  isReplaced = false
+  faults = new Faults(() => {})
 })
 afterEach(async () => {
   await socket?.close()
@@ -58,12 +63,13 @@ async function agentOf(self: 'h1' | 'h2'): Promise<ScriptedHost> {
       host: self,
       plan: planOf([]),
       secrets: new Map<string, never>(),
-      isReplaced: () => false,
+      isReplaced: () => isReplaced,
       takeIn: async () => {},
     },
     store: openStateFiles({ directory: folder.path, site: 'test', note: () => {} }),
     tokens: new JoinTokens(folder.path, () => host.clock.now()),
     secrets: createSiteSecrets(folder.path),
+    faults,
     journal,
     journalFolder,
     client: { decisions: async () => peerSays },
@@ -93,6 +99,31 @@ test('status says what this host is, and what it sees', async () => {
   expect(await twonode('status')).toMatch(
     /^h1: well: it leads, and every acknowledged write is on both hosts\nrole +leader$/m,
   )
+})
+
+test('status says by which site it goes, and that another one is here, with what keeps it from that', async () => {
+  await agentOf('h1')
+  const { bundle, version } = planOf([])
+  const status = async () => JSON.parse(await twonode('status', '--json')) as JsonObject
+  const current = { bundle, version, siteReplaced: false, siteRefused: null }
+  expect(await status()).toMatchObject(current)
+  expect(await twonode('status')).not.toContain('replaced')
+  isReplaced = true
+  expect(await status()).toMatchObject({ siteReplaced: true, siteRefused: null })
+  expect(await twonode('status')).toMatch(/^note +the site on this host was replaced: it is about/m)
+  faults.tell('site', 'the agent of the new site does not start: no memory')
+  expect(await status()).toMatchObject({ siteRefused: expect.stringContaining('no memory') })
+  expect(await twonode('status')).toContain('does not start: no memory')
+})
+
+test("status says whether the peer's agent hears this one", async () => {
+  const host = await agentOf('h2')
+  const asks = async () => (JSON.parse(await twonode('status', '--json')) as JsonObject)['peerAsks']
+  expect(await asks()).toBe(false)
+  host.core.onStatus()
+  expect(await asks()).toBe(true)
+  await host.rounds(10, SILENT)
+  expect(await asks()).toBe(false)
 })
 
 test('a timeline is both accounts in one; that of a peer that does not answer is missing', async () => {

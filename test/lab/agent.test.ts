@@ -3,8 +3,23 @@ import { beforeAll, expect, test } from 'vitest'
 import type { Lab } from '../../lab/lab.ts'
 import { HOST_NAMES, type HostName } from '../../lab/names.ts'
 import { agentStatus } from '../../lab/pair_view.ts'
-import { changedCounts, type Laptop } from '../../lab/twonode_process.ts'
-import { convergedPair, eventually, healthy, inHost, mustConverge, psql } from './pair.ts'
+import {
+  changedCounts,
+  explain,
+  finished,
+  type Laptop,
+  makeLaptop,
+  startTwonode,
+} from '../../lab/twonode_process.ts'
+import {
+  convergedPair,
+  eventually,
+  healthy,
+  inHost,
+  mustConverge,
+  psql,
+  stepNames,
+} from './pair.ts'
 
 let lab: Lab
 let from: Laptop
@@ -61,6 +76,18 @@ test('both agents are up, agree, and change nothing; a converge changes nothing 
     HOST_NAMES.map(async (host) => (await agentStatus(lab, host))['term']),
   )
   expect(after).toEqual(before)
+})
+
+test('a converge that replaces the site is done when both agents go by it, and hear each other', async () => {
+  const other = await makeLaptop(lab, 'noting', { vars: { note: 'another site' } })
+  const run = await mustConverge(other)
+  const waited = stepNames(run, 'changed').filter((step) => step.includes('The agent goes by'))
+  expect(waited.map((step) => step.slice(0, 2)).toSorted()).toEqual(['h1', 'h2'])
+  // Looked at once: nothing is left to wait for.
+  for (const host of HOST_NAMES)
+    expect(await agentStatus(lab, host)).toMatchObject({ siteReplaced: false, peer: 'answers' })
+  const verified = await finished(startTwonode(other, ['verify', '-i', other.inventory, '--json']))
+  expect(verified.code, explain(verified)).toBe(0)
 })
 
 test('a leader that loses its power is replaced within seconds, nothing acknowledged is lost, and it comes back as the follower', async () => {

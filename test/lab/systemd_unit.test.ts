@@ -99,3 +99,17 @@ test('a file that systemd refuses does not take the place of the one that works'
   })
   expect(await inHost('h1', ['cat', PATH])).toBe(before)
 })
+
+test('a unit that is still starting reloads when it runs: it may have read the old files already', async () => {
+  const slow = String.raw`[Service]\nExecStartPre=/bin/sleep 4\nExecStart=/bin/sleep infinity\nExecReload=/usr/bin/touch /run/reloaded\n`
+  const made = playOf(from, 'slow', {
+    Slow: `systemd_unit: { name: slow.service, content: "${slow}", state: started, wait: false }`,
+    Reloaded: 'systemd_unit: { name: slow.service, state: reloaded, if_running: true }',
+  })
+  const run = await mustRun(from, [made, ...ON_H1])
+  expect(changesOf(run)['Reloaded']).toEqual([
+    'run systemctl start slow.service',
+    'run systemctl reload slow.service',
+  ])
+  await inHost('h1', ['test', '-e', '/run/reloaded'])
+})
