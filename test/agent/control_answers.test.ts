@@ -101,10 +101,13 @@ test('status says what this host is, and what it sees', async () => {
   )
 })
 
+async function status(): Promise<JsonObject> {
+  return JSON.parse(await twonode('status', '--json')) as JsonObject
+}
+
 test('status says by which site it goes, and that another one is here, with what keeps it from that', async () => {
   await agentOf('h1')
   const { bundle, version } = planOf([])
-  const status = async () => JSON.parse(await twonode('status', '--json')) as JsonObject
   const current = { bundle, version, siteReplaced: false, siteRefused: null }
   expect(await status()).toMatchObject(current)
   expect(await twonode('status')).not.toContain('replaced')
@@ -118,12 +121,11 @@ test('status says by which site it goes, and that another one is here, with what
 
 test("status says whether the peer's agent hears this one", async () => {
   const host = await agentOf('h2')
-  const asks = async () => (JSON.parse(await twonode('status', '--json')) as JsonObject)['peerAsks']
-  expect(await asks()).toBe(false)
+  expect((await status())['peerAsks']).toBe(false)
   host.core.onStatus()
-  expect(await asks()).toBe(true)
+  expect((await status())['peerAsks']).toBe(true)
   await host.rounds(10, SILENT)
-  expect(await asks()).toBe(false)
+  expect((await status())['peerAsks']).toBe(false)
 })
 
 test('a timeline is both accounts in one; that of a peer that does not answer is missing', async () => {

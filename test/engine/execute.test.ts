@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { waitFor } from '../../modules/wait_for.ts'
 import { TwonodeError } from '../../src/core/errors.ts'
 import type { Clock } from '../../src/engine/clock.ts'
 import { engineMachine, LOUD, TWO_PLAYS } from '../support/engine_machine.ts'
@@ -74,36 +73,6 @@ describe('a converge', () => {
     expect(lines).toEqual(['changed write', 'failed claim'])
     expect(exitCode).toBe(3)
     expect(events.at(-1)).toMatchObject({ counts: { changed: 1, failed: 1 }, exitCode: 3 })
-  })
-
-  test('goes on after a wait in vain that has words for it, and tells them and the last reason', async () => {
-    const args = { what: 'the agent', command: ['ask'], timeout: '3s', interval: '1s' }
-    const plan = planOf([
-      {
-        steps: [
-          step('wait', 'wait_for', { ...args, otherwise: 'look at it by hand' }),
-          step('reached', 'folder', { path: '/etc/z' }),
-        ],
-      },
-    ])
-    const asked = { code: 1, stdout: '', stderr: 'a warning\nit starts\n' }
-    const host = hostOn({ exec: () => asked })
-    const run = { host, plan, modules: [waitFor] }
-    const { lines, events, exitCode } = await converge({ ...run, journal: journal() })
-    expect(lines).toEqual(['changed wait', 'changed reached'])
-    expect(stepsIn(events)[0]?.notes).toEqual([
-      'waited 3 s for the agent (it starts): look at it by hand',
-    ])
-    expect(exitCode).toBe(0)
-
-    // The same wait without such words is a failure, with the same reason.
-    const strict = planOf([{ steps: [step('wait', 'wait_for', args)] }])
-    const failed = await converge({ ...run, plan: strict, journal: journal('run-2') })
-    expect(stepsIn(failed.events)[0]?.trouble).toMatchObject({
-      code: 'E_FAILED',
-      message: 'h1: waited 3 s for the agent',
-      detail: 'it starts',
-    })
   })
 
   test('names what a module broke as a bug of ours, with the task', async () => {
