@@ -16,12 +16,19 @@ const FOLLOWS =
  * programs of Node and two kubectls, and a poll of it takes the time that the hosts need to start.
  */
 export async function standTogether(lab: Lab): Promise<true | string> {
-  const leader = metaOf(lab, 'h1')?.leader
-  if (leader !== 'h1' && leader !== 'h2') return 'h1 knows no leader'
+  const leader = leaderOf(lab)
+  if (leader === undefined) return 'h1 knows no leader'
   if (!arePaired(lab)) return 'they are no pair, or the follower has no proof'
   for (const host of HOST_NAMES)
     if (!allPartsServe(lab, host)) return `Kubernetes does not serve on ${host}`
   return (await agentsAgree(lab, leader)) ?? (await followed(lab, leader)) ?? (await serve(lab))
+}
+
+/** By its address: a machine that took a host's place has another name in the site. */
+function leaderOf(lab: Lab): HostName | undefined {
+  const meta = metaOf(lab, 'h1')
+  const address = meta?.hosts.find(({ name }) => name === meta.leader)?.address
+  return HOST_NAMES.find((host) => lab.hosts[host].address === address)
 }
 
 async function agentsAgree(lab: Lab, leader: HostName): Promise<string | undefined> {
