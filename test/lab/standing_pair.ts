@@ -1,25 +1,24 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach } from 'vitest'
+import { afterEach } from 'vitest'
 import type { Lab } from '../../lab/lab.ts'
 import { arePaired, metaOf } from '../../lab/pair_view.ts'
 import { readState } from '../../lab/state.ts'
 
 /**
- * For a file whose tests leave the pair as they found it, when all of them pass: the next file on that
- * lab need not restore it, which costs two boots and two starts of Kubernetes.
+ * For a file whose tests leave the pair as they found it, while all of them pass: the next test that
+ * wants one, or the next file on that lab, need not restore it, which costs two boots and two starts of
+ * Kubernetes.
  */
 export function leavesThePair(theLab: () => Promise<Lab>): void {
   let asFound = true
-  afterEach(({ task }) => {
+  afterEach(async ({ task }) => {
     if (task.result?.state === 'fail') asFound = false
-  })
-  afterAll(async () => {
-    if (!asFound) return
     const lab = await theLab()
-    // Agents may have had a reason of their own to change roles: files begin where h1 leads.
-    if (!arePaired(lab) || metaOf(lab, 'h1')?.branch !== 1) return
-    writeFileSync(markOf(lab), await standOf(lab))
+    // A test, or agents with a reason of their own, may have changed the roles: files begin where h1 leads.
+    if (asFound && arePaired(lab) && metaOf(lab, 'h1')?.branch === 1)
+      writeFileSync(markOf(lab), await standOf(lab))
+    else rmSync(markOf(lab), { force: true })
   })
 }
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { metaOf } from '../../../lab/pair_view.ts'
+import { theLab } from '../pair.ts'
 import { startScenario, unitRuns } from '../scenario.ts'
+import { leavesThePair } from '../standing_pair.ts'
 
 /** @unit milliseconds */
 const FAILOVER_MS = 20_000
@@ -8,6 +10,8 @@ const RETURN_MS = 90_000
 
 /** A host that waits must be seen to wait. @unit milliseconds */
 const WAITS_MS = 10_000
+
+leavesThePair(theLab)
 
 test('19, A5: both lose their power; the leader comes back first, and waits for its follower', async () => {
   const scenario = await startScenario()
