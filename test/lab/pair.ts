@@ -22,6 +22,9 @@ import type { StepEvent } from '../../src/core/events.ts'
 
 const ROOT = process.env['TWONODE_ROOT'] ?? process.cwd()
 
+/** Between two looks: some cost a process in a host. @unit milliseconds */
+const POLL_MS = 200
+
 let opened: Promise<Lab> | undefined
 
 /** The lab that this file's process has for itself until it ends. */
@@ -100,7 +103,7 @@ export async function eventually(
     const result = await check().catch((error: unknown) => String(error))
     if (result === true) return
     seen = result
-    await delay(500)
+    await delay(POLL_MS)
   } while (Date.now() < deadline)
   expect.fail(`${what}: not within ${timeoutMs / 1000} s; last seen: ${seen}`)
 }
