@@ -32,7 +32,7 @@ export const waitFor = defineModule<Args, State>({
     summary: 'Waits until something is true: a port, a file, a command, a unit, a query.',
     notes: [
       'It changes nothing; it counts as a change when there was something to wait for.',
-      'With `otherwise` a wait in vain fails nothing: the run goes on, and people are told that text, and what a command said last on its stderr.',
+      'With `otherwise` a wait in vain fails nothing: the run goes on, and people are told that text, and what a command said last on its stderr. The host is free for its agent meanwhile: make such a task the last of its play.',
       'What can not be asked yet (a server that is starting) is waited for like what is not true yet.',
     ].join('\n\n'),
     source:

@@ -84,10 +84,23 @@ async function makeChange(task: Task, change: Change): Promise<Outcome> {
   task.says(describeChange(change))
   run.journal.intend(step.id, change)
   state.forgetViews()
-  const outcome = await apply(run.host, change, bounds)
+  const make = async () => await apply(run.host, change, bounds)
+  const outcome = mayBeGivenUp(change) ? await withoutLock(run, make) : await make()
   run.journal.done(step.id)
   task.applied.push(reportOf(run, change))
   return outcome
+}
+
+function mayBeGivenUp(change: Change): boolean {
+  return change.kind === 'await' && change.otherwise !== undefined
+}
+
+/** As at a barrier: what only waits stands in nobody's way, and is ended by nobody who needs the host. */
+async function withoutLock<T>({ lock, control }: Run, wait: () => Promise<T>): Promise<T> {
+  await lock.release()
+  const waited = await wait()
+  await lock.take(control.stop, { again: true })
+  return waited
 }
 
 /** What a module says of its command's words; without its word a change is a change. */

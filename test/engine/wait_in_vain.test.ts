@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { waitFor } from '../../modules/wait_for.ts'
+import type { Lock } from '../../src/engine/ports.ts'
 import { engineMachine } from '../support/engine_machine.ts'
 import { converge, planOf, step, stepsIn } from '../support/engine_run.ts'
 
@@ -33,4 +34,29 @@ test('a converge goes on after a wait in vain that has words for it, and tells t
     message: 'h1: waited 3 s for the agent',
     detail: 'it starts',
   })
+})
+
+test('the host is free for its agent while it waits so, and is taken again before anything else is done', async () => {
+  const seen: string[] = []
+  const lock: Lock = {
+    take: async () => {
+      seen.push('taken')
+      return { otherHeldIt: true }
+    },
+    release: async () => void seen.push('released'),
+  }
+  let looks = 0
+  const exec = () => {
+    looks += 1
+    seen.push('asked')
+    return { code: looks > 2 ? 0 : 1, stdout: '', stderr: '' }
+  }
+  const args = { command: ['ask'], timeout: '9s', interval: '1s', otherwise: 'look at it' }
+  const plan = planOf([{ steps: [step('wait', 'wait_for', args)] }])
+  const run = { host: hostOn({ exec }), plan, modules: [waitFor], lock }
+  const { events, exitCode } = await converge({ ...run, journal: journal() })
+  expect(exitCode).toBe(0)
+  expect(stepsIn(events)[0]?.status).toBe('changed')
+  expect(stepsIn(events)[0]?.notes).toBeUndefined()
+  expect(seen).toEqual(['asked', 'released', 'asked', 'asked', 'taken'])
 })
