@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest'
 import { longestGap } from '../../../lab/writer_log.ts'
+import { theLab } from '../pair.ts'
 import { startScenario } from '../scenario.ts'
+import { leavesThePair } from '../standing_pair.ts'
 
 /** @unit milliseconds */
 const ALONE_MS = 15_000
 const RETURN_MS = 60_000
+
+leavesThePair(theLab)
 
 test('7, 8: the follower dies: the leader goes on alone after a stall that no k3s notices; the follower returns, catches up, and they are a pair again', async () => {
   const scenario = await startScenario()
