@@ -49,9 +49,9 @@ export function fillCompiled(delivery: Delivery): Pick<Delivery, 'plan' | 'secre
 }
 
 /**
- * The site file: the plan without the tasks that write the site file itself, or ask whether it was written. Nothing of the laptop is
- * in it, so that two laptops give the same bytes: folders of playbooks, templates and secrets are left
- * out, and names of secrets are made of what their `!secret` says.
+ * The site file: the plan without the tasks that write the site file itself, or ask whether it was
+ * written. Nothing of the laptop is in it, so that two laptops give the same bytes: folders of playbooks,
+ * templates and secrets are left out, and names of secrets are made of what their `!secret` says.
  */
 export function siteFileText({ plan, secrets }: Omit<Delivery, 'host'>): string {
   const portable = portablePlan(plan, secretNames(plan, secrets))
@@ -168,9 +168,9 @@ function portablePlan(plan: Plan, names: ReadonlyMap<string, string>): JsonObjec
       place: { ...place, file: baseName(place.file) },
     }
   }
-  const isRuns = ofTheRunAlone(plan)
+  const isOfTheRun = ofTheRunAlone(plan)
   const plays = plan.plays.flatMap((play): readonly PlanPlay[] => {
-    const steps = play.steps.filter((one) => !isRuns(one))
+    const steps = play.steps.filter((one) => !isOfTheRun(one))
     const isEmptied = steps.length === 0 && play.steps.length > 0
     return isEmptied ? [] : [{ ...play, gate: play.gate.map(step), steps: steps.map(step) }]
   })
