@@ -101,16 +101,7 @@ export const virtualIp = defineModule<Args, State>({
       ...removals,
       run('ip', 'address', 'add', `${address}/${prefix}`, 'dev', wanted),
       // It sends one a second, and waits after the last: nobody waits for it here.
-      run(
-        'systemd-run',
-        '--quiet',
-        '--no-block',
-        '--collect',
-        'arping',
-        ...ARPING,
-        wanted,
-        address,
-      ),
+      { ...run('arping', ...ARPING, wanted, address), background: true },
     ]
   },
 
@@ -122,7 +113,7 @@ function run(...argv: string[]) {
 }
 
 /** Neighbours learn at once, and once more for those that missed it. */
-const ARPING = ['-q', '-U', '-c', '3', '-I']
+const ARPING = ['-q', '-U', '-c', '3', '-w', '5', '-I']
 
 interface Interface {
   readonly name: string

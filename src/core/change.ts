@@ -75,6 +75,8 @@ export interface Exec {
   readonly stdin?: Text
   readonly env?: Readonly<Record<string, string>>
   readonly user?: string
+  /** Begun and not waited for: nobody hears how it ends, and it has to end by itself. */
+  readonly background?: boolean
   /** `any`: the module's verdict judges whatever it exits with. */
   readonly acceptCodes?: readonly number[] | 'any'
   /**
@@ -193,7 +195,7 @@ export function describeChange(change: Change): string {
     case 'remove':
       return `remove ${change.path}${change.recursive ? ' and all below it' : ''}`
     case 'exec':
-      return `run ${change.argv.map(quoteForPeople).join(' ')}${change.user === undefined ? '' : ` as ${change.user}`}`
+      return `run ${change.argv.map(quoteForPeople).join(' ')}${change.user === undefined ? '' : ` as ${change.user}`}${change.background === true ? ' in the background' : ''}`
     case 'sql':
       return `sql in ${change.database}: ${oneLine(change.text)}${valuesText(change.values)}`
     case 'sqlTransaction':

@@ -16,6 +16,11 @@ export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Run as this system user. Default: root, as the runner itself. */
   readonly user?: string
+  /**
+   * Begun and not waited for: 0 once it runs. It goes on without our streams and without the converge's
+   * lock, and has to end by itself.
+   */
+  readonly background?: boolean
 }
 
 /**

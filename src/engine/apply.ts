@@ -90,7 +90,7 @@ async function run(host: Host, change: Exec, bounds: Bounds): Promise<ExecResult
 
 /** Runs it, and again while somebody is in its way. Nothing was changed then: an interrupt ends it. */
 async function untilFree(host: Host, change: Exec, bounds: Bounds): Promise<ExecResult> {
-  const { argv, stdin, env, user, again } = change
+  const { argv, stdin, env, user, background, again } = change
   const { clock, stop } = bounds
   const end = Math.min(bounds.deadline, clock.now() + (again?.forMs ?? 0))
   for (;;) {
@@ -99,6 +99,7 @@ async function untilFree(host: Host, change: Exec, bounds: Bounds): Promise<Exec
       ...(stdin === undefined ? {} : { stdin }),
       ...(env === undefined ? {} : { env }),
       ...(user === undefined ? {} : { user }),
+      ...(background === undefined ? {} : { background }),
     })
     const inTheWay = result.code !== 0 && again?.words.some((word) => result.stderr.includes(word))
     if (inTheWay !== true || clock.now() >= end) return result

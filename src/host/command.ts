@@ -164,6 +164,20 @@ export async function runCommand(
   return { code, stdout: stdout.text(), stderr: stderr.text() }
 }
 
+/** Begun, and neither waited for nor bounded: it holds no lock, and none of our streams. */
+export async function beginCommand(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<ExecResult> {
+  const child = start(argv, argv, { cwd: '/', env, detached: true, stdio: 'ignore' })
+  child.unref()
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', (error) => reject(cannotStart(argv, error)))
+    child.once('spawn', resolve)
+  })
+  return { code: 0, stdout: '', stderr: '' }
+}
+
 /** Some refusals of the system are thrown at once (an argument that is too long), others come later. */
 function start(
   argv: readonly string[],

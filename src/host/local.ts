@@ -18,6 +18,7 @@ import { createBatch } from './batch.ts'
 import { inspectCertificate, issueCertificate } from './certificates.ts'
 import {
   BASE_ENVIRONMENT,
+  beginCommand,
   BoundedOutput,
   cannotStart,
   exitCode,
@@ -210,6 +211,7 @@ async function execute(
 ): Promise<ExecResult> {
   const { timeoutMs = EXEC_TIMEOUT_MS } = options
   const [words, env] = await asUser(argv, options, accounts)
+  if (options.background === true) return await beginCommand(words, env)
   const input = options.stdin === undefined ? '' : reveal(options.stdin)
   if (direct || words.join(' ').length > LONGEST_COMMAND_LINE)
     return await runCommand(words, { stdin: input, timeoutMs, env, lockFd })

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { array, assert, asyncProperty, constantFrom, oneof, string } from 'fast-check'
@@ -174,6 +174,32 @@ test('every command inherits the lock, so that an orphan keeps it', async () => 
     closeSync(fd)
     await locked.close()
   }
+})
+
+test('a command in the background is begun, not waited for, and holds neither the lock nor our streams', async () => {
+  const [path, told] = [join(directory, 'free-lock'), join(directory, 'told')]
+  await writeFile(path, '')
+  const fd = openSync(path, 'r+')
+  const locked = createLocalHost({ name: 'h1', lockFd: () => fd, digestsPath: null })
+  const holds = 'readlink /proc/self/fd/[0-3] >"$1.new"; mv "$1.new" "$1"; exec sleep 30'
+  try {
+    const begun = await locked.exec(['bash', '-c', `echo $$ >"$1.pid"; ${holds}`, '-', told], {
+      background: true,
+    })
+    expect(begun).toEqual({ code: 0, stdout: '', stderr: '' })
+    await expect.poll(() => existsSync(told), { timeout: 10_000 }).toBe(true)
+    const pid = Number(readFileSync(`${told}.pid`, 'utf8'))
+    expect(existsSync(`/proc/${pid}`)).toBe(true)
+    process.kill(pid, 'SIGKILL')
+    expect(readFileSync(told, 'utf8')).not.toContain(path)
+  } finally {
+    closeSync(fd)
+    await locked.close()
+  }
+})
+
+test('a command in the background that can not begin is a failure', async () => {
+  await expect(host.exec(['/nowhere/arping'], { background: true })).rejects.toThrow('arping')
 })
 
 test('the protocol of the runner, its own standard streams, never reaches a command', async () => {

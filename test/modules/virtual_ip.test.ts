@@ -20,10 +20,7 @@ async function namespace(): Promise<LawWorld> {
   await exec([...inside, 'ip', 'address', 'add', '10.77.0.11/24', 'dev', 'eth0'])
   const host: Host = {
     ...outer.host,
-    exec: async (argv, options) =>
-      argv[0] === 'systemd-run'
-        ? { code: 0, stdout: '', stderr: '' }
-        : await exec([...inside, ...argv], options),
+    exec: async (argv, options) => await exec([...inside, ...argv], options),
   }
   const dispose = async () => {
     await exec(['ip', 'netns', 'del', name])
