@@ -35,9 +35,18 @@ function endingSignal(): AbortSignal {
   const ending = new AbortController()
   for (const signal of ENDING)
     process.on(signal, () => {
-      ending.abort(new TwonodeError('E_INTERRUPTED', `ended by ${signal}`))
+      ending.abort(interruptedBy(signal))
     })
   return ending.signal
+}
+
+/** What a laptop reads of it: mostly nobody there has sent a signal, and the agent's word is elsewhere. */
+function interruptedBy(signal: NodeJS.Signals): TwonodeError {
+  if (signal !== 'SIGTERM') return new TwonodeError('E_INTERRUPTED', `ended by ${signal}`)
+  const message = "ended by SIGTERM, as by this host's agent when it has something urgent to do"
+  const hint =
+    'See what the agent did with `twonode timeline`, then run the converge again: it goes on where it stopped.'
+  return new TwonodeError('E_INTERRUPTED', message, { hint })
 }
 
 /**
