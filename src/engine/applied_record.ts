@@ -8,7 +8,7 @@ export const APPLIED_FILE = '/etc/twonode/applied.json'
 
 const ROOT = { owner: 'root', group: 'root' } as const
 
-/** Written at the end of a run that changed something, and only then. */
+/** Written at the end of a run that changed something and was in no hurry, and only then. */
 export async function recordApplied(run: Run, bounds: Bounds): Promise<void> {
   const { host, plan, options, appliedFile: path } = run
   const folder = dirname(path)

@@ -64,7 +64,8 @@ async function walk(run: Run, { views, left, firstBarrier }: Walk): Promise<Exit
   try {
     const trouble = await walkPlays(run, state, { left, firstBarrier })
     if (trouble === undefined) {
-      if (state.changedAtAll) await recordApplied(run, bounds(run))
+      // One in a hurry is an agent's: what it has made of this host is in hostMeta, and in its journal.
+      if (state.changedAtAll && run.straight !== true) await recordApplied(run, bounds(run))
       await cleanUp(run, left, { keepPartial: false })
     }
     return summarize(run, state, trouble?.exitCode ?? EXIT.done)

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -154,6 +154,15 @@ test('a lock that another holds is an outcome; an urgent converge ends the holde
   const ended = once(holder, 'exit')
   expect(await engine.converge({ ...role, urgent: true })).toMatchObject({ kind: 'done' })
   expect(await ended).toEqual([0, null])
+})
+
+test('who converged the host last is written down by a run that is in no hurry', async () => {
+  const engine = await engineFor([{ steps: [writes('a', '1', { tags: ['role'] })] }])
+  for (const urgent of [true, false]) {
+    await engine.converge({ ...role, urgent })
+    expect(existsSync(at('applied.json'))).toBe(!urgent)
+    rmSync(at('a'))
+  }
 })
 
 test('a holder that does not end is killed after 3 s, with the commands that hold the lock with it', async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import { inHost, packagedHosts } from './pair.ts'
+import { eventually, inHost, packagedHosts } from './pair.ts'
 import {
   changesOf,
   convergeText,
@@ -101,12 +101,19 @@ test('a file that systemd refuses does not take the place of the one that works'
 })
 
 test('a unit that is still starting reloads when it runs: it may have read the old files already', async () => {
-  const slow = String.raw`[Service]\nExecStartPre=/bin/sleep 4\nExecStart=/bin/sleep infinity\nExecReload=/usr/bin/touch /run/reloaded\n`
+  const goes = "/bin/sh -c 'until test -e /run/slow-goes; do sleep 0.1; done'"
+  const slow = String.raw`[Service]\nExecStartPre=${goes}\nExecStart=/bin/sleep infinity\nExecReload=/usr/bin/touch /run/reloaded\n`
   const made = playOf(from, 'slow', {
     Slow: `systemd_unit: { name: slow.service, content: "${slow}", state: started, wait: false }`,
     Reloaded: 'systemd_unit: { name: slow.service, state: reloaded, if_running: true }',
   })
-  const run = await mustRun(from, [made, ...ON_H1])
+  const running = mustRun(from, [made, ...ON_H1])
+  await eventually('its start is waited for', async () => {
+    await inHost('h1', ['pgrep', '-f', '[s]ystemctl start slow'])
+    return true
+  })
+  await inHost('h1', ['touch', '/run/slow-goes'])
+  const run = await running
   expect(changesOf(run)['Reloaded']).toEqual([
     'run systemctl start slow.service',
     'run systemctl reload slow.service',
