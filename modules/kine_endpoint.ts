@@ -182,7 +182,7 @@ export const kineEndpoint = defineModule<Args, State>({
   settles: ({ change }) => change !== 'reload',
 
   result: ({ process }) => ({
-    running: process.kind !== 'none',
+    running: process.kind === 'running',
     endpoint:
       process.kind === 'running' ? (process.environment.get('KINE_ENDPOINT') ?? null) : null,
   }),

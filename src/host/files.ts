@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir, readlink, type FileHandle } from 'node:fs/promises'
 import type { FileStat } from '../core/host.ts'
 import type { Accounts } from './accounts.ts'
-import { inWords, isAbsent, refusal } from './filesystem_error.ts'
+import { inWords, isAbsent, refusal, systemCode } from './filesystem_error.ts'
 
 /** Files that modules read are configuration: more than this is a mistake. @unit bytes */
 export const READ_BYTES = 8 * 1024 * 1024
@@ -36,10 +36,19 @@ export async function withFile<T>(
       if (!found.isFile())
         throw refusal('read', path, found.isDirectory() ? 'it is a directory' : 'it is no file')
       return await use(file)
+    } catch (error) {
+      if (hasEnded(path, error)) return undefined
+      throw error
     } finally {
       await file.close()
     }
   })
+}
+
+/** The kernel's file of a process or a cgroup can be opened a moment longer than it can be read. */
+function hasEnded(path: string, error: unknown): boolean {
+  if (!/^\/(proc|sys)\//.test(path)) return false
+  return ['ESRCH', 'ENODEV'].includes(systemCode(error) ?? '')
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
@@ -47,7 +56,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
     // O_NONBLOCK: a pipe without a writer must not hang the converge.
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
-    if (isAbsent(error)) return undefined
+    if (isAbsent(error) || hasEnded(path, error)) return undefined
     throw error
   }
 }

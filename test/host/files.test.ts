@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import {
   chmodSync,
   lstatSync,
@@ -14,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { Readable, Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLocalHost } from '../../src/host/local.ts'
 import { refusal } from './refusal.ts'
@@ -211,4 +213,22 @@ describe('accounts', () => {
     const { uid, gid } = lstatSync(at('file'))
     expect([uid, gid]).toEqual([990, 7])
   })
+})
+
+test('what the kernel tells of a process that has ended is no error, though its file still stands', async () => {
+  // bash becomes a sleep, which waits for no child: the one that it had stays a zombie.
+  const parent = spawn('bash', ['-c', 'read <&3 & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+  })
+  try {
+    const [, told, , end] = parent.stdio
+    if (!(told instanceof Readable && end instanceof Writable)) throw new Error('no pipes')
+    const zombie = String(await once(told, 'data')).trim()
+    end.end()
+    const state = () => readFileSync(`/proc/${zombie}/stat`, 'utf8')
+    await expect.poll(state, { timeout: 10_000 }).toMatch(/\) Z/)
+    expect((await host.readFile(`/proc/${zombie}/environ`)) ?? '').toBe('')
+  } finally {
+    parent.kill('SIGKILL')
+  }
 })
