@@ -4,6 +4,7 @@ import type { Plan } from '../../src/core/plan.ts'
 import { compile } from '../../src/plan/compile.ts'
 import { parseInventory } from '../../src/plan/inventory.ts'
 import { parsePlaybook, type Files } from '../../src/plan/playbook.ts'
+import { stepContext } from '../../src/plan/step_context.ts'
 import { registry } from '../../modules/index.ts'
 import { validate } from '../../modules/parts/validators.ts'
 
@@ -51,5 +52,27 @@ test.each(['The leader leads', 'The follower follows'])(
       return []
     })
     expect(order).toEqual(['database', 'permit', 'start'])
+  },
+)
+
+// One on its way down is a process like one that runs: only systemd knows, and nothing else starts it.
+test.each([
+  { marked: false, running: true, asks: false },
+  { marked: false, running: false, asks: true },
+  { marked: true, running: true, asks: true },
+])(
+  'whether kine serves the leader is asked of systemd ($asks) with the branch begun: $marked, kine seen: $running',
+  ({ marked, running, asks }) => {
+    const { steps = [] } =
+      compiled('role.yaml').plays.find(({ name }) => name === 'The leader leads') ?? {}
+    const step = steps.find(({ name }) => name === 'kine serves the leader')
+    if (step === undefined) throw new Error('the leader starts no kine')
+    const names = {
+      begun: { rows: [{ marked }] },
+      fork: { exists: true },
+      kine: { running },
+      site: { term: 2 },
+    }
+    expect(stepContext(registry, new Map()).when(step, names)).toBe(asks)
   },
 )
