@@ -224,6 +224,9 @@ test('what the kernel tells of a process that has ended is no error, though its 
     const [, told, , end] = parent.stdio
     if (!(told instanceof Readable && end instanceof Writable)) throw new Error('no pipes')
     const zombie = String(await once(told, 'data')).trim()
+    // Until then bash would still take note of its child's end.
+    const name = () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8')
+    await expect.poll(name, { timeout: 10_000 }).toBe('sleep\n')
     end.end()
     const state = () => readFileSync(`/proc/${zombie}/stat`, 'utf8')
     await expect.poll(state, { timeout: 10_000 }).toMatch(/\) Z/)
