@@ -1,10 +1,11 @@
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readlinkSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { array, assert, asyncProperty, constantFrom, oneof, string } from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NotYet, TwonodeError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
+import { processesHolding, signalAll } from '../../src/engine/lock_holders.ts'
 import { OUTPUT_BYTES } from '../../src/host/command.ts'
 import { createLocalHost } from '../../src/host/local.ts'
 import { refusal } from './refusal.ts'
@@ -177,22 +178,22 @@ test('every command inherits the lock, so that an orphan keeps it', async () => 
 })
 
 test('a command in the background is begun, not waited for, and holds neither the lock nor our streams', async () => {
-  const [path, told] = [join(directory, 'free-lock'), join(directory, 'told')]
-  await writeFile(path, '')
+  const [path, followed] = [join(directory, 'free-lock'), join(directory, 'followed')]
+  await Promise.all([writeFile(path, ''), writeFile(followed, '')])
   const fd = openSync(path, 'r+')
   const locked = createLocalHost({ name: 'h1', lockFd: () => fd, digestsPath: null })
-  const holds = 'readlink /proc/self/fd/[0-3] >"$1.new"; mv "$1.new" "$1"; exec sleep 30'
+  const begin = await locked.exec(['tail', '--follow', `--pid=${process.pid}`, followed], {
+    background: true,
+  })
   try {
-    const begun = await locked.exec(['bash', '-c', `echo $$ >"$1.pid"; ${holds}`, '-', told], {
-      background: true,
-    })
-    expect(begun).toEqual({ code: 0, stdout: '', stderr: '' })
-    await expect.poll(() => existsSync(told), { timeout: 10_000 }).toBe(true)
-    const pid = Number(readFileSync(`${told}.pid`, 'utf8'))
-    expect(existsSync(`/proc/${pid}`)).toBe(true)
-    process.kill(pid, 'SIGKILL')
-    expect(readFileSync(told, 'utf8')).not.toContain(path)
+    expect(begin).toEqual({ code: 0, stdout: '', stderr: '' })
+    await expect.poll(() => processesHolding(followed), { timeout: 10_000 }).toHaveLength(1)
+    expect(processesHolding(path)).toEqual([])
+    const [tail] = processesHolding(followed)
+    const streams = [0, 1, 2].map((stream) => readlinkSync(`/proc/${tail?.pid}/fd/${stream}`))
+    expect(streams).toEqual(['/dev/null', '/dev/null', '/dev/null'])
   } finally {
+    signalAll(processesHolding(followed), 'SIGKILL', { groups: true })
     closeSync(fd)
     await locked.close()
   }

@@ -216,8 +216,9 @@ describe('accounts', () => {
 })
 
 test('what the kernel tells of a process that has ended is no error, though its file still stands', async () => {
-  // bash becomes a sleep, which waits for no child: the one that it had stays a zombie.
-  const parent = spawn('bash', ['-c', 'read <&3 & echo $!; exec sleep 60'], {
+  // bash becomes a tail, which waits for no child: the one that it had stays a zombie.
+  const becomes = `exec tail --follow --pid=${process.pid} /dev/null`
+  const parent = spawn('bash', ['-c', `read <&3 & echo $!; ${becomes}`], {
     stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
   })
   try {
@@ -226,7 +227,7 @@ test('what the kernel tells of a process that has ended is no error, though its 
     const zombie = String(await once(told, 'data')).trim()
     // Until then bash would still take note of its child's end.
     const name = () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8')
-    await expect.poll(name, { timeout: 10_000 }).toBe('sleep\n')
+    await expect.poll(name, { timeout: 10_000 }).toBe('tail\n')
     end.end()
     const state = () => readFileSync(`/proc/${zombie}/stat`, 'utf8')
     await expect.poll(state, { timeout: 10_000 }).toMatch(/\) Z/)

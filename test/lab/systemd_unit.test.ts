@@ -101,8 +101,9 @@ test('a file that systemd refuses does not take the place of the one that works'
 })
 
 test('a unit that is still starting reloads when it runs: it may have read the old files already', async () => {
-  const goes = "/bin/sh -c 'until test -e /run/slow-goes; do sleep 0.1; done'"
-  const slow = String.raw`[Service]\nExecStartPre=${goes}\nExecStart=/bin/sleep infinity\nExecReload=/usr/bin/touch /run/reloaded\n`
+  // Nobody reads from it until somebody writes to it: the unit starts for as long as the test wants.
+  await inHost('h1', ['mkfifo', '/run/slow-goes'])
+  const slow = String.raw`[Service]\nExecStartPre=/bin/cat /run/slow-goes\nExecStart=/bin/sleep infinity\nExecReload=/usr/bin/touch /run/reloaded\n`
   const made = playOf(from, 'slow', {
     Slow: `systemd_unit: { name: slow.service, content: "${slow}", state: started, wait: false }`,
     Reloaded: 'systemd_unit: { name: slow.service, state: reloaded, if_running: true }',
@@ -112,7 +113,7 @@ test('a unit that is still starting reloads when it runs: it may have read the o
     await inHost('h1', ['pgrep', '-f', '[s]ystemctl start slow'])
     return true
   })
-  await inHost('h1', ['touch', '/run/slow-goes'])
+  await inHost('h1', ['cp', '/dev/null', '/run/slow-goes'])
   const run = await running
   expect(changesOf(run)['Reloaded']).toEqual([
     'run systemctl start slow.service',
