@@ -1,4 +1,5 @@
 import type { AnyModule, Registry } from '../src/core/module.ts'
+import { admissionPolicy } from './admission_policy.ts'
 import { artifact } from './artifact.ts'
 import { assert } from './assert.ts'
 import { certificate } from './certificate.ts'
@@ -34,6 +35,7 @@ import { waitFor } from './wait_for.ts'
 
 /** Every module that a task may name, one line each. */
 export const MODULES: readonly AnyModule[] = [
+  admissionPolicy,
   artifact,
   assert,
   certificate,

@@ -19,6 +19,7 @@ import { type Act, change, converge, decidedAgain, from, unchanged } from './act
 import { handBack, handedToUs } from './hand_back.ts'
 import { handOver } from './hand_over.ts'
 import type { ConvergeOutcome } from './ports.ts'
+import { restrict } from './restriction.ts'
 import { ledBy } from './set_aside.ts'
 
 /** True: it came to its end. */
@@ -40,6 +41,7 @@ const PROCEDURES: Readonly<Record<ActiveGoal, Procedure>> = {
   'hand-back': (act) => handBack(act, act.state.meta?.term ?? 0),
   yield: yieldLead,
   'new-slot': newSlot,
+  restrict,
   'accept-replacement': acceptReplacement,
 }
 

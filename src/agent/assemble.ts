@@ -109,11 +109,12 @@ export function assemble(
 }
 
 function coreSettings({ host, plan }: OwnSite): Settings {
-  const { liveness, reconcile, partition, replication } = plan.site
+  const { liveness, reconcile, partition, replication, restricted } = plan.site
   return {
     self: host,
     timing: timingOf(liveness, reconcile.intervalMs),
     policy: { partition, acceptLossBytes: replication.acceptLossBytes },
+    restricts: restricted.use !== 'none',
   }
 }
 

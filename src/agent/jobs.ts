@@ -128,7 +128,8 @@ export class Jobs {
 
   #count(goal: Goal, ok: boolean): void {
     if (ok) this.#failures.delete(goal)
-    else if (GOALS[goal].rank === ROUTINE_RANK) {
+    // Settling has pauses of its own.
+    else if (GOALS[goal].rank <= ROUTINE_RANK && goal !== 'settle') {
       const count = Math.min((this.#failures.get(goal)?.count ?? 0) + 1, 10)
       const pause = Math.min(SETTLE_RETRY_MS * 2 ** count, SETTLE_RETRY_MAX_MS)
       this.#failures.set(goal, { count, until: this.#clock.now() + pause })

@@ -14,6 +14,7 @@ import { MetaWatch } from './meta_watch.ts'
 import { ownWords } from './own_words.ts'
 import { PermitWatch } from './permit_watch.ts'
 import type { Ports, Proof } from './ports.ts'
+import { restrictionOf } from './restriction.ts'
 import type { Aside } from './set_aside.ts'
 import { SettlePauses } from './settle_pauses.ts'
 import { ToldFaults } from './told_faults.ts'
@@ -22,6 +23,8 @@ export interface Settings {
   readonly self: string
   readonly timing: Timing
   readonly policy: Policy
+  /** What may be changed in Kubernetes depends on the mode. */
+  readonly restricts: boolean
 }
 
 /** A converge that was begun and must be finished before anything else is called settled. */
@@ -54,6 +57,8 @@ export class AgentState {
   askBackAt = 0
   /** The lead of this term was taken up, and no converge of its role can have begun it. 0: none. */
   untouchedTerm = 0
+  /** Kubernetes was told what may be changed in this term; 0: none. */
+  restrictedTerm = 0
   aside: Aside = { led: null, kept: null }
   readonly settings: Settings
   readonly #ports: Ports
@@ -134,6 +139,7 @@ export class AgentState {
       handOverHeld: now < this.handOverHeldUntil,
       handOverPutOff: isPutOff(this.handOverFailures, this.meta?.term, now),
       voidRefused: isRefused(this.voidRefusal, now, timing),
+      restriction: restrictionOf(this),
       asked,
       ...judged,
       ...unbegunOf(this, judged),

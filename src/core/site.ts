@@ -1,4 +1,5 @@
 import { TwonodeError } from './errors.ts'
+import type { Restriction } from './restriction.ts'
 
 /** The names of the two hosts' parts in a pair. */
 export type Role = 'leader' | 'follower'
@@ -27,6 +28,7 @@ export interface Site {
   readonly k3s: K3sSettings
   /** Folder of hostMeta, sentinels and journal. */
   readonly stateDirectory: string
+  readonly restricted: Restriction
 }
 
 export interface SiteHost {

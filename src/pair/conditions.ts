@@ -118,6 +118,11 @@ export const CONDITIONS = {
     (f) => !f.handOverPutOff,
   ),
 
+  restrictionDue: c(
+    'what may be changed is not what the mode allows',
+    (f) => f.restriction === 'due',
+  ),
+
   askedToThaw: c('asked to thaw', (f) => f.asked?.kind === 'thaw'),
   askedToPromote: c('asked to promote', (f) => f.asked?.kind === 'promote'),
   askedByForce: c('asked to promote by force', (f) => f.asked?.kind === 'promote' && f.asked.force),

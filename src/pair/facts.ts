@@ -56,6 +56,11 @@ export interface Facts {
   readonly handOverPutOff: boolean
   /** The peer answers, and has not acknowledged a void proof for the fence time. */
   readonly voidRefused: boolean
+  /**
+   * due: what may be changed in Kubernetes is not yet what this mode allows. done: it is, or nothing was
+   * ever restricted.
+   */
+  readonly restriction: 'done' | 'due'
   /** What an operator or the peer has asked of us; taken once. */
   readonly asked: Asked | null
 }
@@ -150,6 +155,8 @@ export type Goal =
   | 'hand-back'
   /** A new name for the follower's slot; it copies (B3). */
   | 'new-slot'
+  /** What may be changed in Kubernetes follows from the mode. */
+  | 'restrict'
   | 'accept-replacement'
   | 'thaw'
   /** Unproven: fenced, and waiting for the peer or an operator (A5). */

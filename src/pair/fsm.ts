@@ -50,6 +50,8 @@ export const RULES: readonly Rule[] = [
   { id: 'pair',               role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'caughtUp', 'slotThere', 'peerAgrees', 'peerSettled', 'peerWhole', 'peerHasSlot'], goal: 'pair', why: 'the follower streams and has caught up (A3)' },
   { id: 'replacement',        role: 'leader',   when: ['askedToReplace', 'alone', 'settled', 'peerSilent'], goal: 'accept-replacement', why: 'alone, and the follower that is replaced is silent (B10)' },
 
+  { id: 'restrict',           role: 'leader',   when: ['settled', 'restrictionDue', 'postgresUp'],          goal: 'restrict', why: 'what may be changed in Kubernetes is not what this mode allows' },
+
   // A follower's way to lead.
   { id: 'half-copy',          role: 'follower', when: ['askedByForce', 'copying'],                          goal: 'stay',   why: "this host's table is half a copy of the leader's: an older one that is whole may be in a schema twonode_branch_… (A3)" },
   { id: 'promote-forced',     role: 'follower', when: ['askedByForce', 'canServe'],                         goal: 'promote', why: 'an operator says that this host leads, whatever the peer may have' },

@@ -26,6 +26,7 @@ export const GOALS: Readonly<Record<Goal, GoalSpec>> = {
   thaw:      { tags: null,         urgent: false, rank: 0, before: UNCHANGED, after: UNCHANGED },
   settle:    { tags: ['role'],     urgent: false, rank: 1, before: UNCHANGED, after: 'a leader whose branch has no fork point yet: what its marker says' },
   'new-slot': { tags: ['role'],    urgent: false, rank: 2, before: 'term + 1, the next slot name', after: UNCHANGED },
+  restrict:  { tags: ['restrict'], urgent: false, rank: 1, before: UNCHANGED, after: UNCHANGED },
   'accept-replacement': { tags: ['role'], urgent: false, rank: 2, before: 'the site file names the new host; term + 1, the new host in the place of the old one, its slot', after: UNCHANGED },
   pair:      { tags: ['pair'],     urgent: false, rank: 2, before: UNCHANGED, after: 'term + 1, mode paired; then the follower stores its proof of that term' },
   'hand-over': { tags: ['handover'], urgent: true, rank: 3, before: UNCHANGED, after: 'digests equal: term + 1, branch = term, leader = the peer, mode alone; then tags `role`' },

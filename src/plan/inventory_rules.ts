@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json.ts'
 import type { SecretRef } from '../core/plan.ts'
+import type { AllowedChange } from '../core/restriction.ts'
 import { fenceAndPromote, type VirtualIp, type WitnessSettings } from '../core/site.ts'
 import { canonicalAddress, familyOf, isNetwork, parseEndpoint, sameSubnet } from './addresses.ts'
 import {
@@ -50,6 +51,11 @@ export interface SiteSettings {
     readonly config: JsonObject
   }
   readonly stateDirectory: string
+  readonly restricted?: {
+    readonly enabled: boolean
+    readonly allow: readonly AllowedChange[]
+    readonly breakGlassLabel: string
+  }
 }
 
 interface HostSettings {

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json.ts'
 import type { Schema } from '../core/module.ts'
+import { ALLOWED_CHANGES, BREAK_GLASS_LABEL, LABEL_KEY } from '../core/restriction.ts'
 import { HOST_NAME } from '../core/site.ts'
 import {
   LIVENESS_RANGE,
@@ -178,6 +179,24 @@ const k3s: Schema = object('Kubernetes.', {
   },
 })
 
+const restricted = object(
+  'While the site has no redundancy only these changes to Kubernetes are let through. Default: any.',
+  {
+    enabled: {
+      type: 'boolean',
+      default: true,
+      description: 'false takes away what an earlier converge has made of it.',
+    },
+    allow: { ...ALLOWED_CHANGES, default: [] },
+    breakGlassLabel: {
+      ...LABEL_KEY,
+      default: BREAK_GLASS_LABEL,
+      'x-pattern-hint': 'Write the key of a label: "example.com/break-glass".',
+      description: 'Whatever has this label, with the value "true", may be changed all the same.',
+    },
+  },
+)
+
 /** Every key of a site; each may stand under `defaults` too. */
 const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
   hosts: { type: 'array', items: host, description: 'The two hosts of the site.' },
@@ -225,6 +244,7 @@ const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
   postgres,
   kine,
   k3s,
+  restricted,
   stateDirectory: {
     type: 'string',
     pattern: '^/[^ ]+[^/ ]$',

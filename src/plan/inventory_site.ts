@@ -1,4 +1,5 @@
 import type { Place } from '../core/place.ts'
+import { type Restriction, UNRESTRICTED } from '../core/restriction.ts'
 import type { ArtifactSetting, Endpoint, Site } from '../core/site.ts'
 import { parseEndpoint } from './addresses.ts'
 import type { InventoryHost } from './inventory.ts'
@@ -76,7 +77,14 @@ export function toSite(settings: SiteSettings, file: string): Site {
       config: k3s.config,
     },
     stateDirectory: settings.stateDirectory,
+    restricted: restrictionOf(settings),
   }
+}
+
+function restrictionOf({ restricted }: SiteSettings): Restriction {
+  if (restricted === undefined) return UNRESTRICTED
+  const { enabled, ...rest } = restricted
+  return { use: enabled ? 'while-alone' : 'removed', ...rest }
 }
 
 function endpointOf(settings: SiteSettings): Endpoint {

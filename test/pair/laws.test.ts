@@ -54,6 +54,7 @@ const ASIDE: readonly Partial<Facts>[] = [
   { unbegun: 'untouched', disk: 'full' },
   { unbegun: 'given-back' },
   { voidRefused: true },
+  { restriction: 'due' },
   { policy: { partition: 'consistency', acceptLossBytes: 0 } },
   { policy: { partition: 'availability', acceptLossBytes: 100 } },
   { policy: { partition: 'availability', acceptLossBytes: 100 }, lagBytes: 10 },
@@ -97,6 +98,7 @@ const anyWorld = fc.constantFrom(...METAS).chain((meta) =>
       handOverPutOff: fc.boolean(),
       unbegun: fc.constantFrom('no' as const, 'untouched' as const, 'given-back' as const),
       voidRefused: fc.boolean(),
+      restriction: fc.constantFrom('done' as const, 'due' as const),
       asked: fc.constantFrom(...ASKED),
       policy: fc.record({
         partition: fc.constantFrom('availability' as const, 'consistency' as const),

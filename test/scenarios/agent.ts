@@ -13,7 +13,7 @@ export function startAgent(ports: Ports, host: string): RunningAgent {
 
 export function agentWith(ports: Ports, self: string, timing: Timing): RunningAgent {
   const policy = { partition: 'availability', acceptLossBytes: 0 } as const
-  const core = new AgentCore({ self, timing, policy }, ports)
+  const core = new AgentCore({ self, timing, policy, restricts: false }, ports)
   const stop = new AbortController().signal
   void core
     .start()

@@ -104,6 +104,8 @@ export class ScriptedHost {
   powerCut: Promise<void> = Promise.resolve()
   #cut: () => void = () => {}
   readonly #policy: Policy
+  /** Taken when the agent starts. */
+  restricts = false
 
   constructor(
     self: string,
@@ -153,6 +155,7 @@ export class ScriptedHost {
       self: this.self,
       timing: timingOf({ intervalMs: 1000, failures: 4 }),
       policy: this.#policy,
+      restricts: this.restricts,
     }
     return new AgentCore(settings, this.#ports())
   }

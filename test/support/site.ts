@@ -1,3 +1,4 @@
+import { UNRESTRICTED } from '../../src/core/restriction.ts'
 import type { LivenessSettings, Site } from '../../src/core/site.ts'
 
 /** A pair's site with nothing special in it: h1, the first leader, and h2. */
@@ -35,6 +36,7 @@ export function siteOf(
       config: {},
     },
     stateDirectory: '/var/lib/twonode',
+    restricted: UNRESTRICTED,
     ...rest,
     liveness: {
       intervalMs: 1_000,

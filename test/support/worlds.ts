@@ -87,6 +87,7 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     handOverHeld: false,
     handOverPutOff: false,
     voidRefused: false,
+    restriction: 'done',
     asked: null,
     ...more,
   }
