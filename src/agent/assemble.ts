@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { sidesOf } from '../core/site.ts'
 import { createSiteSecrets, type SiteSecrets } from '../host/site_secrets.ts'
 import { timingOf } from '../pair/timing.ts'
-import { createClock, readBootId } from './clock.ts'
+import { createClock, momentOf, readBootId } from './clock.ts'
 import { AgentCore } from './core.ts'
 import { Faults } from './faults.ts'
 import { type Heartbeat, openHeartbeat } from './heartbeat.ts'
@@ -66,7 +66,8 @@ export function assemble(
   })
   const note = (entry: Note) => journal.note(entry)
   const faults = new Faults(note)
-  const store = openStateFiles({ directory: stateDirectory, site: name, note })
+  const moment = () => momentOf(clock, bootId)
+  const store = openStateFiles({ directory: stateDirectory, site: name, note, moment })
   const tls = new TlsFiles(TLS_PATHS, faults)
   const { own, peer } = sidesOf(site.plan.site, site.host)
   const pair = { site: name, self: own.name, peer: peer.name }

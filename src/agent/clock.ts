@@ -1,4 +1,5 @@
 import { openSync, readFileSync, readSync } from 'node:fs'
+import type { Moment } from '../pair/pause.ts'
 import type { Clock } from './ports.ts'
 
 /** Seconds since boot, sleep included: CLOCK_BOOTTIME to a hundredth. */
@@ -32,6 +33,11 @@ function bootTimeMs(uptime: string): number {
 /** Another one after each boot. */
 export function readBootId(): string {
   return readFileSync(BOOT_ID, 'latin1').trim()
+}
+
+/** Now, by all clocks of this host. */
+export function momentOf(clock: Pick<Clock, 'now' | 'wallTime'>, boot: string): Moment {
+  return { boot, upMs: clock.now(), wallMs: Date.parse(clock.wallTime()) }
 }
 
 /** Resolves after the time, or at once when it is to stop. */

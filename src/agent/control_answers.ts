@@ -10,7 +10,7 @@ import type { AskAnswer } from './acting.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
 import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
-import { pausedText, resumedText } from './operator_words.ts'
+import { answerPause, answerResume, pauseStanding } from './pause_answers.ts'
 import { answerToken } from './token_answers.ts'
 
 /** Lines of a timeline where nobody names another number. */
@@ -22,9 +22,9 @@ const MOST_LINES = 5_000
 /** Of an agent, what its answers are made of. */
 export interface ControlParts extends Pick<
   AgentParts,
-  'core' | 'site' | 'faults' | 'journalFolder' | 'tokens' | 'secrets'
+  'core' | 'clock' | 'site' | 'faults' | 'journalFolder' | 'tokens' | 'secrets'
 > {
-  readonly store: Pick<AgentParts['store'], 'setPaused'>
+  readonly store: Pick<AgentParts['store'], 'pause'>
   readonly journal: Pick<AgentParts['journal'], 'flush' | 'note'>
   readonly client: Pick<AgentParts['client'], 'decisions'>
 }
@@ -34,20 +34,10 @@ type Answer = (parts: ControlParts, options: JsonObject, say: Say) => Promise<vo
 
 /** What the local command line may ask. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
-  status: async (parts, _, say) => say(statusOf(parts)),
+  status: async (parts, _, say) => say(await statusOf(parts)),
   timeline,
-  pause: async ({ store, core, journal }, _, say) => {
-    await store.setPaused(true)
-    journal.note({ kind: 'pause', paused: true })
-    say({ message: pausedText(core.facts()) })
-  },
-  resume: async ({ store, core, journal }, _, say) => {
-    await store.setPaused(false)
-    journal.note({ kind: 'pause', paused: false })
-    // An operator has looked: that is what the flap guard waits for, and from here on it counts anew.
-    await core.ask({ kind: 'thaw' })
-    say({ message: resumedText({ ...core.facts(), paused: false }) })
-  },
+  pause: answerPause,
+  resume: answerResume,
   promote: async ({ core }, options, say) => {
     const force = options['force'] === true
     const answer = await core.ask({ kind: 'promote', force })
@@ -102,7 +92,8 @@ export function answerControl(parts: ControlParts): Answerer {
 }
 
 /** What this agent is, sees and would do next. */
-function statusOf({ core, site, faults }: ControlParts): JsonObject {
+async function statusOf(parts: ControlParts): Promise<JsonObject> {
+  const { core, site, faults } = parts
   const facts = core.facts()
   const { meta, peer, policy: _, asked: __, self, ...others } = facts
   const { rule, why } = decide(facts)
@@ -115,6 +106,7 @@ function statusOf({ core, site, faults }: ControlParts): JsonObject {
     branch: meta?.branch ?? null,
     mode: meta?.mode ?? null,
     peer: peer.contact,
+    ...(await pauseStanding(parts, facts.paused)),
     peerPaused: peer.contact === 'answers' ? peer.says.paused : null,
     ...(JSON.parse(JSON.stringify(others)) as JsonObject),
     followersSlot: meta?.slot ?? null,

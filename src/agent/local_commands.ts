@@ -34,9 +34,9 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
     text: ({ text }) => wordsOf(text),
   },
   pause: {
-    usage: 'pause',
+    usage: 'pause [--for 1h]',
     brief: 'This host neither promotes itself nor hands over by itself, until resumed.',
-    options: [],
+    options: ['--for'],
     text: said,
   },
   resume: { usage: 'resume', brief: 'The end of a pause.', options: [], text: said },

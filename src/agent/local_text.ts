@@ -34,7 +34,7 @@ function eventText(entry: JsonObject): string {
     case 'set-aside':
       return setAsideText(entry)
     case 'pause':
-      return entry['paused'] === true ? 'paused by an operator' : 'resumed by an operator'
+      return pauseText(entry)
     case 'agent':
       return `${AGENT_WORDS[text('what')] ?? text('what')}; this host booted ${text('seconds')} s before`
     case 'guard':
@@ -44,6 +44,13 @@ function eventText(entry: JsonObject): string {
     default:
       return JSON.stringify(entry)
   }
+}
+
+function pauseText(entry: JsonObject): string {
+  if (entry['by'] === 'expiry') return 'the pause is over: its time has passed'
+  if (entry['paused'] !== true) return 'resumed by an operator'
+  const lasts = entry['for'] === undefined ? '' : `, for ${valueText(entry['for'])}`
+  return `paused by an operator${lasts}`
 }
 
 const AGENT_WORDS: Readonly<Record<string, string>> = {

@@ -197,7 +197,13 @@ export type Note =
       readonly why: string
       readonly led: Led | null
     }
-  | { readonly kind: 'pause'; readonly paused: boolean }
+  /** `by` expiry: nobody resumed it in its time. `for`: how long it is meant to last. */
+  | {
+      readonly kind: 'pause'
+      readonly paused: boolean
+      readonly by?: 'expiry'
+      readonly for?: string
+    }
   /** booted: the first agent since the host's boot. `seconds`: since that. */
   | {
       readonly kind: 'agent'

@@ -1,21 +1,22 @@
-import { rm, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { firstLineOf } from '../core/errors.ts'
 import { isObject, parseJson } from '../core/json.ts'
 import { fileVersion } from '../host/file_version.ts'
 import { readText } from '../host/files.ts'
 import { isAbsent } from '../host/filesystem_error.ts'
-import { syncDirectory } from '../host/staged_file.ts'
 import {
   HOST_META_FILE,
   type HostMeta,
   parseHostMeta,
   serialiseHostMeta,
 } from '../pair/host_meta.ts'
-import { Faults, type NoteFault } from './faults.ts'
+import type { Moment } from '../pair/pause.ts'
+import { Faults } from './faults.ts'
 import { MetaHistory, type Version, writeDurably } from './meta_history.ts'
+import { PauseFile } from './pause_file.ts'
 import { PERMIT } from './service_stop.ts'
-import type { Proof, Store } from './ports.ts'
+import type { Note, Proof, Store } from './ports.ts'
 
 const PROOF_FILE = 'promotable.json'
 const CHANGES_FILE = 'changes.json'
@@ -31,14 +32,16 @@ const NO_PROOF: Proof = { term: 0, voided: 0 }
 export interface StateFilesOptions {
   readonly directory: string
   readonly site: string
-  readonly note: NoteFault
+  /** Faults, and a pause that has ended by itself. */
+  readonly note: (entry: Note & { readonly kind: 'fault' | 'pause' }) => void
+  readonly moment: () => Moment
   /** Where kine's permit lies; tests have their own. */
   readonly permit?: string
 }
 
 /** What an agent knows over a power cut, and what operators leave for it. */
 export interface StateFiles extends Store {
-  setPaused(isPaused: boolean): Promise<void>
+  readonly pause: PauseFile
 }
 
 export function openStateFiles(options: StateFilesOptions): StateFiles {
@@ -52,6 +55,7 @@ interface Remembered {
 }
 
 class FilesOnDisk implements StateFiles {
+  readonly pause: PauseFile
   readonly #options: StateFilesOptions
   readonly #history: MetaHistory
   #remembered: Remembered | undefined
@@ -64,6 +68,11 @@ class FilesOnDisk implements StateFiles {
     this.#options = options
     this.#history = new MetaHistory(options.directory)
     this.#faults = new Faults(options.note)
+    this.pause = new PauseFile({
+      path: this.#path(PAUSE_FILE),
+      moment: options.moment,
+      ended: () => options.note({ kind: 'pause', paused: false, by: 'expiry' }),
+    })
   }
 
   async readMeta(): Promise<{ readonly meta: HostMeta | null; readonly fault: string | null }> {
@@ -110,19 +119,14 @@ class FilesOnDisk implements StateFiles {
   }
 
   async isInitialised(): Promise<boolean> {
-    return await this.#sentinel(INITIALISED_FILE, false)
+    const look = async () => await exists(this.#path(INITIALISED_FILE))
+    return await this.#sentinel(INITIALISED_FILE, look, false)
   }
 
   async isPaused(): Promise<boolean> {
     // Not to be told is a reason to stand still.
-    return await this.#sentinel(PAUSE_FILE, true)
-  }
-
-  async setPaused(isPaused: boolean): Promise<void> {
-    const path = this.#path(PAUSE_FILE)
-    if (isPaused) return await writeDurably(path, '')
-    await rm(path, { recursive: true, force: true })
-    await syncDirectory(this.#options.directory)
+    const look = async () => (await this.pause.left()) !== undefined
+    return await this.#sentinel(PAUSE_FILE, look, true)
   }
 
   async isPermitted({ branch, leader }: HostMeta): Promise<boolean> {
@@ -199,9 +203,9 @@ class FilesOnDisk implements StateFiles {
 
   readonly #isOurs = ({ meta }: Version): boolean => meta.site === this.#options.site
 
-  async #sentinel(name: string, inDoubt: boolean): Promise<boolean> {
+  async #sentinel(name: string, look: () => Promise<boolean>, inDoubt: boolean): Promise<boolean> {
     try {
-      const isThere = await exists(this.#path(name))
+      const isThere = await look()
       this.#sentinels.set(name, isThere)
       this.#faults.clear(name)
       return isThere

@@ -43,7 +43,10 @@ function standingLines(status: JsonObject): readonly Line[] {
   return [
     ['role', role === 'follower' ? `follower of ${textOf(leader)}` : textOf(role)],
     ['mode', `${textOf(mode)}, term ${textOf(term)}, branch ${textOf(branch)}`],
-    ['paused', `this host: ${yesOrNo(paused)}, its peer: ${peer}`],
+    [
+      'paused',
+      `this host: ${paused === true ? textOf(status['pauseEnds']) : 'no'}, its peer: ${peer}`,
+    ],
   ]
 }
 

@@ -9,6 +9,7 @@ import {
   SITE,
   TAGS,
 } from './command_options.ts'
+import { PLANNED_WORK, REPLACE } from './planned_work_commands.ts'
 
 /** All commands, in the order of `--help`. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -57,51 +58,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import('./converge.ts')).converge,
   },
-  {
-    name: 'replace',
-    brief: 'Put another machine in the place of a host that is gone for good.',
-    notes: [
-      "The inventory has the new host in the place of the old one: under a name of its own, or under the same name for new hardware (`--host h2 --for h2`). The old one must be silent, and its peer must lead alone; that one's agent accepts the new host, which is then converged from bare Debian, copies the table and becomes the follower. Kubernetes goes on meanwhile.",
-      'Cut anywhere and run again, it goes on where it was. `--accept-new-host-keys` is for the new host alone. A machine that belongs to another pair, or holds its data, is refused.',
-    ],
-    arguments: [],
-    options: [
-      INVENTORY,
-      {
-        flags: '--host <name>',
-        description: 'The new host, as the inventory names it.',
-        required: true,
-      },
-      {
-        flags: '--for <name>',
-        description: 'The host whose place it takes, which may have had the same name.',
-        required: true,
-      },
-      {
-        flags: '-C, --check',
-        description: 'Say whether it could be replaced, and change nothing. Exit 10 if it could.',
-      },
-      { flags: '-y, --yes', description: 'Ask nothing: the old host is gone for good.' },
-      {
-        flags: '--timeout <duration>',
-        description: 'How long the new host may take from its converge to a pair; default 10m.',
-      },
-      EXTRA_VARS,
-      JSON_EVENTS,
-      ...CONNECTION,
-      LOCK_TIMEOUT,
-      {
-        flags: '-v, --verbose',
-        description: 'Also name the tasks that had nothing to do, and show SQL in full.',
-      },
-    ],
-    exits: [0, 2, 3, 4, 5, 10, 75, 130],
-    examples: [
-      'twonode replace -i inventory.yaml --host h2 --for h2 --check',
-      'twonode replace -i inventory.yaml --host h3 --for h2',
-    ],
-    load: async () => (await import('./replace.ts')).replace,
-  },
+  REPLACE,
   {
     name: 'plan',
     brief: 'Compile a playbook and print what it will do; opens no connection.',
@@ -206,6 +163,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['twonode timeline -i inventory.yaml', 'twonode timeline -i inventory.yaml --json'],
     load: async () => (await import('./timeline.ts')).timeline,
   },
+  ...PLANNED_WORK,
   {
     name: 'facts',
     brief: 'What the hosts say of themselves: the `facts` of playbooks.',

@@ -20,6 +20,8 @@ export interface HostView {
 /** What an agent says of its host that hostMeta does not. */
 export interface AgentSays {
   readonly paused: boolean
+  /** Until when, in words; null: not known, or not paused. */
+  readonly pauseEnds: string | null
   readonly frozen: boolean
   /** It led, and stopped taking writes. */
   readonly impaired: boolean
@@ -72,10 +74,11 @@ export function hostViews(
 export function agentSays(steps: readonly StepEvent[]): AgentSays | undefined {
   const said = parsed(stdoutOf(steps, AGENT_SAYS))
   if (said === undefined) return undefined
-  const { paused, frozen, impaired, peer } = said
+  const { paused, pauseEnds, frozen, impaired, peer } = said
   if (typeof paused !== 'boolean' || typeof frozen !== 'boolean') return undefined
   const hearsPeer = peer === 'answers' || peer === 'missed'
-  return { paused, frozen, impaired: impaired === true, hearsPeer }
+  const ends = typeof pauseEnds === 'string' ? pauseEnds : null
+  return { paused, pauseEnds: ends, frozen, impaired: impaired === true, hearsPeer }
 }
 
 function stdoutOf(steps: readonly StepEvent[], register: string): string | undefined {

@@ -133,13 +133,15 @@ function agentDown({ name, services }: HostView): string {
 
 /** Hosts that an operator, or the flap guard, holds. */
 function heldText(views: readonly HostView[]): readonly string[] {
-  const paused = views.filter(({ agent }) => agent?.paused === true).map(({ name }) => name)
+  const pauses = views.filter(({ agent }) => agent?.paused === true)
+  const paused = pauses.map(({ name }) => name)
+  const ends = [...new Set(pauses.flatMap(({ agent }) => agent?.pauseEnds ?? []))].join(' and ')
   const frozen = views.filter(({ agent }) => agent?.frozen === true).map(({ name }) => name)
   return [
     ...(paused.length === 0
       ? []
       : [
-          `${are(paused)} paused by an operator, so that nobody takes over by itself: \`twonode resume\` on ${paused.join(' and on ')}`,
+          `${are(paused)} paused by an operator${ends === '' ? '' : ` (${ends})`}, so that nobody takes over by itself: \`twonode resume\` on ${paused.join(' and on ')}`,
         ]),
     ...(frozen.length === 0
       ? []

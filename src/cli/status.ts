@@ -139,7 +139,14 @@ function hostStatus(
   })
   const says = agentSays(steps)
   const held =
-    says === undefined ? {} : { paused: says.paused, frozen: says.frozen, impaired: says.impaired }
+    says === undefined
+      ? {}
+      : {
+          paused: says.paused,
+          ...(says.pauseEnds === null ? {} : { pauseEnds: says.pauseEnds }),
+          frozen: says.frozen,
+          impaired: says.impaired,
+        }
   return { reachable: true, ...known, ...held, ...Object.fromEntries(found) }
 }
 

@@ -1,89 +1,18 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { answerControl } from '../../src/agent/control_answers.ts'
-import { type ControlSocket, openControlSocket } from '../../src/agent/control_socket.ts'
-import { Faults } from '../../src/agent/faults.ts'
-import { type DecisionJournal, openDecisionJournal } from '../../src/agent/journal.ts'
-import { runLocalCommand } from '../../src/agent/local_commands.ts'
 import { createSiteSecrets } from '../../src/host/site_secrets.ts'
-import { JoinTokens } from '../../src/agent/join_token.ts'
-import { openStateFiles } from '../../src/agent/state_files.ts'
-import type { JsonObject } from '../../src/core/json.ts'
-import {
-  answers,
-  following,
-  GATEWAY_UP,
-  leading,
-  pairMeta,
-  SILENT,
-} from '../support/agent_sightings.ts'
-import { planOf, scratch } from '../support/engine_run.ts'
-import { DONE, ScriptedHost } from '../support/scripted_agent.ts'
-import { manualClock } from './support/manual_clock.ts'
+import { leading, SILENT } from '../support/agent_sightings.ts'
+import { planOf } from '../support/engine_run.ts'
+import { DONE } from '../support/scripted_agent.ts'
+import { ControlBench, withRounds } from './support/control_agent.ts'
 
-const META = pairMeta()
-
-let folder: ReturnType<typeof scratch>
-let socket: ControlSocket | undefined
-let journal: DecisionJournal
-let peerSays: readonly JsonObject[] | null
-let isReplaced: boolean
-let faults: Faults
+let bench: ControlBench
 beforeEach(() => {
-  folder = scratch()
-  peerSays = null
-  isReplaced = false
-  faults = new Faults(() => {})
+  bench = new ControlBench()
 })
-afterEach(async () => {
-  await socket?.close()
-  await journal.flush()
-  folder.remove()
-})
+afterEach(async () => await bench.close())
 
-/** A core in its role, whose agent answers on a socket. */
-async function agentOf(self: 'h1' | 'h2'): Promise<ScriptedHost> {
-  const host = new ScriptedHost(self, { meta: META })
-  host.converges = { role: () => DONE }
-  await host.core.start()
-  const seen = self === 'h1' ? leading() : following('h2_1_1')
-  await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta: META, proofTerm: 2 }), ...seen })
-  const journalFolder = join(folder.path, 'journal')
-  journal = openDecisionJournal({
-    folder: journalFolder,
-    host: self,
-    bootId: 'b',
-    clock: manualClock(),
-    redact: (text) => text,
-  })
-  const parts = {
-    core: host.core,
-    site: {
-      host: self,
-      plan: planOf([]),
-      secrets: new Map<string, never>(),
-      isReplaced: () => isReplaced,
-      takeIn: async () => {},
-    },
-    store: openStateFiles({ directory: folder.path, site: 'test', note: () => {} }),
-    tokens: new JoinTokens(folder.path, () => host.clock.now()),
-    secrets: createSiteSecrets(folder.path),
-    faults,
-    journal,
-    journalFolder,
-    client: { decisions: async () => peerSays },
-  }
-  socket = await openControlSocket(join(folder.path, 'agent.sock'), answerControl(parts))
-  return host
-}
-
-async function twonode(...words: readonly string[]): Promise<string> {
-  let said = ''
-  const out = { write: (text: string) => void (said += text) }
-  expect(await runLocalCommand(words, out, join(folder.path, 'agent.sock'))).toBe(0)
-  return said
-}
+const agentOf = async (self: 'h1' | 'h2') => await bench.agentOf(self)
+const twonode = async (...words: readonly string[]) => await bench.twonode(...words)
 
 test('status says what this host is, and what it sees', async () => {
   await agentOf('h1')
@@ -101,40 +30,36 @@ test('status says what this host is, and what it sees', async () => {
   )
 })
 
-async function status(): Promise<JsonObject> {
-  return JSON.parse(await twonode('status', '--json')) as JsonObject
-}
-
 test('status says by which site it goes, and that another one is here, with what keeps it from that', async () => {
   await agentOf('h1')
   const { bundle, version } = planOf([])
   const current = { bundle, version, siteReplaced: false, siteRefused: null }
-  expect(await status()).toMatchObject(current)
+  expect(await bench.status()).toMatchObject(current)
   expect(await twonode('status')).not.toContain('replaced')
-  isReplaced = true
-  expect(await status()).toMatchObject({ siteReplaced: true, siteRefused: null })
+  bench.isReplaced = true
+  expect(await bench.status()).toMatchObject({ siteReplaced: true, siteRefused: null })
   expect(await twonode('status')).toMatch(/^note +the site on this host was replaced: it is about/m)
-  faults.tell('site', 'the agent of the new site does not start: no memory')
-  expect(await status()).toMatchObject({ siteRefused: expect.stringContaining('no memory') })
+  bench.faults.tell('site', 'the agent of the new site does not start: no memory')
+  expect(await bench.status()).toMatchObject({ siteRefused: expect.stringContaining('no memory') })
   expect(await twonode('status')).toContain('does not start: no memory')
 })
 
 test("status says whether the peer's agent hears this one", async () => {
   const host = await agentOf('h2')
-  expect((await status())['peerAsks']).toBe(false)
+  expect((await bench.status())['peerAsks']).toBe(false)
   host.core.onStatus()
-  expect((await status())['peerAsks']).toBe(true)
+  expect((await bench.status())['peerAsks']).toBe(true)
   await host.rounds(10, SILENT)
-  expect((await status())['peerAsks']).toBe(false)
+  expect((await bench.status())['peerAsks']).toBe(false)
 })
 
 test('a timeline is both accounts in one; that of a peer that does not answer is missing', async () => {
   await agentOf('h1')
-  journal.note({ kind: 'meta', term: 3, branch: 3, mode: 'alone', leader: 'h1' })
+  bench.journal.note({ kind: 'meta', term: 3, branch: 3, mode: 'alone', leader: 'h1' })
   const words = 'hostMeta: h1 leads, term 3, branch 3, alone'
   expect(await twonode('timeline')).toBe(`2026-01-01 00:00:00.000  h1        ${words}\n`)
   const proof = { kind: 'proof', term: 2, voided: 2 }
-  peerSays = [{ at: '2025-12-31T23:59:59.000Z', host: 'h2', ...proof }]
+  bench.peerSays = [{ at: '2025-12-31T23:59:59.000Z', host: 'h2', ...proof }]
   expect((await twonode('timeline')).split('\n')).toEqual([
     '2025-12-31 23:59:59.000  h2        proof: term 2, voided to 2',
     `2026-01-01 00:00:00.000  h1        ${words}`,
@@ -150,48 +75,6 @@ test("the status of a follower that is well says so, and nothing that is a leade
     /^h2: (well|settling): it follows h1, and could take over\nrole +follower of h1$/m,
   )
   expect(said).not.toMatch(/lost|missing|proven|slot/)
-})
-
-test('a pause says what it holds up here; a resume with a proof that is too old says the way out', async () => {
-  const host = await agentOf('h2')
-  expect(await twonode('pause')).toContain('this host does not promote itself')
-  await host.rounds(1)
-  host.disk.paused = true
-  await host.rounds(70, SILENT)
-  expect(await twonode('status')).toMatch(/way out +`twonode resume` here/)
-  host.disk.paused = false
-  expect(await withRounds(host, twonode('resume'))).toMatch(
-    /^resumed, but the leader is gone, .*\[no-proof\]; the way out: .*`twonode promote --force` here/,
-  )
-  expect(await twonode('status')).toMatch(/^h2: not whole: .* \[no-proof\]$/m)
-  const said = await twonode('timeline')
-  expect(said).toMatch(/paused by an operator\n.*resumed by an operator/)
-})
-
-test('a paused leader is told that its follower promotes all the same', async () => {
-  const host = await agentOf('h1')
-  expect(await twonode('pause')).toContain('run `twonode pause` on h2 too')
-  await host.rounds(1, answers({ meta: META, proofTerm: 2, paused: true }))
-  expect(await twonode('pause')).toContain('h2 is paused too, and does not promote')
-  expect(await twonode('status')).toMatch(/^paused +this host: no, its peer: yes$/m)
-})
-
-test('pause and resume are a file that the next round sees', async () => {
-  const host = await agentOf('h2')
-  const sentinel = join(folder.path, '.two-node-pause')
-  expect(await twonode('pause')).toContain('paused')
-  expect(existsSync(sentinel)).toBe(true)
-  expect(await withRounds(host, twonode('resume'))).toBe('resumed\n')
-  expect(existsSync(sentinel)).toBe(false)
-})
-
-test('who resumes has looked: the flap guard counts anew, before it freezes as well', async () => {
-  const host = await agentOf('h2')
-  await host.rounds(1, SILENT)
-  await withRounds(host, twonode('promote', '--force'))
-  expect(host.disk.changes).toHaveLength(1)
-  await withRounds(host, twonode('resume'))
-  expect(host.disk.changes).toEqual([])
 })
 
 test('a request that the rules refuse ends with their reason; one that they take up has begun', async () => {
@@ -242,7 +125,7 @@ test('a peer that answers is not replaced; one that is silent is, once its leade
 
 test('a join token is made on the leader, printed once, listed without its secret, and revoked', async () => {
   await agentOf('h1')
-  await createSiteSecrets(folder.path).make('ca', 'test')
+  await createSiteSecrets(bench.folder.path).make('ca', 'test')
   const [id = '', secret = ''] = (await twonode('token', 'create', '--ttl', '2h')).split('.')
   const list = await twonode('token', 'list')
   expect(list).toMatch(new RegExp(`^${id}  for h2  until \\S+  unused\n$`))
@@ -260,21 +143,9 @@ test.each([
   ['h1', ['make'], /created, listed or revoked/],
 ] as const)('on %s `token %s` is refused in words', async (self, words, message) => {
   await agentOf(self)
-  await createSiteSecrets(folder.path).make('ca', 'test')
+  await createSiteSecrets(bench.folder.path).make('ca', 'test')
   await expect(twonode('token', ...words)).rejects.toThrow(message)
 })
-
-/** Lets rounds pass until it is answered. */
-async function withRounds<T>(host: ScriptedHost, asking: Promise<T>): Promise<T> {
-  const over = new AbortController()
-  const end = () => over.abort()
-  asking.then(end, end)
-  for (let round = 0; !over.signal.aborted && round < 1_000; round += 1) {
-    await host.rounds(1)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  return await asking
-}
 
 test.each([
   ['an option', ['status', '--force'], 'status takes no --force'],
@@ -283,6 +154,6 @@ test.each([
   ['a command', ['converge'], 'there is no command converge on a host'],
 ])('%s that is none is refused before the agent is asked', async (_, words, message) => {
   await agentOf('h1')
-  await socket?.close()
+  await bench.closeSocket()
   await expect(twonode(...words)).rejects.toThrow(message)
 })

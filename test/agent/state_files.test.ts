@@ -30,9 +30,15 @@ beforeEach(async () => {
 
 afterEach(async () => await rm(directory, { recursive: true, force: true }))
 
+const moment = () => ({ boot: 'b', upMs: 5_000, wallMs: Date.parse('2026-11-22T12:00:00Z') })
+
+function note(entry: Note): void {
+  if (entry.kind === 'fault') faults.push(entry)
+}
+
 /** An agent that has just started on what is on the disk. */
 function started(): StateFiles {
-  return openStateFiles({ directory, site: 'lab', note: (fault) => faults.push(fault) })
+  return openStateFiles({ directory, site: 'lab', note, moment })
 }
 
 const place = () => join(directory, HOST_META_FILE)
@@ -188,9 +194,9 @@ test.each(
 test('a pause is there after a restart, until it is taken away', async () => {
   const files = started()
   expect([await files.isPaused(), await files.isInitialised()]).toEqual([false, false])
-  await files.setPaused(true)
+  await files.pause.begin(60_000)
   expect(await started().isPaused()).toBe(true)
-  await files.setPaused(false)
+  await files.pause.remove()
   expect(await started().isPaused()).toBe(false)
 })
 
@@ -231,7 +237,7 @@ test('a full disk at the moment of a change leaves all as it was, with nothing h
 
 test("kine's permit is of this host's role, or it is none (B9)", async () => {
   const permit = join(directory, 'kine.permit')
-  const files = openStateFiles({ directory, site: 'lab', note: () => {}, permit })
+  const files = openStateFiles({ directory, site: 'lab', note: () => {}, moment, permit })
   const meta = metaOf({ branch: 3, leader: 'h2' })
   expect(await files.isPermitted(meta), 'there is none').toBe(false)
   await writeFile(permit, 'branch: 3\nleader: "h2"\n')

@@ -6,7 +6,7 @@ import { pairMeta } from '../support/agent_sightings.ts'
 
 const PAIRED: HostMeta = { ...pairMeta(), lastModified: '2026-11-22T06:38:10.123Z' }
 const ALONE: HostMeta = { ...PAIRED, mode: 'alone' }
-const CALM = { paused: false, frozen: false, impaired: false, hearsPeer: true }
+const CALM = { paused: false, pauseEnds: null, frozen: false, impaired: false, hearsPeer: true }
 const UP = { postgres: 'active', kine: 'active', agent: 'active' }
 
 function view(name: 'h1' | 'h2', more: Partial<HostView> = {}): HostView {
@@ -84,6 +84,11 @@ describe('one leads', () => {
 
   test.each([
     ['a pause', view('h2', { agent: { ...CALM, paused: true } }), '`twonode resume` on h2'],
+    [
+      'a pause with an end',
+      view('h2', { agent: { ...CALM, paused: true, pauseEnds: 'until 17:30 UTC, 42 min left' } }),
+      'paused by an operator (until 17:30 UTC, 42 min left)',
+    ],
     ['the flap guard', view('h2', { agent: { ...CALM, frozen: true } }), '`twonode resume` on h2'],
     ['a host that is silent', gone('h2'), 'h2 could not be looked at'],
     [

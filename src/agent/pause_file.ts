@@ -1,0 +1,93 @@
+import { rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { fileVersion } from '../host/file_version.ts'
+import { readText } from '../host/files.ts'
+import { isAbsent } from '../host/filesystem_error.ts'
+import { syncDirectory } from '../host/staged_file.ts'
+import {
+  type Moment,
+  parsePause,
+  type Pause,
+  pauseFrom,
+  pauseLeft,
+  serialisePause,
+} from '../pair/pause.ts'
+import { writeDurably } from './meta_history.ts'
+
+export interface PauseFileOptions {
+  readonly path: string
+  readonly moment: () => Moment
+  /** Told once when a pause has ended by itself. */
+  readonly ended: () => void
+}
+
+/** What a sentinel says; null: it was made by hand, and stays until somebody removes it. */
+type Content = Pause | null
+
+/**
+ * The pause's sentinel: a file, as in the seeds, that survives whatever restarts. One of ours says when it
+ * ends; one that a person made, of whatever kind, does not end.
+ */
+export class PauseFile {
+  readonly #options: PauseFileOptions
+  /** Of which file it was read: as long as that one stands, it need not be read again. */
+  #read: { readonly version: string; readonly content: Content } | undefined
+  /** The version of one that is over, and could not be removed. */
+  #over: string | undefined
+
+  constructor(options: PauseFileOptions) {
+    this.#options = options
+  }
+
+  /** What is left, in milliseconds; null: no end; undefined: there is no pause, or it is over by now. */
+  async left(): Promise<number | null | undefined> {
+    const version = await this.#version()
+    if (version === undefined) return undefined
+    const content = await this.#content(version)
+    if (content === null) return null
+    const moment = this.#options.moment()
+    const leftMs = pauseLeft(content, moment)
+    if (leftMs === 0) {
+      await this.#end(version)
+      return undefined
+    }
+    // From here on this boot's own clock counts: one on the wall that is set later changes nothing.
+    if (content.boot !== moment.boot) await this.begin(leftMs).catch(() => undefined)
+    return leftMs
+  }
+
+  async begin(forMs: number): Promise<void> {
+    const pause = pauseFrom(this.#options.moment(), forMs)
+    await writeDurably(this.#options.path, serialisePause(pause))
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#options.path, { recursive: true, force: true })
+    await syncDirectory(dirname(this.#options.path))
+  }
+
+  /** A disk that does not take it must not lengthen the pause: it is tried again, and told once. */
+  async #end(version: string): Promise<void> {
+    const isNews = this.#over !== version
+    this.#over = version
+    if (isNews) this.#options.ended()
+    await this.remove().catch(() => undefined)
+  }
+
+  async #version(): Promise<string | undefined> {
+    try {
+      return await fileVersion(this.#options.path)
+    } catch (error) {
+      if (isAbsent(error)) return undefined
+      throw error
+    }
+  }
+
+  async #content(version: string): Promise<Content> {
+    if (this.#read?.version === version) return this.#read.content
+    const text = await readText(this.#options.path).catch(() => '')
+    const content = parsePause(text ?? '')
+    this.#read = { version, content }
+    return content
+  }
+}

@@ -1,0 +1,86 @@
+import { type ErrorKind, type ExitCode, type Trouble, TwonodeError } from '../core/errors.ts'
+import type { Event } from '../core/events.ts'
+import { isObject, type JsonObject, parseJson } from '../core/json.ts'
+import { compileSites } from './compile_sites.ts'
+import type { RunFlags } from './run_flags.ts'
+import { runSites } from './run_sites.ts'
+import type { World } from './world.ts'
+
+/** What one host's own command line answered. */
+export interface HostWords {
+  /** Its lines, as `--json` has them. */
+  readonly lines: readonly JsonObject[]
+  /** Why it refused. */
+  readonly refusal?: TwonodeError
+}
+
+export interface HostWordsOf {
+  /** By host; one that could not be reached is missing. */
+  readonly hosts: ReadonlyMap<string, HostWords>
+  readonly exitCode: ExitCode
+}
+
+/** A command of the hosts' own command line. */
+export interface HostQuestion {
+  readonly words: readonly string[]
+  /** It may take this long, in a playbook's words. */
+  readonly timeout: string
+  /** Told what is no answer: a host that can not be reached, a wait for its lock. */
+  readonly emit: (event: Event) => void
+}
+
+/** Runs one command of the hosts' own command line on each host that is chosen, and gives its words. */
+export async function askHosts(
+  { words, timeout, emit }: HostQuestion,
+  flags: RunFlags,
+  world: World,
+): Promise<HostWordsOf> {
+  const argv = ['/usr/local/bin/twonode', ...words, '--json']
+  const text = `- name: The agents
+  hosts: all
+  tasks:
+    - name: The agent is asked
+      command: { argv: ${JSON.stringify(argv)}, timeout: ${timeout} }
+      register: said
+`
+  const selection = { ...flags, tags: [] }
+  const sites = await compileSites({ kind: 'text', text, name: words[0] ?? '' }, selection, world)
+  const hosts = new Map<string, HostWords>()
+  const hear = (event: Event) => {
+    if (event.event === 'step') hosts.set(event.host, wordsOf(event.result, event.trouble))
+    else if (event.event === 'trouble' || event.event === 'progress' || isAboutHost(event))
+      emit(event)
+  }
+  const mode = { check: false, lookOnly: false, report: true }
+  const exitCode = await runSites(sites, { flags: selection, mode, emit: hear }, world)
+  return { hosts, exitCode }
+}
+
+/** The run's own remarks are about a converge. */
+function isAboutHost(event: Event): boolean {
+  return event.event === 'note' && event.host !== undefined
+}
+
+function wordsOf(result: JsonObject | undefined, trouble: Trouble | undefined): HostWords {
+  if (trouble !== undefined) return { lines: [], refusal: refusalOf(trouble) }
+  const stdout = result?.['stdout']
+  const lines = typeof stdout === 'string' ? stdout.split('\n').map(parseJson) : []
+  return { lines: lines.filter((line): line is JsonObject => isObject(line)) }
+}
+
+/** A host's command line writes `E_CODE: message` and then a hint; in its own words it is passed on. */
+function refusalOf({ code, message, hint, detail }: Trouble): TwonodeError {
+  const [, kind, words, more] = /^(E_[A-Z_]+): (.*)\n?\s*([^]*)$/.exec(detail ?? '') ?? []
+  if (words === undefined)
+    return new TwonodeError(code as ErrorKind, message, {
+      hint,
+      ...(detail === undefined ? {} : { detail }),
+    })
+  const said = more?.trim() ?? ''
+  return new TwonodeError(kind as ErrorKind, words, said === '' ? {} : { hint: said })
+}
+
+/** What a line says to a person. */
+export function messageIn({ message }: JsonObject): string {
+  return typeof message === 'string' ? message : ''
+}

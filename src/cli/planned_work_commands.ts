@@ -1,0 +1,95 @@
+import type { CommandSpec } from './command.ts'
+import {
+  CONNECTION,
+  EXTRA_VARS,
+  INVENTORY,
+  JSON_EVENTS,
+  LOCK_TIMEOUT,
+  SELECTION,
+} from './command_options.ts'
+
+/** Commands for work on a pair that is well. */
+export const PLANNED_WORK: readonly CommandSpec[] = [
+  {
+    name: 'pause',
+    brief: 'Nobody takes over, or hands over, by itself for a while: for work on the hosts.',
+    notes: [
+      'It ends by itself, so that nobody forgets it; asked again it begins anew. A leader that is cut off still stops, and one whose follower is gone goes on alone. `twonode status` shows until when. A pause that a person made by touching `.two-node-pause` in the state directory has no end.',
+    ],
+    arguments: [],
+    options: [
+      ...SELECTION,
+      { flags: '--for <duration>', description: 'How long, 1s to 24h; default 1h.' },
+      { flags: '--json', description: 'One JSON object a host.' },
+      ...CONNECTION,
+      LOCK_TIMEOUT,
+    ],
+    exits: [0, 2, 3, 4, 5, 75, 130],
+    examples: ['twonode pause -i inventory.yaml', 'twonode pause -i inventory.yaml --for 2h'],
+    load: async () => (await import('./pause.ts')).pause,
+  },
+  {
+    name: 'resume',
+    brief: 'The end of a pause.',
+    notes: [
+      'An operator has looked, so that a pair that too many changes froze moves again as well. With one host down: `--limit` the other.',
+    ],
+    arguments: [],
+    options: [
+      ...SELECTION,
+      { flags: '--json', description: 'One JSON object a host.' },
+      ...CONNECTION,
+      LOCK_TIMEOUT,
+    ],
+    exits: [0, 2, 3, 4, 5, 75, 130],
+    examples: ['twonode resume -i inventory.yaml', 'twonode resume -i inventory.yaml --limit h1'],
+    load: async () => (await import('./pause.ts')).resume,
+  },
+]
+
+/** Another machine in a host's place. */
+export const REPLACE: CommandSpec = {
+  name: 'replace',
+  brief: 'Put another machine in the place of a host that is gone for good.',
+  notes: [
+    "The inventory has the new host in the place of the old one: under a name of its own, or under the same name for new hardware (`--host h2 --for h2`). The old one must be silent, and its peer must lead alone; that one's agent accepts the new host, which is then converged from bare Debian, copies the table and becomes the follower. Kubernetes goes on meanwhile.",
+    'Cut anywhere and run again, it goes on where it was. `--accept-new-host-keys` is for the new host alone. A machine that belongs to another pair, or holds its data, is refused.',
+  ],
+  arguments: [],
+  options: [
+    INVENTORY,
+    {
+      flags: '--host <name>',
+      description: 'The new host, as the inventory names it.',
+      required: true,
+    },
+    {
+      flags: '--for <name>',
+      description: 'The host whose place it takes, which may have had the same name.',
+      required: true,
+    },
+    {
+      flags: '-C, --check',
+      description: 'Say whether it could be replaced, and change nothing. Exit 10 if it could.',
+    },
+    { flags: '-y, --yes', description: 'Ask nothing: the old host is gone for good.' },
+    {
+      flags: '--timeout <duration>',
+      description: 'How long the new host may take from its converge to a pair; default 10m.',
+    },
+    EXTRA_VARS,
+    JSON_EVENTS,
+    ...CONNECTION,
+    LOCK_TIMEOUT,
+    {
+      flags: '-v, --verbose',
+      description: 'Also name the tasks that had nothing to do, and show SQL in full.',
+    },
+  ],
+  exits: [0, 2, 3, 4, 5, 10, 75, 130],
+  examples: [
+    'twonode replace -i inventory.yaml --host h2 --for h2 --check',
+    'twonode replace -i inventory.yaml --host h3 --for h2',
+  ],
+  load: async () => (await import('./replace.ts')).replace,
+}
