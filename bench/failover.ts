@@ -5,8 +5,9 @@ import { HOST_NAMES, peerOf, type HostName } from '../lab/names.ts'
 import { progressOnStderr } from '../lab/progress.ts'
 import { seeded } from '../lab/seed.ts'
 import { converge, explain, makeLaptop } from '../lab/twonode_process.ts'
+import { countAnew, kubernetesServes } from '../lab/trial_pair.ts'
 import { until } from '../lab/wait.ts'
-import { agentStatus, allPartsServe, arePaired, metaOf } from '../lab/pair_view.ts'
+import { agentStatus, arePaired, metaOf } from '../lab/pair_view.ts'
 import { adminCredentials } from '../lab/writer_process.ts'
 import { failoverTrial, type FailoverTrial } from '../lab/failover_trial.ts'
 import { meetsBars, printFailovers } from './failover_report.ts'
@@ -46,7 +47,7 @@ export async function benchFailover({
     const random = seeded(seed)
     for (let run = 1; run <= runs; run += 1) {
       const victim = await pairedLeader(lab)
-      await kubernetesServes(lab)
+      await kubernetesServes(lab, KUBERNETES_TIMEOUT_MS)
       await countAnew(lab)
       await mayPromote(lab, peerOf(victim))
       // Where in the agents' second, and in the writer's write, the power goes is the trial's input.
@@ -60,29 +61,6 @@ export async function benchFailover({
   }
   printFailovers(trials, { seed, json })
   if (!meetsBars(trials)) process.exitCode = 3
-}
-
-/**
- * A pair is one again before the returned host's Kubernetes is: a controller manager that has not begun
- * takes no lock from anybody, and how long k3s needs to start is another question.
- */
-async function kubernetesServes(lab: Lab): Promise<void> {
-  await until(
-    'every part of Kubernetes to serve on both hosts',
-    () => HOST_NAMES.every((host) => allPartsServe(lab, host)) || undefined,
-    { timeoutMs: KUBERNETES_TIMEOUT_MS },
-  )
-}
-
-/**
- * What an operator does who has looked: so many changes in an hour freeze the pair, and this one is cut
- * off for as long as the bench runs.
- */
-async function countAnew(lab: Lab): Promise<void> {
-  for (const host of HOST_NAMES) {
-    const { code, stderr } = await lab.exec(host, ['/usr/local/bin/twonode', 'resume'])
-    if (code !== 0) throw new LabError(`${host} does not resume: ${stderr}`, 'Look at its agent.')
-  }
 }
 
 /** A proof on the disk is renewed by the leader's word: an agent that was just started has not heard it (A3). */

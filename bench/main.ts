@@ -5,6 +5,7 @@ import { benchAgent } from './agent.ts'
 import { benchConverge } from './converge.ts'
 import { benchCut, type CutOptions } from './cut.ts'
 import { benchFailover } from './failover.ts'
+import { benchSwitchover } from './switchover.ts'
 
 const program = new Command('bench')
   .description('Measures twonode beside its peers, in one run, on labs of its own. Needs root.')
@@ -46,6 +47,14 @@ program
   .option('--interval <duration>', "the agents' liveness.interval; the default is the inventory's")
   .option('--json', 'one JSON object instead of a table')
   .action(benchFailover)
+
+program
+  .command('switchover')
+  .description('hand-overs at seeded moments: what a writer and a watch on each API server notice')
+  .option('--runs <n>', 'how many', count, 20)
+  .option('--seed <n>', 'of the moments', count, 1)
+  .option('--json', 'one JSON object instead of a table')
+  .action(benchSwitchover)
 
 program
   .command('agent')

@@ -4,6 +4,7 @@ import { failoverTimes, type FailoverTimes } from './failover_times.ts'
 import type { Lab } from './lab.ts'
 import { peerOf, type HostName } from './names.ts'
 import { arePaired, decisions, metaOf } from './pair_view.ts'
+import { keptTables } from './trial_pair.ts'
 import { seenWithin } from './wait.ts'
 import { lastAck } from './writer_log.ts'
 import { startWriter, verdict } from './writer_process.ts'
@@ -110,13 +111,6 @@ async function returnOf(
   const after = (at: number | undefined): number | undefined =>
     at === undefined || upAt === undefined ? undefined : Math.max(0, at - upAt)
   return { returned: after(follows?.at), paired: after(pairs?.at) }
-}
-
-/** Tables that a host keeps of histories that were not its leader's (A2): one more after each copy. */
-async function keptTables(lab: Lab, host: HostName): Promise<number> {
-  const query = "select count(*) from pg_namespace where nspname like 'twonode_branch_%'"
-  const argv = ['runuser', '-u', 'postgres', '--', 'psql', '-qtAX', 'kine', '-c', query]
-  return Number((await lab.exec(host, argv)).stdout)
 }
 
 /** When systemd was told that the host's agent is ready. @unit milliseconds of wall time */
