@@ -6,6 +6,7 @@ import { benchConverge } from './converge.ts'
 import { benchCut, type CutOptions } from './cut.ts'
 import { benchFailover } from './failover.ts'
 import { benchSwitchover } from './switchover.ts'
+import { benchFollower } from './follower.ts'
 
 const program = new Command('bench')
   .description('Measures twonode beside its peers, in one run, on labs of its own. Needs root.')
@@ -55,6 +56,12 @@ program
   .option('--seed <n>', 'of the moments', count, 1)
   .option('--json', 'one JSON object instead of a table')
   .action(benchSwitchover)
+  .command('follower')
+  .description('power cuts of the follower under 50 writes a second: how long the leader stalls')
+  .option('--runs <n>', 'how many power cuts', count, 20)
+  .option('--seed <n>', 'of the moments', count, 1)
+  .option('--json', 'one JSON object instead of a table')
+  .action(benchFollower)
 
 program
   .command('agent')

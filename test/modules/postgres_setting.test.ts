@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { applyAll, converge, notes, plan, result, step } from '../support/postgres_bench.ts'
+import { applyAll, converge, notes, plan, result, step, until } from '../support/postgres_bench.ts'
 import { sharedBench } from '../support/bench_of_file.ts'
 import { postgresLaws } from '../support/postgres_laws.ts'
 import { postgresSetting } from '../../modules/postgres_setting.ts'
@@ -55,6 +55,40 @@ test('A3: a run that was cut before the checkpoint returned is taken up again', 
     'sql in postgres: checkpoint',
   )
   expect(await converge(bench.host, 'postgres_setting', waits)).toEqual([])
+})
+
+/** A commit that would wait for a follower. */
+const commits = async () =>
+  await bench.server.sql('postgres', "select pg_logical_emit_message(true, 'test', 'a write')")
+
+test('A3: while the checkpointer is busy "every write waits" is not true yet, and the task does not end', async () => {
+  const [row] = await bench.server.sql<{ pid: number }>(
+    'postgres',
+    "select pid from pg_stat_activity where backend_type = 'checkpointer'",
+  )
+  const pid = row?.pid ?? 0
+  process.kill(pid, 'SIGSTOP')
+  let ended = false
+  const run = converge(bench.host, 'postgres_setting', waits).then(() => (ended = true))
+  try {
+    await until(
+      bench.server,
+      'postgres',
+      "select count(*) = 1 from pg_stat_activity where query = 'checkpoint' and state = 'active'",
+    )
+    // A new connection sees the names, and its commit is acknowledged by this host alone.
+    expect((await running('synchronous_standby_names'))?.trim()).toBe('"h2"')
+    await commits()
+    expect(ended).toBe(false)
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+  await run
+  const waiting = commits()
+  const text = "select count(*) = 1 from pg_stat_activity where wait_event = 'SyncRep'"
+  await until(bench.server, 'postgres', text)
+  await converge(bench.host, 'postgres_setting', reset)
+  await waiting
 })
 
 test('a value stored and never loaded is loaded', async () => {

@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from 'vitest'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { HostName } from '../../../lab/names.ts'
+import { HOST_NAMES, type HostName } from '../../../lab/names.ts'
 import { metaOf } from '../../../lab/pair_view.ts'
-import { convergedPair } from '../pair.ts'
+import { convergedPair, psql } from '../pair.ts'
 import { onThePair, type Scenario } from '../scenario.ts'
 
 /** What heals by itself heals within this on a busy machine. @unit milliseconds */
@@ -19,7 +19,7 @@ function ledByH1(scenario: Scenario): boolean {
   return meta?.leader === 'h1' && meta.branch === 1 && metaOf(scenario.lab, 'h2')?.leader === 'h1'
 }
 
-test('3: PostgreSQL of the leader is killed: it is started again, on the same branch', async () => {
+test('3, C1: PostgreSQL of the leader is killed: it is started again, on the same branch, and its follower comes back without a pause of 5 s', async () => {
   const scenario = await onThePair()
   const writer = await scenario.writer('h2')
   await scenario.act("h1's PostgreSQL is killed", async () => {
@@ -28,6 +28,8 @@ test('3: PostgreSQL of the leader is killed: it is started again, on the same br
   await scenario.writing(HEALED_MS)
   await scenario.paired('h1', HEALED_MS)
   expect(ledByH1(scenario), writer.name).toBe(true)
+  for (const host of HOST_NAMES)
+    expect(await psql(host, 'show wal_retrieve_retry_interval')).toBe('200ms')
   expect(await scenario.end('h1', ['h1', 'h2'])).toEqual([])
 })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { metaOf } from '../../../lab/pair_view.ts'
+import { decisions, metaOf } from '../../../lab/pair_view.ts'
 import { psql } from '../pair.ts'
 import { onTheHealedPair, startScenario } from '../scenario.ts'
 
@@ -24,10 +24,10 @@ test('17, B3: the slot of a dead leader is lost before it returns: it comes back
   expect(await scenario.end('h2', ['h2'])).toEqual([])
 })
 
-test('32, B7: a row in the way stops the follower: the leader goes on alone in seconds, and the follower is made anew by a copy', async () => {
+test('32, B7: a row in the way stops the follower, which answers: its proof is void before the leader goes on alone, within seconds, and it is made anew by a copy', async () => {
   const scenario = await startScenario()
   const writer = await scenario.writer('h1')
-  await scenario.act('a row that is no copy stands in h2', () =>
+  const inTheWayAt = await scenario.act('a row that is no copy stands in h2', () =>
     psql(
       'h2',
       `set session_replication_role = replica;
@@ -37,6 +37,13 @@ test('32, B7: a row in the way stops the follower: the leader goes on alone in s
   )
   await scenario.until({ leader: 'h1', mode: 'alone', branch: 1 }, ['h1'], NOTICED_MS)
   await scenario.writing(NOTICED_MS)
+  const recorded = decisions(scenario.lab, inTheWayAt)
+    .filter(({ record }) => record['kind'] === 'proof' || record['kind'] === 'meta')
+    .map(
+      ({ host, record }) =>
+        `${host} ${record['kind'] === 'proof' ? 'void' : String(record['mode'])}`,
+    )
+  expect(recorded.slice(0, 2), scenario.timeline()).toEqual(['h2 void', 'h1 alone'])
   await scenario.paired('h1', RETURN_MS)
   expect(writer.log().length).toBeGreaterThan(0)
   const rows = await psql('h2', "select count(*) from kine where name = 'in-the-way'")
