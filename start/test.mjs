@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { hand, labPackages, prepare, ROOT } from './prepare.mjs'
 
-/** What the tests of ssh, sudo and certificates talk to on this machine itself. */
-const TEST_PACKAGES = ['git', 'openssh-server', 'openssl', 'procps', 'sudo']
+/** What the tests of ping, ssh, sudo and certificates talk to on this machine itself. */
+const TEST_PACKAGES = ['git', 'iputils-ping', 'openssh-server', 'openssl', 'procps', 'sudo']
 
 await prepare({
   command: 'test',
