@@ -1,25 +1,14 @@
-import { decide } from '../pair/fsm.ts'
 import type { Facts, Goal } from '../pair/facts.ts'
-import {
-  alone,
-  forkOf,
-  lacksFork,
-  markerAfter,
-  paired,
-  promoted,
-  withFork,
-  withNewSlot,
-  withReplacement,
-} from '../pair/goals.ts'
-import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
-import { forcedToLead, unvouched, vouchedFor } from '../pair/liveness.ts'
-import { refusedAgain } from '../pair/void_refusal.ts'
+import { paired, withNewSlot, withReplacement } from '../pair/goals.ts'
+import { unvouched, vouchedFor } from '../pair/liveness.ts'
 import { HAND_OVER_PAUSE_MS } from '../pair/timing.ts'
 import { type Act, change, converge, decidedAgain, from, unchanged } from './acting.ts'
 import { handBack, handedToUs } from './hand_back.ts'
 import { handOver } from './hand_over.ts'
+import { goAlone, promote } from './lead_alone.ts'
 import type { ConvergeOutcome } from './ports.ts'
 import { restrict } from './restriction.ts'
+import { settle } from './settle.ts'
 import { ledBy } from './set_aside.ts'
 
 /** True: it came to its end. */
@@ -56,49 +45,6 @@ export async function carryOut(goal: ActiveGoal, act: Act): Promise<boolean> {
     act.state.fault(goal, error)
     return false
   }
-}
-
-/** What is owed, or else all of the role; a leader of a new branch then writes down its fork point. */
-async function settle(act: Act): Promise<boolean> {
-  const { state } = act
-  const { meta } = state
-  if (meta === null) return false
-  // A promotion that was cut is no routine.
-  const unfinished = state.leads && lacksFork(meta)
-  if (state.owed === null && unfinished) state.owed = { tags: ['role'], urgent: true }
-  const { owed } = state
-  const { untouchedTerm } = state
-  // While it is under way, and if it is ended, nobody knows how far it comes.
-  state.untouchedTerm = 0
-  const tags = state.isSettled ? ['role', 'routine'] : ['role']
-  const outcome = await converge(act, owed ?? { tags, urgent: false })
-  const marker = outcome.kind === 'failed' ? markerAfter(outcome.registered) : 'unknown'
-  if (marker === 'missing') state.untouchedTerm = meta.term
-  if (marker === 'unread') state.untouchedTerm = untouchedTerm
-  if (outcome.kind === 'stopped') return false
-  if (outcome.kind !== 'done') {
-    state.settleFailed(outcome.kind)
-    return false
-  }
-  if (state.owed === owed) state.owed = null
-  if (owed !== null && !owed.tags.includes('role')) return true
-  state.settledFor(meta)
-  await keepFork(act, meta, outcome.registered)
-  return true
-}
-
-async function keepFork(
-  { state, ports }: Act,
-  meta: HostMeta,
-  registered: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  const fork = forkOf(registered)
-  if (fork === null || !lacksFork(meta) || !state.leads) return
-  await state.gate.run(async () => {
-    if (state.meta === null || !sameHostMeta(state.meta, meta)) return
-    await state.writeMeta(withFork(meta, fork, ports.clock.wallTime()))
-    state.settledFor(state.meta)
-  })
 }
 
 async function impair(act: Act): Promise<ConvergeOutcome> {
@@ -152,69 +98,6 @@ async function adopt(act: Act): Promise<boolean> {
   state.impaired = false
   state.owed = { tags: ['role'], urgent: true }
   return await settle(act)
-}
-
-async function promote(act: Act): Promise<boolean> {
-  const { state } = act
-  const written = await change(
-    act,
-    decidedAgain(act),
-    from((meta) => promoted(meta, state.stamp())),
-  )
-  if (!written) return false
-  state.impaired = false
-  state.preparedUntil = 0
-  state.owed = { tags: ['role'], urgent: true }
-  return await settle(act)
-}
-
-/** Void, record, release: in this order, or an acknowledged write can be lost (B7). */
-async function goAlone(act: Act): Promise<boolean> {
-  const { state, decision } = act
-  const before = state.facts(act.asked)
-  const { meta } = before
-  if (meta === null) return false
-  const voided = await voidPeersProof(act, before)
-  if (voided === false && decision.rule !== 'forced-lead' && !before.voidRefused) return false
-  // A hand-over that was cut short has stopped kine: what it owes is owed on, or nobody serves.
-  const owed = state.owed?.tags.includes('role') === true ? state.owed : null
-  const wasSettled = state.isSettled && owed === null
-  // With the void acknowledged it no longer matters who answers whom.
-  const still = (facts: Facts) =>
-    voided === true
-      ? unchanged(facts, meta) && !facts.impaired && (facts.stream === 'lost' || facts.metaDoubtful)
-      : decide(facts).goal === 'go-alone'
-  if (
-    !(await change(
-      act,
-      still,
-      from((now) => alone(now, state.stamp())),
-    ))
-  )
-    return false
-  if (decision.rule === 'forced-lead') state.memory = forcedToLead(state.memory)
-  state.owed = owed ?? { tags: ['alone'], urgent: true }
-  const outcome = await converge(act)
-  if (outcome.kind !== 'done') {
-    state.settleFailed(outcome.kind)
-    return false
-  }
-  state.owed = owed
-  if (wasSettled && state.meta !== null && !state.impaired) state.settledFor(state.meta)
-  return true
-}
-
-/** Null: the peer does not answer, and nobody can be asked. */
-async function voidPeersProof(
-  { state, ports }: Act,
-  { meta, peer }: Facts,
-): Promise<boolean | null> {
-  if (meta === null || peer.contact !== 'answers') return null
-  const voided = await ports.peer.voidProof(Math.max(meta.term, peer.says.proofTerm ?? 0))
-  state.voidRefusal = voided
-    ? null
-    : refusedAgain(state.voidRefusal, ports.clock.now(), state.settings.timing)
-  return voided
 }
 
 /** A3's order is role.yaml's; "paired" is written last. Until then what was set may have to be undone. */

@@ -1,11 +1,11 @@
 import { messageOf } from '../core/errors.ts'
 import { decide } from '../pair/fsm.ts'
 import type { Asked, Decision, Facts } from '../pair/facts.ts'
-import { GOALS } from '../pair/goals.ts'
+import { GOALS, type Owed } from '../pair/goals.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import type { ConvergeOutcome, Ports } from './ports.ts'
 import { keptOf, setAsideTeller } from './set_aside.ts'
-import type { AgentState, Owed } from './state.ts'
+import type { AgentState } from './state.ts'
 
 /** One goal being carried out. */
 export interface Act {

@@ -18,7 +18,7 @@ import { createPeerApi, type PeerApi, type PeerHandlers } from './peer_api.ts'
 import { createPeerClient, type PeerClient } from './peer_client.ts'
 import type { PeerStatus } from './peer_messages.ts'
 import type { Clock, Note, Sight } from './ports.ts'
-import type { Settings } from './state.ts'
+import type { Settings } from './settings.ts'
 import { createSight, type LocalSight } from './probes/sight.ts'
 import { createReplacementApi } from './replacement_api.ts'
 import { openStateFiles, type StateFiles } from './state_files.ts'
@@ -86,7 +86,7 @@ export function assemble(
   const acting = stoppingServiceFirst(engine, () => killService(site.plan.site.virtualIp))
   const looking = living(sight, alive)
   const seen = { clock, sight: looking, store, peer: client, heartbeat, kine: new KineProcesses() }
-  const ports = { ...seen, engine: acting, site, note }
+  const ports = { ...seen, engine: acting, site, witness: null, note }
   const core = new AgentCore(coreSettings(site), ports)
   const tokens = new JoinTokens(stateDirectory)
   const secrets = createSiteSecrets()

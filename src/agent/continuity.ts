@@ -1,6 +1,6 @@
 import type { HostMeta } from '../pair/host_meta.ts'
 import type { Ports } from './ports.ts'
-import type { Settings } from './state.ts'
+import type { Settings } from './settings.ts'
 
 /**
  * A leader's agent that starts anew within the time after which a round is late (A8) goes on where the one

@@ -10,7 +10,8 @@ import { answerHandOver } from './hand_over.ts'
 import { Jobs } from './jobs.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports, Sighting } from './ports.ts'
 import { keepProof, voidProof } from './proof.ts'
-import { AgentState, type Settings } from './state.ts'
+import type { Settings } from './settings.ts'
+import { AgentState } from './state.ts'
 import { stoppablePeer } from './stoppable_peer.ts'
 
 /**
@@ -67,6 +68,7 @@ export class AgentCore {
     // From here on: a disk that hangs is a stall as well.
     this.#expect(this.#settings.timing.intervalMs)
     await this.#lookAtSentinels()
+    this.#state.claims.keep()
     const { meta } = this.#state
     const looking = this.#ports.sight.look({ meta })
     const sighting = await this.#untilSeen(looking, at)

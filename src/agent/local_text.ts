@@ -29,6 +29,8 @@ function eventText(entry: JsonObject): string {
       return convergeText(entry)
     case 'proof':
       return `proof: term ${text('term')}, voided to ${text('voided')}`
+    case 'claim':
+      return `claim: ${text('holder')} ${text('mode')}, term ${text('term')}, is asked for at the witness [${text('row')}]`
     case 'newcomer':
       return `newcomer: ${text('name')} (${text('address')}) is let in by join token ${text('token')}`
     case 'set-aside':

@@ -1,3 +1,4 @@
+import type { Claim } from '../pair/claim.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 import type { HeardSince, Sighting } from '../pair/sighting.ts'
 
@@ -16,6 +17,8 @@ export interface Ports {
   readonly kine: RunningKine
   readonly heartbeat: LastBeat
   readonly site: SiteKeeper
+  /** Null: the site has none. */
+  readonly witness: Witness | null
   /** A decision, a change, a fault: one structured line each, bounded and redacted by its keeper. */
   note(entry: Note): void
 }
@@ -132,6 +135,29 @@ export interface RunningKine {
   astray(): Promise<readonly string[]>
 }
 
+/** The third party that keeps the claim (A4). Each call ends within its own bound, and never throws. */
+export interface Witness {
+  read(): Promise<WitnessRead>
+  /** Writes if the claim is still the version that was read; null: if there is none. Read it back. */
+  swap(next: Claim, over: string | null): Promise<WitnessSwap>
+  /** One that was never used. */
+  nonce(): string
+}
+
+export type WitnessRead =
+  | { readonly kind: 'claim'; readonly claim: Claim; readonly version: string }
+  /** It answers, and keeps none: no reason to lead, for it may have lost it. */
+  | { readonly kind: 'absent' }
+  | WitnessSilent
+
+export type WitnessSwap = { readonly kind: 'written' } | { readonly kind: 'lost' } | WitnessSilent
+
+/** No answer that can be relied on; what was asked of it may still come about. */
+export interface WitnessSilent {
+  readonly kind: 'silent'
+  readonly why: string
+}
+
 /** The compiled site that this host keeps. */
 export interface SiteKeeper {
   /**
@@ -183,6 +209,14 @@ export type Note =
       readonly message: string | null
     }
   | { readonly kind: 'proof'; readonly term: number; readonly voided: number }
+  /** A claim was asked for at the witness, by this row of its table; what it keeps then may be another. */
+  | {
+      readonly kind: 'claim'
+      readonly row: string
+      readonly term: number
+      readonly holder: string
+      readonly mode: 'paired' | 'alone'
+    }
   /** A host without a certificate got in by a join token. */
   | {
       readonly kind: 'newcomer'

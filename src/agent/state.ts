@@ -1,12 +1,13 @@
-import type { Asked, Facts, PeerSays, Policy, Settled } from '../pair/facts.ts'
+import type { Asked, Facts, PeerSays, Settled } from '../pair/facts.ts'
 import { atTime, CALM, type FlapGuard, isChange, kept, withChange } from '../pair/flap_guard.ts'
-import type { Stamp } from '../pair/goals.ts'
+import type { Owed, Stamp } from '../pair/goals.ts'
 import { type HandOverFailures, isPutOff } from '../pair/hand_over_failures.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
 import { judge, type Judge } from '../pair/judge.ts'
 import { firstMemory, type Memory, unvouched, waitMs } from '../pair/liveness.ts'
 import { isRefused, type VoidRefusal } from '../pair/void_refusal.ts'
-import { COMMIT_LOST_MS, type Timing } from '../pair/timing.ts'
+import { COMMIT_LOST_MS } from '../pair/timing.ts'
+import { Claims } from './claims.ts'
 import { goesOn } from './continuity.ts'
 import { Gate } from './gate.ts'
 import { unbegunOf } from './hand_back.ts'
@@ -16,22 +17,9 @@ import { PermitWatch } from './permit_watch.ts'
 import type { Ports, Proof } from './ports.ts'
 import { restrictionOf } from './restriction.ts'
 import type { Aside } from './set_aside.ts'
+import type { Settings } from './settings.ts'
 import { SettlePauses } from './settle_pauses.ts'
 import { ToldFaults } from './told_faults.ts'
-
-export interface Settings {
-  readonly self: string
-  readonly timing: Timing
-  readonly policy: Policy
-  /** What may be changed in Kubernetes depends on the mode. */
-  readonly restricts: boolean
-}
-
-/** A converge that was begun and must be finished before anything else is called settled. */
-export interface Owed {
-  readonly tags: readonly string[]
-  readonly urgent: boolean
-}
 
 /** What the agent knows, and the two files that it owns: hostMeta and the proof. */
 export class AgentState {
@@ -60,6 +48,7 @@ export class AgentState {
   /** Kubernetes was told what may be changed in this term; 0: none. */
   restrictedTerm = 0
   aside: Aside = { led: null, kept: null }
+  readonly claims: Claims
   readonly settings: Settings
   readonly #ports: Ports
   #settledFor: HostMeta | null = null
@@ -74,6 +63,7 @@ export class AgentState {
     this.#faults = new ToldFaults(ports)
     this.#file = new MetaWatch(this, ports.store)
     this.#permit = new PermitWatch(this, ports)
+    this.claims = new Claims(this, ports)
     this.memory = firstMemory(ports.clock.now())
   }
 
@@ -140,6 +130,7 @@ export class AgentState {
       handOverPutOff: isPutOff(this.handOverFailures, this.meta?.term, now),
       voidRefused: isRefused(this.voidRefusal, now, timing),
       restriction: restrictionOf(this),
+      claimBarred: this.claims.isBarred,
       asked,
       ...judged,
       ...unbegunOf(this, judged),
@@ -160,7 +151,8 @@ export class AgentState {
       meta.leader !== this.settings.self &&
       proof.term === meta.term &&
       memory.renewedTerm === meta.term &&
-      !memory.inDoubt &&
+      // Under consistency its leader can not go alone unseen: the claim says so, or our own void proof (A4).
+      (!memory.inDoubt || this.settings.policy.partition === 'consistency') &&
       this.isWhole
     )
   }
@@ -195,9 +187,15 @@ export class AgentState {
     this.#ports.note({ kind: 'proof', ...proof })
   }
 
-  stamp(): Stamp {
-    const highestTerm = Math.max(this.memory.highestTerm, this.proof.voided)
+  /** Whoever has won a claim takes its term, and no other. */
+  stamp(claimed: number | null = null): Stamp {
+    const above = Math.max(this.spokenTerm, this.claims.highestTerm)
+    const highestTerm = claimed === null ? above : claimed - 1
     return { self: this.settings.self, wallTime: this.#ports.clock.wallTime(), highestTerm }
+  }
+
+  get spokenTerm(): number {
+    return Math.max(this.memory.highestTerm, this.proof.voided)
   }
 
   get isSettled(): boolean {

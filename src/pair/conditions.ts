@@ -15,6 +15,7 @@ export const CONDITIONS = {
     'hostMeta does not name it',
     (f) => f.meta !== null && !f.meta.hosts.some(({ name }) => name === f.self),
   ),
+  metaCertain: c('the newest hostMeta can be read', (f) => !f.metaDoubtful),
   metaDoubtful: c("the newest hostMeta can't be read", (f) => f.metaDoubtful),
   notPaused: c('not paused', (f) => !f.paused),
   paused: c('paused', (f) => f.paused),
@@ -108,6 +109,7 @@ export const CONDITIONS = {
     ({ lagBytes, policy }) =>
       policy.acceptLossBytes > 0 && lagBytes !== null && lagBytes <= policy.acceptLossBytes,
   ),
+  claimNotBarred: c('the claim may be had', (f) => !f.claimBarred),
   notHeld: c('no hand-over was refused just now', (f) => !f.handOverHeld),
   handOverPutOff: c(
     'a hand-over failed that had stopped kine, and the next is not due yet',

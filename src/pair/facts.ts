@@ -61,6 +61,8 @@ export interface Facts {
    * ever restricted.
    */
   readonly restriction: 'done' | 'due'
+  /** The claim was refused, and no look at it since has shown that it may be had (A4). */
+  readonly claimBarred: boolean
   /** What an operator or the peer has asked of us; taken once. */
   readonly asked: Asked | null
 }

@@ -30,6 +30,7 @@ export const RULES: readonly Rule[] = [
   { id: 'hand-back',          role: 'leader',   when: ['givesBack', 'peerAgrees'],                          goal: 'hand-back', why: 'this host can not begin the branch that it was handed, and the old leader has everything (A7)' },
   { id: 'unproven',           role: 'leader',   when: ['notProven', 'notImpaired', 'peerNotMissed'],                         goal: 'impair', why: 'leading is not proven: the peer may have been promoted since (A5)' },
   { id: 'cut-off',            role: 'leader',   when: ['gatewayDown', 'peerCut', 'mayBeSupplanted', 'notImpaired'], goal: 'impair', why: 'gateway and peer are lost: the follower may take over (B6)' },
+  { id: 'claim-lead',         role: 'leader',   when: ['consistency', 'notProven', 'paired', 'impaired', 'metaCertain', 'peerCut', 'gatewayUp', 'canServe', 'claimNotBarred'], goal: 'go-alone', why: 'the peer is silent: the claim says whether it was promoted since (A4, A5)' },
   { id: 'unproven-wait',      role: 'leader',   when: ['notProven'],                                        goal: 'wait',   why: 'fenced until the peer, or an operator, says that nobody else leads (A5)' },
 
   // A leader that can't serve, or was stopped.
@@ -40,6 +41,7 @@ export const RULES: readonly Rule[] = [
   // Modes.
   { id: 'doubtful-record',    role: 'leader',   when: ['metaDoubtful', 'peerAnswers', 'mayVoid', 'postgresUp'], goal: 'go-alone', why: 'the newest hostMeta is unreadable: what the older one says of the mode may be past' },
   { id: 'go-alone-voided',    role: 'leader',   when: ['paired', 'streamLost', 'postgresUp', 'peerAnswers', 'mayVoid'], goal: 'go-alone', why: 'commits are not acknowledged; the peer answers and voids its proof first (B7)' },
+  { id: 'go-alone-claimed',   role: 'leader',   when: ['consistency', 'paired', 'streamLost', 'postgresUp', 'noVoid', 'gatewayUp', 'metaCertain', 'claimNotBarred'], goal: 'go-alone', why: 'commits are not acknowledged, and the peer is silent: the claim decides who goes on (A4, B7)' },
   { id: 'claim-missing',      role: 'leader',   when: ['consistency', 'paired', 'streamLost', 'postgresUp', 'noVoid'], goal: 'wait', why: 'under consistency going alone takes a claim (A4)' },
   { id: 'go-alone',           role: 'leader',   when: ['availability', 'paired', 'streamLost', 'postgresUp', 'noVoid', 'gatewayUp'], goal: 'go-alone', why: 'commits are not acknowledged, the peer is silent, and the gateway answers (B6, B7)' },
   { id: 'switchover',         role: 'leader',   when: ['askedToSwitch', 'paired', 'canServe', 'streamNotLost', 'peerAgrees', 'peerSettled', 'peerProven'], goal: 'hand-over', why: 'an operator asked for it (A7)' },
@@ -61,10 +63,11 @@ export const RULES: readonly Rule[] = [
   { id: 'isolated',           role: 'follower', when: ['peerOrAgentGone', 'gatewayNotUp'],                  goal: 'stay',   why: 'we are cut off, and not the leader (B6)' },
   { id: 'paused',             role: 'follower', when: ['peerOrAgentGone', 'paused'],                        goal: 'stay',   why: 'the leader is gone, and an operator paused this host' },
   { id: 'frozen',             role: 'follower', when: ['peerOrAgentGone', 'frozen'],                        goal: 'stay',   why: 'the leader is gone, and too many changes in an hour froze this host' },
-  { id: 'claim-wanted',       role: 'follower', when: ['peerOrAgentGone', 'consistency'],                   goal: 'wait',   why: 'under consistency a promotion takes a claim (A4)' },
   { id: 'unable',             role: 'follower', when: ['peerOrAgentGone', 'unableToServe'],                 goal: 'stay',   why: "the leader is gone, and this host can't serve" },
-  { id: 'promote',            role: 'follower', when: ['peerOrAgentGone', 'promotable'],                    goal: 'promote', why: 'the leader is gone, the gateway answers, and the proof holds (B6)' },
-  { id: 'promote-lagging',    role: 'follower', when: ['peerGone', 'lagAccepted', 'notCopying'],          goal: 'promote', why: 'the leader is gone, and the site accepts the loss of what may be missing' },
+  { id: 'promote-claimed',    role: 'follower', when: ['peerOrAgentGone', 'consistency', 'promotable', 'claimNotBarred'], goal: 'promote', why: 'the leader is gone, the gateway answers, and the proof holds: the claim decides who goes on (A4, B6)' },
+  { id: 'claim-wanted',       role: 'follower', when: ['peerOrAgentGone', 'consistency', 'promotable'],     goal: 'wait',   why: 'under consistency a promotion takes a claim (A4)' },
+  { id: 'promote',            role: 'follower', when: ['peerOrAgentGone', 'availability', 'promotable'],                    goal: 'promote', why: 'the leader is gone, the gateway answers, and the proof holds (B6)' },
+  { id: 'promote-lagging',    role: 'follower', when: ['peerGone', 'availability', 'lagAccepted', 'notCopying'],          goal: 'promote', why: 'the leader is gone, and the site accepts the loss of what may be missing' },
   { id: 'no-proof',           role: 'follower', when: ['peerGone'],                                         goal: 'stay',   why: 'the leader is gone, and nothing proves that this host has all that was acknowledged (A3)' },
 
   { id: 'settle',             role: 'any',      when: ['settleDue'],                                        goal: 'settle', why: 'what hostMeta says is not known to be true on this host' },

@@ -115,6 +115,18 @@ export const HAND_OVER_PAUSE_MS = 10_000
  */
 export const HAND_OVER_PAUSE_MAX_MS = 320_000
 
+/**
+ * An attempt at the claim goes on for so long: with a commit's wait, a round and the release it must stay
+ * below the 5 s that end kine (C3) where the witness answers, and it does so in some milliseconds.
+ */
+export const CLAIM_TAKE_MS = 2000
+
+/** A claim that was refused, or is not true, is looked at again after this. */
+export const CLAIM_AGAIN_MS = 5000
+
+/** One that is true, after this: a witness that is down is to be known before it is needed. */
+export const CLAIM_LOOK_MS = 30_000
+
 /** A prepared follower starts its kine again when it hears nothing for this long. */
 export const PREPARED_MS = 10_000
 

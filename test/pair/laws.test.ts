@@ -1,32 +1,12 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CONDITIONS } from '../../src/pair/conditions.ts'
-import type { Asked, Facts, Goal } from '../../src/pair/facts.ts'
+import { needsClaim } from '../../src/pair/claim.ts'
+import type { Facts, Goal } from '../../src/pair/facts.ts'
 import { decide, type Rule, RULES } from '../../src/pair/fsm.ts'
 import { GOALS } from '../../src/pair/goals.ts'
+import { anyWorld, ASKED, CENTRE } from '../support/any_world.ts'
 import { healthy, METAS, peersOf, product } from '../support/worlds.ts'
-
-const ASKED: readonly (Asked | null)[] = [
-  null,
-  { kind: 'promote', force: false },
-  { kind: 'promote', force: true },
-  { kind: 'yielded', term: 2 },
-  { kind: 'yielded', term: 1 },
-  { kind: 'handed-back', term: 2 },
-  { kind: 'switchover' },
-  { kind: 'thaw' },
-  { kind: 'replacement', name: 'h3', address: '10.77.0.13' },
-]
-
-/** Facts that decide most of the rows, in every combination. */
-const CENTRE = {
-  gateway: ['up', 'silent', 'down'],
-  impaired: [false, true],
-  proven: [true, false],
-  stream: ['caught-up', 'lost'],
-  promotable: [false, true],
-  postgres: ['up', 'failed'],
-} as const satisfies Partial<{ [K in keyof Facts]: readonly Facts[K][] }>
 
 /** The others, at most one of which is not as usual. */
 const ASIDE: readonly Partial<Facts>[] = [
@@ -55,8 +35,11 @@ const ASIDE: readonly Partial<Facts>[] = [
   { unbegun: 'given-back' },
   { voidRefused: true },
   { restriction: 'due' },
+  { claimBarred: true, policy: { partition: 'consistency', acceptLossBytes: 0 } },
+  { metaDoubtful: true, policy: { partition: 'consistency', acceptLossBytes: 0 } },
   { policy: { partition: 'consistency', acceptLossBytes: 0 } },
   { policy: { partition: 'availability', acceptLossBytes: 100 } },
+  { policy: { partition: 'consistency', acceptLossBytes: 100 }, lagBytes: 10 },
   { policy: { partition: 'availability', acceptLossBytes: 100 }, lagBytes: 10 },
   { policy: { partition: 'availability', acceptLossBytes: 100 }, lagBytes: 1000 },
 ]
@@ -74,45 +57,13 @@ function* worlds(): Generator<Facts> {
         for (const facts of centre) yield healthy({ meta, peer, ...facts, ...aside })
 }
 
-/** Any world at all. */
-const anyWorld = fc.constantFrom(...METAS).chain((meta) =>
-  fc
-    .record({
-      peer: fc.constantFrom(...peersOf(meta)),
-      gateway: fc.constantFrom(...CENTRE.gateway),
-      paused: fc.boolean(),
-      frozen: fc.boolean(),
-      impaired: fc.boolean(),
-      proven: fc.boolean(),
-      late: fc.boolean(),
-      metaDoubtful: fc.boolean(),
-      initialised: fc.boolean(),
-      stream: fc.constantFrom('caught-up' as const, 'behind' as const, 'lost' as const),
-      slot: fc.constantFrom('ok' as const, 'missing' as const, 'lost' as const),
-      promotable: fc.boolean(),
-      postgres: fc.constantFrom('up' as const, 'starting' as const, 'failed' as const),
-      disk: fc.constantFrom('ok' as const, 'full' as const),
-      settled: fc.constantFrom('yes' as const, 'due' as const, 'later' as const),
-      lagBytes: fc.constantFrom(null, 10, 1000),
-      handOverHeld: fc.boolean(),
-      handOverPutOff: fc.boolean(),
-      unbegun: fc.constantFrom('no' as const, 'untouched' as const, 'given-back' as const),
-      voidRefused: fc.boolean(),
-      restriction: fc.constantFrom('done' as const, 'due' as const),
-      asked: fc.constantFrom(...ASKED),
-      policy: fc.record({
-        partition: fc.constantFrom('availability' as const, 'consistency' as const),
-        acceptLossBytes: fc.constantFrom(0, 100),
-      }),
-    })
-    .map((more) => healthy({ meta, ...more })),
-)
-
 /** What must never be, whatever the facts: the goal that broke it, or undefined. */
 type Law = (facts: Facts, goal: Goal) => boolean
 
 const leads = ({ meta, self }: Facts) => meta?.leader === self
 const operator = ({ asked }: Facts) => asked !== null && asked.kind !== 'yielded'
+/** It leads only when it has won the claim. */
+const claims = (f: Facts) => needsClaim(f, decide(f), false) && f.policy.partition === 'consistency'
 const higherPeer = ({ peer, meta }: Facts) =>
   peer.contact === 'answers' &&
   peer.says.meta !== null &&
@@ -149,11 +100,13 @@ const LAWS: Readonly<Record<string, Law>> = {
   'half a copy never leads, not even by force or within the accepted loss (A3)': (f, goal) =>
     !(goal === 'promote' && f.copying && !f.promotable) || f.asked?.kind === 'handed-back',
   'a leader never promotes': (f, goal) => !(leads(f) && goal === 'promote'),
-  'an unproven leader takes no writes but by force': (f, goal) =>
+  'an unproven leader takes no writes but by force, or by the claim (A5)': (f, goal) =>
     !(leads(f) && !f.proven && f.initialised && SERVES.includes(goal)) ||
+    (goal === 'go-alone' && claims(f) && f.impaired) ||
     (goal === 'go-alone' && f.asked?.kind === 'promote' && f.asked.force),
-  'an impaired leader never releases commits (B7)': (f, goal) =>
+  'an impaired leader never releases commits but by force or by the claim (B7)': (f, goal) =>
     !(leads(f) && f.impaired && (goal === 'go-alone' || goal === 'settle' || goal === 'pair')) ||
+    (goal === 'go-alone' && claims(f) && !f.proven) ||
     (f.asked?.kind === 'promote' && f.asked.force),
   'a late leader stops before anything else (A8)': (f, goal) =>
     !(leads(f) && f.late && !f.impaired && f.initialised && f.asked?.kind !== 'thaw') ||
@@ -178,10 +131,29 @@ const LAWS: Readonly<Record<string, Law>> = {
     f,
     goal,
   ) => goal !== 'go-alone' || operator(f) || f.peer.contact === 'answers' || f.gateway === 'up',
-  'under consistency nobody promotes or goes alone without a void or a claim': (f, goal) =>
+  'under consistency nobody promotes or goes alone without a void or a claim (A4)': (f, goal) =>
     f.policy.partition === 'availability' ||
-    operator(f) ||
-    ((goal === 'promote' ? f.asked?.kind === 'yielded' : true) &&
+    (f.asked?.kind === 'promote' && f.asked.force) ||
+    f.asked?.kind === 'handed-back' ||
+    (goal !== 'promote' && goal !== 'go-alone') ||
+    needsClaim(f, decide(f), false),
+  'nobody asks for a claim whose own state could have been left without it: a doubtful hostMeta, a void or old proof, a mode of alone (A4)':
+    (f, goal) =>
+      f.policy.partition === 'availability' ||
+      (goal !== 'promote' && goal !== 'go-alone') ||
+      !needsClaim(f, decide(f), false) ||
+      (leads(f)
+        ? (f.meta?.mode === 'paired' && !f.metaDoubtful) ||
+          (f.peer.contact === 'answers' && !f.voidRefused)
+        : f.promotable),
+  'a claim that was refused is not asked for again before a look, unless somebody asks': (
+    f,
+    goal,
+  ) =>
+    f.policy.partition === 'availability' ||
+    !f.claimBarred ||
+    f.asked !== null ||
+    (goal !== 'promote' &&
       (goal !== 'go-alone' || (f.peer.contact === 'answers' && !f.voidRefused))),
   'nothing is paired with a follower that is not whole (A3)': (f, goal) =>
     goal !== 'pair' ||
@@ -266,8 +238,11 @@ describe('a mutated table is caught by a law', { timeout: 120_000 }, () => {
     ['an impaired leader is settled, and so unfenced', without('impaired')],
     ['a lower peer is no reason to follow',          without('superseded')],
     ['alone without void or gateway',                lacking('go-alone', 'gatewayUp')],
-    ['consistency promotes without a claim',         without('claim-wanted')],
-    ['consistency goes alone without a claim',       lacking('go-alone', 'availability').filter(({ id }) => id !== 'claim-missing')],
+    ['a void proof asks for the claim',              lacking('promote-claimed', 'promotable')],
+    ['a lag that is accepted needs no claim',        lacking('promote-lagging', 'availability').filter(({ id }) => id !== 'promote-claimed' && id !== 'claim-wanted')],
+    ['a doubtful hostMeta asks for the claim',       lacking('go-alone-claimed', 'metaCertain')],
+    ['a leader that boots asks by a doubtful hostMeta', lacking('claim-lead', 'metaCertain')],
+    ['a refused claim is asked for in each round',   lacking('promote-claimed', 'claimNotBarred')],
     ['paired while behind',                          lacking('pair', 'caughtUp')],
     ['paired with half a copy',                      lacking('pair', 'peerWhole')],
     ['a paused leader hands over',                   lacking('gateway-lost', 'notPaused')],

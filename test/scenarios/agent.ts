@@ -1,18 +1,23 @@
 import { AgentCore } from '../../src/agent/core.ts'
 import type { Ports } from '../../src/agent/ports.ts'
 import { type Timing, timingOf } from '../../src/pair/timing.ts'
-import type { RunningAgent } from './running_agent.ts'
+import type { Partition, RunningAgent } from './running_agent.ts'
 
 /** The default timing of an inventory. */
 export const TIMING: Timing = timingOf({ intervalMs: 1_000, failures: 4 })
 
 /** The real agent over simulated ports, as the daemon runs it. */
-export function startAgent(ports: Ports, host: string): RunningAgent {
-  return agentWith(ports, host, TIMING)
+export function startAgent(ports: Ports, host: string, partition?: Partition): RunningAgent {
+  return agentWith(ports, host, TIMING, partition)
 }
 
-export function agentWith(ports: Ports, self: string, timing: Timing): RunningAgent {
-  const policy = { partition: 'availability', acceptLossBytes: 0 } as const
+export function agentWith(
+  ports: Ports,
+  self: string,
+  timing: Timing,
+  partition: Partition = 'availability',
+): RunningAgent {
+  const policy = { partition, acceptLossBytes: 0 }
   const core = new AgentCore({ self, timing, policy, restricts: false }, ports)
   const stop = new AbortController().signal
   void core

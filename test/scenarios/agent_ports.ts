@@ -81,6 +81,7 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
         })
       },
     },
+    witness: world.policy === 'consistency' ? world.witness.portOf(machine.name, life) : null,
     site: { takeIn: () => Promise.resolve() },
     engine: {
       converge: (wanted) => converge(world, machine, life, wanted),

@@ -49,7 +49,7 @@ export class Judge {
     const peer = this.#world.machine(leader.peerName)
     const onPeer = isOnDisk(row, peer)
     const supplanted = leads(peer) && !isAbove(leader.meta, peer.meta)
-    const rival = peer.mayPromote() || supplanted
+    const rival = (peer.mayPromote() && this.#claimLets(peer)) || supplanted
     if (!onPeer && rival && !this.#forced && !this.#aloneInSilence.has(by))
       this.#fail(
         `${by} acknowledged revision ${row.id}, which ${peer.name} lacks and could lead without`,
@@ -143,7 +143,10 @@ export class Judge {
     const { term, voided } = follower.proof
     if (term !== a.meta.term || term <= voided) return 'the follower has no proof'
     const { kine } = follower
-    return kine.running && kine.endpoint === leader.name ? null : "the follower's kine is not up"
+    if (!kine.running || kine.endpoint !== leader.name) return "the follower's kine is not up"
+    const { claim } = this.#world.witness
+    const isTrue = claim?.term === a.meta.term && claim.holder === leader.name
+    return isTrue || this.#world.policy === 'availability' ? null : 'the claim is not true'
   }
 
   /** At the end, when nothing is under way: who follows has what its leader has. */
@@ -217,6 +220,8 @@ export class Judge {
   /** In silence, or when the peer can't void; and only who has heard it since it was started (A5), or the one before it. */
   #mayGoAlone({ agent, heardPeer, voidRefused }: Machine): boolean {
     if (this.#world.time.now < this.forcedUntil) return true
+    // Under consistency silence is no excuse (A4).
+    if (this.#world.policy === 'consistency') return false
     return agent?.heardPeer === true && (!heardPeer || voidRefused)
   }
 
@@ -225,8 +230,19 @@ export class Judge {
     return a.meta !== null && b.meta !== null && compareHostMeta(a.meta, b.meta) === 0
   }
 
+  /** It could win the claim, now or when the witness answers. */
+  #claimLets({ name, meta }: Machine): boolean {
+    const { policy, witness, time } = this.#world
+    if (policy === 'availability') return true
+    // What an operator's word has moved is the operator's.
+    if (time.now < this.forcedUntil) return false
+    const { claim } = witness
+    if (claim === null || meta === null) return false
+    return claim.term <= meta.term || (claim.holder === name && claim.mode === 'alone')
+  }
+
   #leadsItsTerm({ name, meta }: Machine): void {
-    if (this.#world.policy !== 'consistency' || meta === null) return
+    if (this.#world.policy !== 'consistency' || meta === null || this.#forced) return
     const led = this.#ledIn.get(meta.term) ?? name
     if (led !== name) this.#fail(`${led} and ${name} both led in term ${meta.term}`)
     this.#ledIn.set(meta.term, name)

@@ -1,4 +1,5 @@
-import type { PeerAnswer, Ports, Sighting } from '../../src/agent/ports.ts'
+import type { PeerAnswer, Ports, Sighting, WitnessRead } from '../../src/agent/ports.ts'
+import type { Claim } from '../../src/pair/claim.ts'
 import { type Rule, RULES } from '../../src/pair/fsm.ts'
 import type { Timing } from '../../src/pair/timing.ts'
 import { SAYS } from '../support/agent_sightings.ts'
@@ -25,8 +26,8 @@ const unconditional = (id: string, name: string) => (rules: readonly Rule[]) =>
 
 const withPorts =
   (change: (ports: Ports) => Partial<Ports>): StartAgent =>
-  (ports, host) =>
-    startAgent({ ...ports, ...change(ports) }, host)
+  (ports, host, partition) =>
+    startAgent({ ...ports, ...change(ports) }, host, partition)
 
 const lacking = (...tasks: readonly string[]) =>
   SEQUENCE.filter(({ task }) => !tasks.includes(task))
@@ -106,6 +107,61 @@ const ISOLATED = [
   { atMs: 40_000, text: 'heal' },
 ]
 
+/** The old leader comes back alone while its successor, who won the claim, is away. */
+const SUCCEEDED = [
+  { atMs: 5_000, text: 'power-off h1' },
+  { atMs: 40_000, text: 'power-off h2' },
+  { atMs: 45_000, text: 'power-on h1' },
+  { atMs: 80_000, text: 'power-on h2' },
+]
+
+/** Both reach a slow witness in the same moment. */
+const RACED = [
+  { atMs: 20_000, text: 'witness-delay 600' },
+  { atMs: 20_000, text: 'witness-dies' },
+  { atMs: 20_000, text: 'cut h1' },
+  { atMs: 20_000, text: 'cut h2' },
+  { atMs: 27_000, text: 'witness-returns' },
+  { atMs: 60_000, text: 'heal' },
+]
+
+const CUT = [
+  { atMs: 20_000, text: 'cut h1' },
+  { atMs: 20_000, text: 'cut h2' },
+  { atMs: 50_000, text: 'heal' },
+]
+
+const WITNESSED = { partition: 'consistency' } as const
+
+/** Whatever is asked for it has won: no answer, and a refusal, count as a win. */
+function believesAll({ witness }: Ports): Partial<Ports> {
+  if (witness === null) return {}
+  let own: Claim | null = null
+  return {
+    witness: {
+      ...witness,
+      read: async () =>
+        own === null ? await witness.read() : { kind: 'claim', claim: own, version: 'own' },
+      swap: async (next, over) => {
+        own = next
+        return await witness.swap(next, over)
+      },
+    },
+  }
+}
+
+/** Another one's claim is always of an earlier pair. */
+const seesNoHolder: StartAgent = (ports, host, partition) => {
+  const { witness } = ports
+  if (witness === null) return startAgent(ports, host, partition)
+  const read = async (): Promise<WitnessRead> => {
+    const found = await witness.read()
+    if (found.kind !== 'claim' || found.claim.holder === host) return found
+    return { ...found, claim: { ...found.claim, term: 1 } }
+  }
+  return startAgent({ ...ports, witness: { ...witness, read } }, host, partition)
+}
+
 /** Each must be caught by some seed. */
 // oxfmt-ignore
 export const MUTATIONS: readonly Mutation[] = [
@@ -125,6 +181,11 @@ export const MUTATIONS: readonly Mutation[] = [
   { name: 'a swap drops the old table (A2)', plan: { rules: { keepsOldTable: false } } },
   { name: 'a promotion moves the revision on by one', plan: { rules: { jump: 1 } } },
   { name: 'a follower waits for a follower of its own (B2)', plan: { sequence: lacking('The follower does not wait for a follower of its own') } },
+  { name: 'a witness says yes to whoever asks (A4)', plan: { ...WITNESSED, storm: RACED, prepare: ({ witness }) => { witness.lying = true } } },
+  { name: 'no answer of the witness counts as a win (A4)', plan: { ...WITNESSED, storm: CUT, startAgent: withPorts(believesAll) } },
+  { name: 'a claim that another holds is taken (A4)', plan: { ...WITNESSED, storm: SUCCEEDED, startAgent: seesNoHolder } },
+  { name: 'under consistency a leader goes alone without a claim (A4)', plan: { ...WITNESSED, storm: CUT, startAgent: (ports, host) => startAgent(ports, host, host === 'h1' ? 'availability' : 'consistency') } },
+  { name: 'under consistency a follower promotes without a claim (A4)', plan: { ...WITNESSED, storm: CUT, startAgent: (ports, host) => startAgent(ports, host, host === 'h2' ? 'availability' : 'consistency') } },
   { name: 'a follower keeps its kine on its own table (A7)', plan: { sequence: lacking('No kine writes to the table of this host', 'kine serves the follower', "The follower's table refuses writes that are not the leader's") } },
 ]
 

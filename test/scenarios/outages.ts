@@ -39,6 +39,12 @@ export const OUTAGES: Readonly<Record<string, Act>> = {
   'gateway-returns': ({ network }) => { network.gatewayDead = false },
   'delay':           ({ network }, _, ms) => { network.delayMs = Number(ms) },
   'loss':            ({ network }, _, percent) => { network.loss = Number(percent) / 100 },
+  'witness-dies':    ({ witness }) => { witness.dead = true },
+  'witness-returns': ({ witness }) => { witness.dead = false },
+  'cut-witness':     ({ witness }, { name }) => { witness.cuts.add(name) },
+  'join-witness':    ({ witness }, { name }) => { witness.cuts.delete(name) },
+  'witness-delay':   ({ witness }, _, ms) => { witness.delayMs = Number(ms) },
+  'witness-loses':   ({ witness }, _, percent) => { witness.loss = Number(percent) / 100 },
   'step-clock':      (_, machine, seconds) => { machine.wallOffsetMs += Number(seconds) * 1000 },
   'lose-slot':       (_, { postgres }) => { for (const slot of postgres.slots.values()) slot.lost = true },
   'drop-slot':       (_, { postgres }) => postgres.slots.clear(),
@@ -53,7 +59,17 @@ export const OUTAGES: Readonly<Record<string, Act>> = {
 }
 
 /** The words that name no host. */
-const WITHOUT_HOST = new Set(['gateway-dies', 'gateway-returns', 'delay', 'loss', 'heal'])
+const WITHOUT_HOST = new Set([
+  'gateway-dies',
+  'gateway-returns',
+  'delay',
+  'loss',
+  'witness-dies',
+  'witness-returns',
+  'witness-delay',
+  'witness-loses',
+  'heal',
+])
 
 export function apply(world: World, { text }: Outage): void {
   const [word = '', ...rest] = text.split(' ')
@@ -97,7 +113,11 @@ function replace(world: World, machine: Machine): void {
 }
 
 /** Everything that an outage may have left is well again. */
-function heal({ network, machines }: World): void {
+function heal({ network, machines, witness }: World): void {
+  witness.dead = false
+  witness.cuts.clear()
+  witness.loss = 0
+  witness.delayMs = 0
   network.cuts.clear()
   network.gatewayCuts.clear()
   network.gatewayDead = false

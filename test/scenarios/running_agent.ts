@@ -14,7 +14,9 @@ export interface RunningAgent {
 }
 
 /** Starts an agent over its ports; it runs until its life ends. */
-export type StartAgent = (ports: Ports, host: string) => RunningAgent
+export type StartAgent = (ports: Ports, host: string, partition?: Partition) => RunningAgent
+
+export type Partition = 'availability' | 'consistency'
 
 export interface Agent {
   readonly life: Life

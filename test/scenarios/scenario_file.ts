@@ -1,6 +1,6 @@
 import type { Outage } from './outages.ts'
 import { apply } from './outages.ts'
-import type { StartAgent } from './running_agent.ts'
+import type { Partition, StartAgent } from './running_agent.ts'
 import { World } from './world.ts'
 
 /** A hand-written scenario: why it exists, outages in, transcript out. */
@@ -9,6 +9,7 @@ export interface ScenarioFile {
   readonly head: string
   readonly outages: readonly Outage[]
   readonly endMs: number
+  readonly partition: Partition
   readonly transcript: string
 }
 
@@ -16,7 +17,7 @@ export interface ScenarioFile {
 const FENCE = '----'
 
 /**
- * Lines of `SECONDSs OUTAGE`, the last one `SECONDSs end`; `#` begins a remark; below a line of dashes
+ * Lines of `SECONDSs OUTAGE`, the last one `SECONDSs end`; one may say `partition: consistency`; `#` begins a remark; below a line of dashes
  * stands the transcript.
  * @throws when a line is none of these
  */
@@ -24,8 +25,13 @@ export function parseScenario(text: string): ScenarioFile {
   const [head = '', transcript = ''] = text.split(`\n${FENCE}\n`)
   const outages: Outage[] = []
   let endMs = 0
+  let partition: Partition = 'availability'
   for (const line of head.split('\n')) {
     if (line.trim() === '' || line.startsWith('#')) continue
+    if (line === 'partition: consistency') {
+      partition = 'consistency'
+      continue
+    }
     const found = /^\s*(\d+(?:\.\d+)?)s\s+(\S.*)$/.exec(line)
     if (found === null) throw new Error(`no time and outage: '${line}'`)
     const atMs = Number(found[1]) * 1000
@@ -34,7 +40,7 @@ export function parseScenario(text: string): ScenarioFile {
     else outages.push({ atMs, text: what })
   }
   if (endMs === 0) throw new Error("a scenario ends with a line 'SECONDSs end'")
-  return { head, outages, endMs, transcript: transcript.trimEnd() }
+  return { head, outages, endMs, partition, transcript: transcript.trimEnd() }
 }
 
 export function printScenario({ head }: ScenarioFile, transcript: string): string {
@@ -46,7 +52,7 @@ const BOOT_MS = 10_000
 
 /** Runs a scenario and tells what came of it. @throws {Violation} */
 export async function runScenario(file: ScenarioFile, startAgent: StartAgent): Promise<string> {
-  const world = new World({ seed: 1, startAgent, told: true })
+  const world = new World({ seed: 1, startAgent, partition: file.partition, told: true })
   const { time, judge, story } = world
   world.start()
   await time.runTo(BOOT_MS)

@@ -1,4 +1,5 @@
 import { startAgent } from './agent.ts'
+import type { Partition } from './running_agent.ts'
 import { simulate } from './simulate.ts'
 
 /** How many seeds a whole run of the tests takes; all files of seeds together. */
@@ -27,22 +28,27 @@ interface Outcome {
   readonly story: string
 }
 
-export async function runSeeds(seeds: readonly number[], storms = STORMS): Promise<Outcome> {
+export async function runSeeds(
+  seeds: readonly number[],
+  storms = STORMS,
+  partition: Partition = 'availability',
+): Promise<Outcome> {
   const broken: string[] = []
   let story = ''
   for (const seed of seeds) {
-    const { violation } = await simulate({ seed, startAgent, storms })
+    const { violation } = await simulate({ seed, startAgent, storms, partition })
     if (violation === null) continue
     broken.push(`seed ${seed}: ${violation}`)
-    if (story === '') story = await storyOf(seed, storms)
+    if (story === '') story = await storyOf(seed, storms, partition)
     if (broken.length >= MOST_BROKEN) break
   }
   return { broken, story }
 }
 
-async function storyOf(seed: number, storms: number): Promise<string> {
-  const { world } = await simulate({ seed, startAgent, storms, told: true })
+async function storyOf(seed: number, storms: number, partition: Partition): Promise<string> {
+  const { world } = await simulate({ seed, startAgent, storms, partition, told: true })
   const more = storms === 1 ? '' : ` TWONODE_STORMS=${storms}`
-  const again = `TWONODE_SEED=${seed}${more} npx vitest run test/scenarios/seeds_1.test.ts`
+  const file = partition === 'consistency' ? 'seeds_3' : 'seeds_1'
+  const again = `TWONODE_SEED=${seed}${more} npx vitest run test/scenarios/${file}.test.ts`
   return `the story of seed ${seed}; again by: ${again}\n${world.story.whole()}\n`
 }

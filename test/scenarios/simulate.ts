@@ -1,6 +1,6 @@
 import type { Step } from './engine.ts'
 import { Violation } from './judge.ts'
-import type { StartAgent } from './running_agent.ts'
+import type { Partition, StartAgent } from './running_agent.ts'
 import { apply, type Outage } from './outages.ts'
 import { randomOf } from './random.ts'
 import { stormOf } from './storm.ts'
@@ -12,6 +12,7 @@ export interface SimulationPlan {
   readonly seed: number
   readonly startAgent: StartAgent
   readonly told?: boolean
+  readonly partition?: Partition
   readonly sequence?: readonly Step[]
   readonly rules?: Partial<SequenceRules>
   /** Something of the world that a mutation changes, before the hosts are switched on. */
@@ -53,7 +54,15 @@ export async function simulate(plan: SimulationPlan): Promise<SimulationResult> 
     await becomeWell(world, BOOT_BOUND_MS)
     for (let storm = 0; storm < (plan.storms ?? 1); storm++) {
       const fromMs = world.time.now
-      await weather(world, plan.storm ?? stormOf(random, { fromMs, toMs: fromMs + STORM_MS }))
+      await weather(
+        world,
+        plan.storm ??
+          stormOf(random, {
+            fromMs,
+            toMs: fromMs + STORM_MS,
+            witness: world.policy === 'consistency',
+          }),
+      )
       await becomeWell(world, HEAL_BOUND_MS)
     }
     await comeToRest(world)

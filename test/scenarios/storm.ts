@@ -47,27 +47,42 @@ const WEATHER: readonly Weather[] = [
   { weight: 1, begin: ['promote HOST'] },
 ]
 
-const TOTAL = WEATHER.reduce((sum, { weight }) => sum + weight, 0)
+/** What comes to it where the site has a witness. */
+// oxfmt-ignore
+const WITNESS_WEATHER: readonly Weather[] = [
+  { weight: 6, begin: ['witness-dies'],                           end: ['witness-returns'] },
+  { weight: 4, begin: ['cut-witness HOST'],                       end: ['join-witness HOST'] },
+  { weight: 4, begin: ['witness-loses 50'],                       end: ['witness-loses 0'] },
+  { weight: 4, begin: ['witness-delay 900'],                      end: ['witness-delay 0'] },
+  { weight: 6, begin: ['cut HOST', 'cut PEER', 'witness-loses 50'], end: ['join HOST', 'join PEER', 'witness-loses 0'] },
+  { weight: 4, begin: ['cut HOST', 'cut PEER', 'cut-witness HOST'], end: ['join HOST', 'join PEER', 'join-witness HOST'] },
+]
+
+const WITH_WITNESS = [...WEATHER, ...WITNESS_WEATHER]
 
 /** How often a link that flaps changes. @unit milliseconds */
 const FLAP_MS = { low: 300, high: 4_000 }
 
 /** The outages of one seed: some at once, some in a row, from before the first to the last one's end. */
-export function stormOf(random: Random, settings: { fromMs: number; toMs: number }): Outage[] {
-  const { fromMs, toMs } = settings
+export function stormOf(
+  random: Random,
+  settings: { fromMs: number; toMs: number; witness?: boolean },
+): Outage[] {
+  const { fromMs, toMs, witness } = settings
+  const weather = witness === true ? WITH_WITNESS : WEATHER
   const outages: Outage[] = []
   const count = random.between(2, 7)
   for (let drawn = 0; drawn < count; drawn++) {
     const atMs = random.between(fromMs, toMs)
     if (random.chance(0.05)) outages.push(...flapping(random, atMs))
-    else outages.push(...one(random, atMs))
+    else outages.push(...one(random, atMs, weather))
   }
   // In the order of their times; those of one time in the order in which they were drawn.
   return outages.toSorted((a, b) => a.atMs - b.atMs)
 }
 
-function one(random: Random, atMs: number): Outage[] {
-  const { begin, end = [], withinMs } = draw(random)
+function one(random: Random, atMs: number, weathers: readonly Weather[]): Outage[] {
+  const { begin, end = [], withinMs } = draw(random, weathers)
   const host = random.pick(['h1', 'h2'])
   const named = (text: string) =>
     text.replace('HOST', host).replace('PEER', host === 'h1' ? 'h2' : 'h1')
@@ -93,9 +108,9 @@ function flapping(random: Random, atMs: number): Outage[] {
   return outages
 }
 
-function draw(random: Random): Weather {
-  let left = random.next() * TOTAL
-  for (const weather of WEATHER) {
+function draw(random: Random, weathers: readonly Weather[]): Weather {
+  let left = random.next() * weathers.reduce((sum, { weight }) => sum + weight, 0)
+  for (const weather of weathers) {
     left -= weather.weight
     if (left < 0) return weather
   }

@@ -88,7 +88,7 @@ export class Story {
 
 function matters(entry: Note): boolean {
   if (entry.kind === 'decision') return !QUIET_GOALS.includes(entry.goal)
-  return entry.kind === 'meta' || entry.kind === 'proof'
+  return entry.kind === 'meta' || entry.kind === 'proof' || entry.kind === 'claim'
 }
 
 function noteText(entry: Note): string {
@@ -105,6 +105,8 @@ function noteText(entry: Note): string {
       return entry.outcome === 'done'
         ? `converged ${entry.tags.join(', ')}`
         : `converge ${entry.tags.join(', ')} ${entry.outcome}: ${entry.message ?? ''}`
+    case 'claim':
+      return `asks for the claim (${entry.row}): ${entry.mode}, term ${entry.term}, ${entry.holder}`
     case 'newcomer':
       return `lets ${entry.name} in`
     case 'set-aside':

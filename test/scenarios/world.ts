@@ -4,18 +4,21 @@ import { Client } from './clients.ts'
 import type { Step } from './engine.ts'
 import { Judge } from './judge.ts'
 import { Machine } from './machine.ts'
-import { FILES, type RunningAgent, type StartAgent } from './running_agent.ts'
+import { FILES, type Partition, type RunningAgent, type StartAgent } from './running_agent.ts'
 import { Network } from './network.ts'
 import { type Random, randomOf } from './random.ts'
 import { Replication } from './replication.ts'
 import { RULES, SEQUENCE, type SequenceRules } from './sequences.ts'
 import { Story } from './story.ts'
 import { type Life, VirtualTime } from './virtual_time.ts'
+import { SimWitness } from './witness.ts'
 
 export interface WorldSettings {
   readonly seed: number
   readonly startAgent: StartAgent
   readonly told?: boolean
+  /** Default: availability. */
+  readonly partition?: Partition
   readonly sequence?: readonly Step[]
   readonly rules?: Partial<SequenceRules>
   /** Mean time between two writes of one host's clients. @unit milliseconds */
@@ -41,7 +44,8 @@ export class World {
   readonly clients: readonly [Client, Client]
   readonly sequence: readonly Step[]
   readonly rules: SequenceRules
-  readonly policy: 'availability' | 'consistency' = 'availability'
+  readonly policy: Partition
+  readonly witness: SimWitness
   /** Agents that wait: a signal keeps its listeners alive, and they the world, until they are forgotten. */
   readonly asleep = new Set<{ readonly life: Life; readonly forget: () => void }>()
   readonly #life: Life = { alive: true, frozen: null }
@@ -53,6 +57,8 @@ export class World {
   constructor(settings: WorldSettings) {
     this.random = randomOf(settings.seed)
     this.network = new Network(this.random.fork(1))
+    this.policy = settings.partition ?? 'availability'
+    this.witness = new SimWitness(this.time, this.random.fork(4))
     this.story = new Story(this.time, settings.told ?? false)
     this.judge = new Judge(this)
     this.sequence = settings.sequence ?? SEQUENCE
@@ -97,7 +103,7 @@ export class World {
   }
 
   agentOn(machine: Machine, life: Life): RunningAgent {
-    return this.#startAgent(portsOf(this, machine, life), machine.name)
+    return this.#startAgent(portsOf(this, machine, life), machine.name, this.policy)
   }
 
   /** Nothing comes after this: what waits is forgotten, of one life or of all. */

@@ -89,6 +89,7 @@ export class ScriptedHost {
   permitted = true
   /** Those of its kines that use another database than its file names. */
   astray: readonly string[] = []
+  witness: Ports['witness'] = null
   readonly heartbeat: { lastBeatAt: number | null } = { lastBeatAt: null }
   /** What the pings hear beside the looks. */
   heard: HeardSince = { gateway: null, peerPing: null }
@@ -216,6 +217,7 @@ export class ScriptedHost {
           return outcome
         },
       },
+      witness: this.witness,
       kine: { astray: () => Promise.resolve(this.astray) },
       heartbeat: this.heartbeat,
       note: (note) => this.notes.push(note),

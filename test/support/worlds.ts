@@ -88,6 +88,7 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     handOverPutOff: false,
     voidRefused: false,
     restriction: 'done',
+    claimBarred: false,
     asked: null,
     ...more,
   }
