@@ -13,6 +13,7 @@ import { kineEndpoint } from './kine_endpoint.ts'
 import { kineFence } from './kine_fence.ts'
 import { kineHistory } from './kine_history.ts'
 import { kineRevision } from './kine_revision.ts'
+import { kineSalvage } from './kine_salvage.ts'
 import { kineSchema } from './kine_schema.ts'
 import { kineTableSwap } from './kine_table_swap.ts'
 import { lines } from './lines.ts'
@@ -49,6 +50,7 @@ export const MODULES: readonly AnyModule[] = [
   kineFence,
   kineHistory,
   kineRevision,
+  kineSalvage,
   kineSchema,
   kineTableSwap,
   lines,

@@ -13,11 +13,12 @@ const FORBIDDEN = [
   { from: 'modules/',     to: /^(ssh2|zx|pg|node:)|^src\/(?!core\/|pair\/host_meta)/,                         why: 'a module sees the Observer and nothing else of a machine' },
   { from: 'src/plan/',    to: /^(ssh2|zx|pg|consola)|^node:(fs|child_process|net)|^src\/(?!core\/|plan\/)|^modules\//, why: 'compiling is pure: files and modules come in as values' },
   { from: 'src/engine/',  to: /^(ssh2|zx|pg)|^src\/(?!core\/|engine\/)|^modules\//,                           why: 'the engine is given its hosts, modules and expressions' },
-  { from: 'src/host/',    to: /^ssh2|^src\/(?!core\/|host\/)|^modules\//,                                     why: 'a host carries out what it is told; it decides nothing' },
+  { from: 'src/host/',    to: /^ssh2|^src\/(?!core\/|host\/|salvage\/)|^modules\//,                                     why: 'a host carries out what it is told; it decides nothing' },
   { from: 'src/remote/',  to: /^(zx|pg)|^src\/(?!core\/|remote\/)|^modules\//,                                why: 'a session carries plans and events; it knows nothing of modules' },
   { from: 'src/runner/',  to: /^ssh2|^src\/(cli|remote|agent)\//,                                             why: 'the runner acts on its own host only' },
   { from: 'src/agent/',   to: /^(ssh2|zx|pg)|^src\/(cli|remote|runner)\//,                                   why: 'the agent acts on its own host only, through src/host/' },
   { from: 'src/pair/',    to: /^(ssh2|zx|pg|node:)|^src\/(?!core\/|pair\/)|^modules\//,                       why: 'the two-node domain is pure' },
+  { from: 'src/salvage/', to: /^(ssh2|zx|pg)|^node:(?!crypto)|^src\/(?!core\/|salvage\/)|^modules\//,       why: 'reading a branch is pure: bytes come in as values' },
   { from: 'src/cli/',     to: /^(zx|pg)|^src\/(engine|host|agent)\//,                                         why: 'the laptop never touches a host but through a session' },
 ] as const
 
@@ -74,7 +75,7 @@ test('zx is on hosts in src/host/local.ts and nowhere else', () => {
 
 test('only engine/apply.ts calls the writing half of a host', () => {
   const writes =
-    /\bhost\.(writeFile|stage|setAttributes|makeDirectory|makeLink|remove|transaction|install|issue|obtain)\(/
+    /\bhost\.(writeFile|stage|setAttributes|makeDirectory|makeLink|remove|transaction|install|issue|obtain|salvage)\(/
   const writers = ['src/engine', 'modules', 'src/runner', 'src/agent']
     .flatMap((folder) => filesBelow(folder))
     .filter((file) => writes.test(readFileSync(join(ROOT, file), 'utf8')))

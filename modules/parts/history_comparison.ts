@@ -24,10 +24,9 @@ const PEEK_TIMEOUT_MS = 120_000
  * does (A1). What can not be told counts as a difference.
  */
 export async function compareHistory(host: Observer, asked: Compared): Promise<string | undefined> {
-  const { lsn, slot } = asked.fork
-  if (lsn === null || slot === null) return 'nothing was streamed to the leader before it led'
-  const unusable = slotProblem(await ownSlot(host, asked.database, { slot, lsn }), asked)
-  if (unusable !== undefined) return unusable
+  const account = await slotsAccount(host, asked)
+  if (typeof account === 'string') return account
+  const { slot, lsn } = account
   const beyond = await commitsBeyond(host, asked, { slot, lsn })
   if (typeof beyond === 'string') return beyond
   if (beyond > 0)
@@ -37,7 +36,18 @@ export async function compareHistory(host: Observer, asked: Compared): Promise<s
   return `the table here has ${own.count} rows up to ${own.max}, the leader's had ${asked.fork.count} up to ${asked.fork.max}`
 }
 
-interface Position {
+/** Where this host's own slot shows what is beyond the fork, or why nothing does. */
+export async function slotsAccount(
+  host: Observer,
+  { database, fork }: Pick<Compared, 'database' | 'fork'>,
+): Promise<Position | string> {
+  const { lsn, slot } = fork
+  if (lsn === null || slot === null) return 'nothing was streamed to the leader before it led'
+  const unusable = slotProblem(await ownSlot(host, database, { slot, lsn }), { database, fork })
+  return unusable ?? { slot, lsn }
+}
+
+export interface Position {
   readonly slot: string
   readonly lsn: string
 }
@@ -55,7 +65,10 @@ async function ownSlot(
   return found
 }
 
-function slotProblem(found: OwnSlot | undefined, { database, fork }: Compared): string | undefined {
+function slotProblem(
+  found: OwnSlot | undefined,
+  { database, fork }: Pick<Compared, 'database' | 'fork'>,
+): string | undefined {
   if (found === undefined)
     return `the slot ${fork.slot ?? ''} is gone: nothing shows what it missed`
   if (found.plugin !== 'pgoutput' || found.database !== database)

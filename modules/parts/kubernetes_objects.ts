@@ -1,5 +1,5 @@
 import { isObject } from '../../src/core/json.ts'
-import { type Field, fieldsOf, fieldWith } from './protobuf.ts'
+import { type Field, fieldsOf, fieldWith } from '../../src/core/protobuf.ts'
 
 /** What the API server puts before an object that it stores as protobuf. */
 const MAGIC = Buffer.from('k8s\0')

@@ -1,5 +1,6 @@
 import type { CertificateRequest } from './certificate.ts'
 import type { ExecResult, InstallRequest, SiteSecretName, SqlValue, Statement } from './host.ts'
+import type { SalvageRequest } from './salvage.ts'
 import { MASK, Secret, type Text } from './secret.ts'
 
 /**
@@ -19,6 +20,7 @@ export type Change =
   | Install
   | Issue
   | Obtain
+  | Salvage
   | Await
 
 /** Replace a file's content, atomically. */
@@ -141,6 +143,12 @@ export interface Obtain {
   readonly secret: SiteSecretName
 }
 
+/** Save what a table has that the cluster will not have, in a folder, before the table is moved away. */
+export interface Salvage {
+  readonly kind: 'salvage'
+  readonly request: SalvageRequest
+}
+
 /** Wait until something is true, polling; the bound passed fails the step, unless `otherwise` is there. */
 export interface Await {
   readonly kind: 'await'
@@ -206,6 +214,8 @@ export function describeChange(change: Change): string {
       return `issue ${change.request.certificatePath} (${change.why})`
     case 'obtain':
       return `obtain the site's ${change.secret}`
+    case 'salvage':
+      return `save what branch ${change.request.branch} has of its own in ${change.request.folder}`
     case 'await':
       return `wait up to ${change.timeoutMs / 1000} s for ${change.what}`
     default:

@@ -1,4 +1,5 @@
 import type { CertificateInfo, CertificateQuery, CertificateRequest } from './certificate.ts'
+import type { SalvageRequest } from './salvage.ts'
 import type { Secret, Text } from './secret.ts'
 
 /** How a command ended. A non-zero code is data, not an exception. */
@@ -132,6 +133,11 @@ export interface Host extends Observer {
   issue(request: CertificateRequest): Promise<void>
   /** Puts a secret that both hosts of the site share into its place: the peer's, or a new one. */
   obtain(name: SiteSecretName): Promise<void>
+  /**
+   * Saves what a branch has of its own: a whole folder, or, where the disk does not take it, a note of
+   * that in memory.
+   */
+  salvage(request: SalvageRequest): Promise<void>
 }
 
 export interface StagedFile {

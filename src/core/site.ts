@@ -23,6 +23,7 @@ export interface Site {
   readonly liveness: LivenessSettings
   readonly reconcile: ReconcileSettings
   readonly replication: ReplicationSettings
+  readonly salvage: SalvageSettings
   readonly postgres: PostgresSettings
   readonly kine: KineSettings
   readonly k3s: K3sSettings
@@ -105,6 +106,14 @@ export interface ReplicationSettings {
   readonly acceptLossBytes: number
   /** Bound of the WAL that a dead follower may keep on the leader. @unit MB */
   readonly maxSlotWalKeepMb: number
+}
+
+/** What is kept of branches that lost. */
+export interface SalvageSettings {
+  /** Old tables, and records of what was settled. */
+  readonly keep: number
+  /** Bound of the values in one salvage. @unit MB */
+  readonly maxSizeMb: number
 }
 
 export interface PostgresSettings {

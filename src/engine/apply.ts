@@ -73,6 +73,10 @@ export async function apply(host: Host, change: Change, bounds: Bounds): Promise
     case 'obtain':
       await inTime(host.obtain(change.secret), bounds)
       return undefined
+    case 'salvage':
+      // Its statements are bounded; a run that is ended takes its session from it.
+      await host.salvage(change.request)
+      return undefined
     case 'await':
       return await awaitCondition(host, change, bounds)
     default:

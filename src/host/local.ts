@@ -33,7 +33,9 @@ import { listDirectory, readText, statPath } from './files.ts'
 import { installArtifact } from './install.ts'
 import { changeAttributes, makeDirectory, makeLink, removePath } from './paths.ts'
 import { createPostgres, type Postgres } from './postgres.ts'
+import type { PostgresOptions } from './postgres_session.ts'
 import { isReachable } from './reachable.ts'
+import { createSalvager } from './salvage.ts'
 import { stageText, type Ownership } from './staged_file.ts'
 
 /**
@@ -85,17 +87,21 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     memoPath: options.digestsPath === null ? undefined : (options.digestsPath ?? DIGESTS_PATH),
     rehash: options.rehash ?? false,
   })
-  const postgres = createPostgres({
+  const server: PostgresOptions = {
     socketDirectory: options.socketDirectory ?? '/var/run/postgresql',
     port: options.port ?? 5432,
     user: options.postgresUser ?? 'postgres',
-  })
+  }
+  const postgres = createPostgres(server)
+  const salvager = createSalvager(server)
   return {
     ...createObserver(options, { accounts, digests, postgres }),
     ...createWriter(options, accounts),
+    salvage: salvager.save,
     transaction: postgres.transaction,
     awaitServer: postgres.awaitServer,
     close: async () => {
+      salvager.end()
       await Promise.all([postgres.close(), digests.save()])
     },
   }
@@ -135,7 +141,7 @@ function createObserver(
 function createWriter(
   { blob = refuseBlob, obtain = refuseSecret }: LocalHostOptions,
   accounts: Accounts,
-): Omit<Host, keyof Observer | 'transaction'> {
+): Omit<Host, keyof Observer | 'transaction' | 'salvage'> {
   const owned = async (wanted: Omit<WriteOptions, 'expected'>) => await ownership(wanted, accounts)
   const stage: Host['stage'] = async (path, content, wanted) =>
     await stageText(path, content, await owned(wanted), wanted.expected)

@@ -77,7 +77,15 @@ export interface VarLevel {
 }
 
 /** Sections that exist in every site, so that their defaults are filled in. */
-const SECTIONS = ['liveness', 'reconcile', 'replication', 'postgres', 'kine', 'k3s'] as const
+const SECTIONS = [
+  'liveness',
+  'reconcile',
+  'replication',
+  'salvage',
+  'postgres',
+  'kine',
+  'k3s',
+] as const
 
 /**
  * Reads an inventory.

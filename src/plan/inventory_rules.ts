@@ -36,6 +36,7 @@ export interface SiteSettings {
     readonly scriptTimeout: string
   }
   readonly reconcile: { readonly interval: string }
+  readonly salvage: { readonly keep: number; readonly maxSize: string }
   readonly replication: { readonly acceptLoss: string; readonly maxSlotWalKeepSize: string }
   readonly postgres: {
     readonly version: number

@@ -9,6 +9,7 @@ import {
   SCRIPT_TIMEOUT_RANGE,
 } from './inventory_ranges.ts'
 import { binary, duration, network, object, port } from './inventory_forms.ts'
+import { replication, salvage } from './inventory_replication.ts'
 
 /**
  * The inventory's shape. `docs/inventory.md` is printed from it, so every key has a description.
@@ -108,21 +109,6 @@ const liveness = object('How a dead peer is told from a slow one.', {
 
 const reconcile = object('The full converge that each host makes by itself.', {
   interval: duration('Time between two of them.', '5m', RECONCILE_RANGE),
-})
-
-const replication = object('Bounds of logical replication.', {
-  acceptLoss: {
-    type: 'string',
-    'x-unit': 'size',
-    default: '0B',
-    description: 'Lag that a promotion may lose under `partition: availability`.',
-  },
-  maxSlotWalKeepSize: {
-    type: 'string',
-    'x-unit': 'size',
-    default: '4GB',
-    description: 'WAL that a dead follower may keep on the leader before its slot is given up.',
-  },
 })
 
 const postgres = object('PostgreSQL under kine.', {
@@ -241,6 +227,7 @@ const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
   liveness,
   reconcile,
   replication,
+  salvage,
   postgres,
   kine,
   k3s,

@@ -64,6 +64,10 @@ export function toSite(settings: SiteSettings, file: string): Site {
       acceptLossBytes: parseSize(replication.acceptLoss) ?? 0,
       maxSlotWalKeepMb: Math.round((parseSize(replication.maxSlotWalKeepSize) ?? 0) / 1024 ** 2),
     },
+    salvage: {
+      keep: settings.salvage.keep,
+      maxSizeMb: Math.max(1, Math.round((parseSize(settings.salvage.maxSize) ?? 0) / 1024 ** 2)),
+    },
     postgres: {
       ...postgres,
       dataDirectory: postgres.dataDirectory ?? `/var/lib/postgresql/${postgres.version}/main`,

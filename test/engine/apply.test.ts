@@ -1,3 +1,4 @@
+import type { SalvageRequest } from '../../src/core/salvage.ts'
 import { describe, expect, test } from 'vitest'
 import type { Change, Write } from '../../src/core/change.ts'
 import { NotYet, TwonodeError } from '../../src/core/errors.ts'
@@ -276,6 +277,7 @@ test('every other kind of change is one call of the host', async () => {
     },
     { kind: 'issue', request, why: 'missing' },
     { kind: 'obtain', secret: 'ca' },
+    { kind: 'salvage', request: { folder: '/var/s' } as SalvageRequest },
     { kind: 'remove', path: '/etc/l', recursive: false },
   ]
   for (const change of changes) await doIt(host, change)
@@ -286,6 +288,7 @@ test('every other kind of change is one call of the host', async () => {
     'insert',
     'install /etc/k3s',
     'issue /etc/c',
+    'salvage /var/s',
     'remove /etc/l',
   ])
   expect(host.disk.get('/etc/d')?.mode).toBe(0o755)

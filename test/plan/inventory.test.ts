@@ -39,6 +39,7 @@ test('the example is read, with defaults filled in', () => {
     },
     reconcile: { intervalMs: 300_000 },
     replication: { acceptLossBytes: 0, maxSlotWalKeepMb: 4096 },
+    salvage: { keep: 3, maxSizeMb: 1024 },
     postgres: {
       version: 15,
       port: 5432,

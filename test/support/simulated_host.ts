@@ -244,6 +244,7 @@ export function createSimulatedHost(options: SimulatedHostOptions): SimulatedHos
         put(keyPath, 'key', { mode: 0o600, owner, group })
         put(certificatePath, 'certificate', { mode: 0o644, owner, group })
       }),
+    salvage: async ({ folder }) => await write(`salvage ${folder}`, () => {}),
     obtain: options.obtain ?? (async (secret) => refuse(`the secret ${secret}`)),
   }
 }

@@ -20,6 +20,7 @@ export function siteOf(
     witness: null,
     reconcile: { intervalMs: 300_000 },
     replication: { acceptLossBytes: 0, maxSlotWalKeepMb: 4096 },
+    salvage: { keep: 3, maxSizeMb: 1024 },
     postgres: {
       version: 15,
       port: 5432,
