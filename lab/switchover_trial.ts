@@ -43,7 +43,11 @@ export async function switchoverTrial(
   const to = peerOf(from)
   const kept = await keptTables(lab, from)
   const askedAt = Date.now()
-  const { code, stderr } = await lab.exec(from, ['/usr/local/bin/twonode', 'switchover'])
+  const { code, stderr } = await lab.exec(from, [
+    '/usr/local/bin/twonode',
+    'switchover',
+    '--no-wait',
+  ])
   if (code !== 0) throw new LabError(`${from} does not hand over: ${stderr}`, 'Look at its agent.')
   await seenWithin(() => arePaired(lab) && metaOf(lab, to)?.leader === to, {
     timeoutMs: PAIRED_TIMEOUT_MS,

@@ -15,7 +15,10 @@ async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
     if (command === 'current')
       return await (await import('./current_command.ts')).runCurrent(process.stderr)
     const { runLocalCommand } = await import('./local_commands.ts')
-    return await runLocalCommand([command ?? '--help', ...rest], out)
+    const over = new AbortController()
+    // Only what is followed to its end has words for it.
+    if (command === 'switchover') process.once('SIGINT', () => over.abort())
+    return await runLocalCommand([command ?? '--help', ...rest], out, { over: over.signal })
   } catch (error) {
     const { code, message, hint, exitCode } = toTrouble(error)
     process.stderr.write(`${code}: ${message}\n${hint === '' ? '' : `  ${hint}\n`}`)

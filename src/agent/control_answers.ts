@@ -3,14 +3,15 @@ import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { decide } from '../pair/fsm.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
-import { type RequestRefusal, whyNotPromoted, whyNotSwitched } from '../pair/request_refusal.ts'
+import { whyNotPromoted } from '../pair/request_refusal.ts'
 import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
 import type { AgentParts } from './assemble.ts'
-import type { AskAnswer } from './acting.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
 import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
 import { answerPause, answerResume, pauseStanding } from './pause_answers.ts'
+import { answerSwitchover } from './switchover_answer.ts'
+import { taken } from './taken.ts'
 import { answerToken } from './token_answers.ts'
 
 /** Lines of a timeline where nobody names another number. */
@@ -43,8 +44,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     const answer = await core.ask({ kind: 'promote', force })
     taken(answer, say, () => whyNotPromoted(core.facts(), force))
   },
-  switchover: async ({ core }, _, say) =>
-    taken(await core.ask({ kind: 'switchover' }), say, () => whyNotSwitched(core.facts())),
+  switchover: answerSwitchover,
   replace,
   token: answerToken,
 }
@@ -62,23 +62,6 @@ async function replace({ core }: ControlParts, options: JsonObject, say: Say): P
       hint: refused.hint,
     })
   taken(await core.ask({ kind: 'replacement', name, address }), say)
-}
-
-/** What the rules made of a request: it has begun, or why not. */
-function taken(
-  { ok, rule, why }: AskAnswer,
-  say: Say,
-  refusal: () => RequestRefusal | null = () => null,
-): void {
-  // What the rules do instead, "nothing to do" mostly, does not say what they miss.
-  const missed = ok ? null : refusal()
-  if (missed !== null)
-    throw new TwonodeError('E_FAILED', `nothing is done: ${missed.message}`, { hint: missed.hint })
-  if (!ok)
-    throw new TwonodeError('E_FAILED', `nothing is done: ${why} (rule ${rule})`, {
-      hint: '`twonode status` shows what this host sees; docs/fsm.md has the rules.',
-    })
-  say({ rule, why, message: `begun: ${why} (rule ${rule})` })
 }
 
 /** Answers the local command line for this agent. */
@@ -104,6 +87,7 @@ async function statusOf(parts: ControlParts): Promise<JsonObject> {
     leader: meta?.leader ?? null,
     term: meta?.term ?? null,
     branch: meta?.branch ?? null,
+    fork: JSON.parse(JSON.stringify(meta?.fork ?? null)) as JsonObject | null,
     mode: meta?.mode ?? null,
     peer: peer.contact,
     ...(await pauseStanding(parts, facts.paused)),

@@ -25,7 +25,9 @@ export async function handOver(act: Act): Promise<boolean> {
       from((now) => handedOver(now, state.stamp())),
     ))
   if (!written) {
-    if (failure !== null) tellOf(failure, act, meta.term)
+    // Whoever asked is told that it did not come about, whatever has come between.
+    const between = { why: 'this host is not the leader of a pair any more', stopped: false }
+    tellOf(failure ?? between, act, meta.term)
     await ports.peer.handOver({ phase: 'cancel', term: meta.term })
     return false
   }

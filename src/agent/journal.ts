@@ -186,7 +186,14 @@ export async function readDecisions(folder: string, most: number): Promise<reado
   for (const name of (await filesIn(folder)).toReversed()) {
     if (lines.length >= most) break
     const text = (await readText(join(folder, name))) ?? ''
-    lines = [...text.split('\n').flatMap(parseLine), ...lines]
+    // Who asks again and again wants the last lines, and a file has thousands. One of them may be torn.
+    lines = [
+      ...text
+        .split('\n')
+        .slice(-most - 2)
+        .flatMap(parseLine),
+      ...lines,
+    ]
   }
   return lines.slice(-most)
 }

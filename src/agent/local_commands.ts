@@ -1,12 +1,23 @@
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { askAgent, CONTROL_SOCKET } from './control_socket.ts'
+import { answersOf, followSwitchover, toldUntilNow } from './follow_switchover.ts'
+import { begunFrom } from '../pair/switchover.ts'
 import { statusText } from './status_text.ts'
 
 /** A stream that people or programs read. */
 export interface Output {
   write(text: string): void
 }
+
+/** Where the agent is asked, and when whoever asks has had enough; tests have their own. */
+export interface LocalWorld {
+  readonly socket?: string
+  /** Ctrl-C. */
+  readonly over?: AbortSignal
+}
+
+const NEVER = new AbortController().signal
 
 interface LocalCommand {
   readonly usage: string
@@ -41,9 +52,9 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
   },
   resume: { usage: 'resume', brief: 'The end of a pause.', options: [], text: said },
   switchover: {
-    usage: 'switchover',
+    usage: 'switchover [--to HOST] [--check] [--no-wait]',
     brief: 'On the leader: hand over to the follower, by agreement and without a copy.',
-    options: [],
+    options: ['--to', '--check', '--no-wait', '--though-paused'],
     text: said,
   },
   replace: {
@@ -71,7 +82,7 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
 export async function runLocalCommand(
   [name = '', ...words]: readonly string[],
   out: Output,
-  socket = CONTROL_SOCKET,
+  { socket = CONTROL_SOCKET, over = NEVER }: LocalWorld = {},
 ): Promise<ExitCode> {
   if (['--help', '-h', 'help'].includes(name)) {
     out.write(helpText())
@@ -83,10 +94,32 @@ export async function runLocalCommand(
       hint: 'See `twonode --help` here; everything else is run from a laptop.',
     })
   const { json, options } = readOptions(name, command, words)
-  await askAgent(socket, { command: name, options }, (data) => {
+  const say = (data: JsonObject) =>
     out.write(json ? `${JSON.stringify(data)}\n` : `${command.text(data)}\n`)
-  })
+  if (name === 'switchover') await switchOver(options, { socket, over, say })
+  else await askAgent(socket, { command: name, options }, say)
   return EXIT.done
+}
+
+/** Asked for and, unless nobody waits for it, followed to its end. */
+async function switchOver(
+  options: JsonObject,
+  { socket, over, say }: Required<LocalWorld> & { readonly say: (data: JsonObject) => void },
+): Promise<void> {
+  const { 'no-wait': noWait, ...asked } = options
+  if (noWait === true || asked['check'] === true)
+    return await askAgent(socket, { command: 'switchover', options: asked }, say)
+  const told = await toldUntilNow(socket)
+  const [status = {}] = await answersOf(socket, 'status')
+  let plan: JsonObject = {}
+  await askAgent(socket, { command: 'switchover', options: asked }, (line) => {
+    if (line['kind'] === 'plan') plan = line
+    say(line)
+  })
+  const { from, to, term } = plan
+  if (typeof from !== 'string' || typeof to !== 'string') return
+  const begun = begunFrom({ from, to, term: Number(term) }, status)
+  await followSwitchover(socket, { begun, told }, { say, over })
 }
 
 function readOptions(
@@ -100,8 +133,7 @@ function readOptions(
   let json = false
   for (let word = left.shift(); word !== undefined; word = left.shift()) {
     if (word === '--json') json = true
-    else if ((word === '--force' || word === '--own') && options.includes(word))
-      read[word.slice(2)] = true
+    else if (FLAGS.has(word) && options.includes(word)) read[word.slice(2)] = true
     else if (word === '--lines' && options.includes(word)) read['lines'] = countOf(left.shift())
     else if (word in TEXTS && options.includes(word)) read[TEXTS[word] ?? ''] = textOf(word, left)
     else if (!word.startsWith('-') && expected.length > 0) read[expected.shift() ?? ''] = word
@@ -110,9 +142,19 @@ function readOptions(
   return { json, options: read }
 }
 
+/** Options that are there or not. */
+const FLAGS: ReadonlySet<string> = new Set([
+  '--force',
+  '--own',
+  '--check',
+  '--no-wait',
+  '--though-paused',
+])
+
 /** Options with a text, and what an agent calls them. */
 const TEXTS: Readonly<Record<string, string>> = {
   '--for': 'for',
+  '--to': 'to',
   '--ttl': 'ttl',
   '--host': 'name',
   '--address': 'address',

@@ -1,6 +1,12 @@
-import { type ErrorKind, type ExitCode, type Trouble, TwonodeError } from '../core/errors.ts'
+import {
+  type ErrorKind,
+  ERRORS,
+  type ExitCode,
+  type Trouble,
+  TwonodeError,
+} from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
-import { isObject, type JsonObject, parseJson } from '../core/json.ts'
+import { isObject, type Json, type JsonObject, parseJson } from '../core/json.ts'
 import { compileSites } from './compile_sites.ts'
 import type { RunFlags } from './run_flags.ts'
 import { runSites } from './run_sites.ts'
@@ -23,15 +29,17 @@ export interface HostWordsOf {
 /** A command of the hosts' own command line. */
 export interface HostQuestion {
   readonly words: readonly string[]
-  /** It may take this long, in a playbook's words. */
-  readonly timeout: string
   /** Told what is no answer: a host that can not be reached, a wait for its lock. */
   readonly emit: (event: Event) => void
 }
 
-/** Runs one command of the hosts' own command line on each host that is chosen, and gives its words. */
+/**
+ * Runs one command of the hosts' own command line on each host that is chosen, and gives its words. The
+ * agent does what is done, by its own rules and in its own time: this run changes nothing itself, and takes
+ * no lock, which the agent would have to wait for, or a converge that hangs may hold.
+ */
 export async function askHosts(
-  { words, timeout, emit }: HostQuestion,
+  { words, emit }: HostQuestion,
   flags: RunFlags,
   world: World,
 ): Promise<HostWordsOf> {
@@ -40,7 +48,7 @@ export async function askHosts(
   hosts: all
   tasks:
     - name: The agent is asked
-      command: { argv: ${JSON.stringify(argv)}, timeout: ${timeout} }
+      assert: { command: ${JSON.stringify(argv)}, that: ['true'] }
       register: said
 `
   const selection = { ...flags, tags: [] }
@@ -51,7 +59,7 @@ export async function askHosts(
     else if (event.event === 'trouble' || event.event === 'progress' || isAboutHost(event))
       emit(event)
   }
-  const mode = { check: false, lookOnly: false, report: true }
+  const mode = { check: true, lookOnly: true, report: true }
   const exitCode = await runSites(sites, { flags: selection, mode, emit: hear }, world)
   return { hosts, exitCode }
 }
@@ -62,22 +70,21 @@ function isAboutHost(event: Event): boolean {
 }
 
 function wordsOf(result: JsonObject | undefined, trouble: Trouble | undefined): HostWords {
-  if (trouble !== undefined) return { lines: [], refusal: refusalOf(trouble) }
-  const stdout = result?.['stdout']
+  if (trouble !== undefined)
+    return { lines: [], refusal: new TwonodeError('E_FAILED', trouble.message, trouble) }
+  const { code, stdout, stderr } = result ?? {}
   const lines = typeof stdout === 'string' ? stdout.split('\n').map(parseJson) : []
-  return { lines: lines.filter((line): line is JsonObject => isObject(line)) }
+  const words = lines.filter((line): line is JsonObject => isObject(line))
+  return code === 0 ? { lines: words } : { lines: words, refusal: refusalOf(stderr) }
 }
 
 /** A host's command line writes `E_CODE: message` and then a hint; in its own words it is passed on. */
-function refusalOf({ code, message, hint, detail }: Trouble): TwonodeError {
-  const [, kind, words, more] = /^(E_[A-Z_]+): (.*)\n?\s*([^]*)$/.exec(detail ?? '') ?? []
-  if (words === undefined)
-    return new TwonodeError(code as ErrorKind, message, {
-      hint,
-      ...(detail === undefined ? {} : { detail }),
-    })
-  const said = more?.trim() ?? ''
-  return new TwonodeError(kind as ErrorKind, words, said === '' ? {} : { hint: said })
+function refusalOf(stderr: Json | undefined): TwonodeError {
+  const said = typeof stderr === 'string' ? stderr.trim() : ''
+  const [, code = '', words = '', hint = ''] = /^(E_[A-Z_]+): (.*)\n?\s*([^]*)$/.exec(said) ?? []
+  if (!(code in ERRORS))
+    return new TwonodeError('E_FAILED', said === '' ? 'no agent answers' : said)
+  return new TwonodeError(code as ErrorKind, words, hint === '' ? {} : { hint })
 }
 
 /** What a line says to a person. */

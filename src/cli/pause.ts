@@ -10,9 +10,6 @@ import { readRunFlags } from './run_flags.ts'
 import { troubleText } from './trouble_text.ts'
 import type { World } from './world.ts'
 
-/** An agent answers within a round; one that reads a busy disk within some. */
-const ANSWER = '30s'
-
 /** `twonode pause`: nobody takes over by itself for a while, on both hosts. */
 export const pause: CommandRun = async (invocation, world) => {
   const text = textOption(invocation, 'for')
@@ -39,7 +36,7 @@ async function tellAll(words: readonly string[], invocation: Invocation, world: 
   )
   try {
     const emit = (event: Parameters<typeof report.emit>[0]) => report.emit(event)
-    const { hosts, exitCode } = await askHosts({ words, timeout: ANSWER, emit }, flags, world)
+    const { hosts, exitCode } = await askHosts({ words, emit }, flags, world)
     const exits = names.map((host) => {
       const answer = hosts.get(host)
       const { refusal, lines = [] } = answer ?? {}

@@ -6,6 +6,7 @@ import {
   JSON_EVENTS,
   LOCK_TIMEOUT,
   SELECTION,
+  SITE,
 } from './command_options.ts'
 
 /** Commands for work on a pair that is well. */
@@ -22,9 +23,8 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
       { flags: '--for <duration>', description: 'How long, 1s to 24h; default 1h.' },
       { flags: '--json', description: 'One JSON object a host.' },
       ...CONNECTION,
-      LOCK_TIMEOUT,
     ],
-    exits: [0, 2, 3, 4, 5, 75, 130],
+    exits: [0, 2, 3, 4, 5, 130],
     examples: ['twonode pause -i inventory.yaml', 'twonode pause -i inventory.yaml --for 2h'],
     load: async () => (await import('./pause.ts')).pause,
   },
@@ -39,11 +39,43 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
       ...SELECTION,
       { flags: '--json', description: 'One JSON object a host.' },
       ...CONNECTION,
-      LOCK_TIMEOUT,
     ],
-    exits: [0, 2, 3, 4, 5, 75, 130],
+    exits: [0, 2, 3, 4, 5, 130],
     examples: ['twonode resume -i inventory.yaml', 'twonode resume -i inventory.yaml --limit h1'],
     load: async () => (await import('./pause.ts')).resume,
+  },
+  {
+    name: 'switchover',
+    brief: 'The leader hands over to its follower: no write is lost, nothing is copied.',
+    notes: [
+      'First the plan, or why it is refused: the follower is behind, copies, is paused or silent. Then the steps of both agents, and the proof: who leads in which term and branch, how long writes stood still by the clock of the new leader, the revision before and after. If anything fails half-way the old leader leads on.',
+      'Ctrl-C leaves the agents to go on by themselves. On a host it is `twonode switchover`, on the one that leads.',
+    ],
+    arguments: [],
+    options: [
+      INVENTORY,
+      SITE,
+      {
+        flags: '--to <host>',
+        description: 'Who leads afterwards; if it does already nothing is done.',
+      },
+      {
+        flags: '-C, --check',
+        description: 'Say what would be done, or why not, and do nothing.',
+      },
+      {
+        flags: '--though-paused',
+        description: 'Also to a follower that an operator has paused.',
+      },
+      { flags: '--json', description: 'One JSON object a line: plan, steps, proof.' },
+      ...CONNECTION,
+    ],
+    exits: [0, 2, 3, 4, 5, 130],
+    examples: [
+      'twonode switchover -i inventory.yaml --check',
+      'twonode switchover -i inventory.yaml --to h2',
+    ],
+    load: async () => (await import('./switchover.ts')).switchover,
   },
 ]
 

@@ -66,6 +66,12 @@ export const CONDITIONS = {
   peerSeesGateway: c('peer sees the gateway', (f) => says(f)?.gateway === 'up'),
   peerNotPaused: c('peer not paused', (f) => says(f)?.paused === false),
   peerAgrees: c('peer has the same hostMeta', agrees),
+  peerMayTake: c(
+    'peer not paused, or meant all the same',
+    (f) =>
+      says(f)?.paused === false ||
+      (f.asked?.kind === 'switchover' && f.asked.thoughPaused === true),
+  ),
   peerSettled: c('peer settled', (f) => says(f)?.settled === true),
   peerWhole: c("peer's copy is whole", (f) => says(f)?.whole === true),
   peerProven: c('peer has the proof', (f) => f.meta !== null && says(f)?.proofTerm === f.meta.term),

@@ -131,7 +131,8 @@ export type Asked =
   | { readonly kind: 'yielded'; readonly term: number }
   /** Who was handed the lead in this term could not take it up: nothing was written since. */
   | { readonly kind: 'handed-back'; readonly term: number }
-  | { readonly kind: 'switchover' }
+  /** `thoughPaused`: also to a follower that an operator has paused. */
+  | { readonly kind: 'switchover'; readonly thoughPaused?: boolean }
   /** An operator has looked: the flap guard forgets what it counted. */
   | { readonly kind: 'thaw' }
   | { readonly kind: 'replacement'; readonly name: string; readonly address: string }

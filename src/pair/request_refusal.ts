@@ -10,7 +10,7 @@ export interface RequestRefusal {
 const SOON = 'Ask again in a few seconds; `twonode timeline` says what it waits for.'
 
 /** Why no rule takes up a switchover as things are; null: nothing that has words of its own. */
-export function whyNotSwitched(facts: Facts): RequestRefusal | null {
+export function whyNotSwitched(facts: Facts, thoughPaused = false): RequestRefusal | null {
   const { self, meta, peer, stream } = facts
   if (meta === null) return null
   const other = peerOf(self, meta)
@@ -21,8 +21,23 @@ export function whyNotSwitched(facts: Facts): RequestRefusal | null {
     }
   if (peer.contact !== 'answers')
     return { message: `${other} does not answer`, hint: 'Both hosts must be well to hand over.' }
+  if (!peer.says.whole)
+    return {
+      message: `${other} does not have the whole table of ${self} yet`,
+      hint: 'A copy takes about a minute a GiB; `twonode status` says when they are a pair.',
+    }
   if (meta.mode === 'alone' || stream === 'lost')
     return { message: `${self} leads alone: ${other} has not everything yet`, hint: SOON }
+  if (stream === 'behind')
+    return {
+      message: `${other} is behind ${self}: nobody could write until it has everything`,
+      hint: SOON,
+    }
+  if (peer.says.paused && !thoughPaused)
+    return {
+      message: `${other} is paused by an operator`,
+      hint: `\`twonode resume\` on ${other} first; \`twonode switchover --though-paused\` if you know why it is.`,
+    }
   if (!peer.says.settled || peer.says.proofTerm !== meta.term)
     return { message: `${other} is not ready to lead yet`, hint: SOON }
   return unfitToServe(facts)

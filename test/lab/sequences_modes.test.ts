@@ -123,7 +123,10 @@ describe('a hand-over', () => {
     await writesThrough('h1', 'before-the-hand-over')
     await pair.agents.converge('h2', 'handover')
     await pair.agents.converge('h1', 'handover', { warm: true })
-    for (const host of HOST_NAMES) expect(await isActive(host, 'kine.service')).toBe(false)
+    expect(await isActive('h1', 'kine.service')).toBe(false)
+    // The follower's runs on, for its API server's sake, and can write nothing.
+    expect(await isActive('h2', 'kine.service')).toBe(true)
+    expect(await writesAsKine('h1', '/fenced-by-the-hand-over')).toBe(false)
     const [one, two] = await Promise.all(
       HOST_NAMES.map(async (host) =>
         registered(await pair.agents.converge(host, 'digest'), CONTENT),

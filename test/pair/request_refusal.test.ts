@@ -29,6 +29,24 @@ test.each<[string, Facts, RegExp, RegExp]>([
     /few seconds/,
   ],
   [
+    'to a follower that copies',
+    { ...LEADER, peer: saying(META, { whole: false }) },
+    /h2 does not have the whole table of h1/,
+    /copy/,
+  ],
+  [
+    'to a follower that is behind',
+    { ...LEADER, stream: 'behind' },
+    /h2 is behind h1/,
+    /few seconds/,
+  ],
+  [
+    'to a follower that is paused',
+    { ...LEADER, peer: saying(META, { proofTerm: META.term, paused: true }) },
+    /h2 is paused by an operator/,
+    /`twonode resume` on h2 first/,
+  ],
+  [
     'with PostgreSQL down',
     { ...LEADER, postgres: 'failed' },
     /PostgreSQL of h1 is down/,

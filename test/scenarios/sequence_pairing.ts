@@ -101,7 +101,7 @@ export const STANDING_STILL: readonly Step[] = [
   },
   {
     task: 'kine stands still',
-    on: 'both',
+    on: 'leader',
     tags: ['handover'],
     needs: 'nothing',
     atMostMs: 20,
@@ -116,7 +116,7 @@ export const STANDING_STILL: readonly Step[] = [
     atMostMs: 20,
     act: (place) => fence(place),
   },
-  // The other host's kine may have come back in between.
+  // The other host's kine has come back in between.
   ENDED,
   {
     task: 'The follower has everything',

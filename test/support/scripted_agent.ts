@@ -71,6 +71,8 @@ export class ScriptedHost {
   readonly clock = new ManualClock()
   readonly log: Log = []
   readonly notes: Note[] = []
+  /** Where its notes go beside. */
+  journal: { note(entry: Note): void } | undefined
   readonly self: string
   disk: Disk
   sighting: Sighting
@@ -220,7 +222,10 @@ export class ScriptedHost {
       witness: this.witness,
       kine: { astray: () => Promise.resolve(this.astray) },
       heartbeat: this.heartbeat,
-      note: (note) => this.notes.push(note),
+      note: (note) => {
+        this.notes.push(note)
+        this.journal?.note(note)
+      },
     }
   }
 

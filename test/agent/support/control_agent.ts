@@ -41,6 +41,7 @@ export class ControlBench {
       clock: manualClock(),
       redact: (text) => text,
     })
+    host.journal = this.#journal
     const parts = {
       core: host.core,
       site: {
@@ -77,7 +78,7 @@ export class ControlBench {
   async twonode(...words: readonly string[]): Promise<string> {
     let said = ''
     const out = { write: (text: string) => void (said += text) }
-    const exit = await runLocalCommand(words, out, this.#place)
+    const exit = await runLocalCommand(words, out, { socket: this.#place })
     if (exit !== 0) throw new Error(`it exited ${exit}: ${said}`)
     return said
   }
