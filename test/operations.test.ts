@@ -50,7 +50,7 @@ test('every command of twonode on the page is one, on a laptop or a host, and ta
     const known = (words.includes('-i') ? onLaptop : onHosts).get(name) ?? onLaptop.get(name)
     expect(known, `twonode ${name}`).toBeDefined()
     for (const option of words.filter((word) => word.startsWith('-')))
-      expect(known?.match(/--?[a-z-]+/g), line).toContain(option)
+      expect(known?.match(/--?[a-z0-9-]+/g), line).toContain(option)
   }
 })
 

@@ -9,6 +9,7 @@ import type { AgentParts } from './assemble.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
 import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
+import { answerLeave } from './leave_answer.ts'
 import { answerPause, answerResume, pauseStanding } from './pause_answers.ts'
 import { answerSwitchover } from './switchover_answer.ts'
 import { taken } from './taken.ts'
@@ -39,6 +40,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   timeline,
   pause: answerPause,
   resume: answerResume,
+  leave: answerLeave,
   promote: async ({ core }, options, say) => {
     const force = options['force'] === true
     const answer = await core.ask({ kind: 'promote', force })

@@ -86,9 +86,7 @@ export class AgentCore {
   }
 
   /** Resolves when nothing is under way. */
-  async idle(): Promise<void> {
-    await this.#jobs.idle()
-  }
+  readonly idle = async (): Promise<void> => await this.#jobs.idle()
 
   /** What this host says of itself; the peer API serves it, also while something is under way. */
   status(): PeerSays & { readonly initialised: boolean; readonly frozen: boolean } {
@@ -114,10 +112,13 @@ export class AgentCore {
     return this.#state.facts(null)
   }
 
-  /** Schemas with tables of other histories, as the last converge saw them; null: none has looked. */
-  keptAside(): readonly string[] | null {
-    return this.#state.aside.kept
+  /** This follower is about to stop: its leader goes on alone first. 0: it stays. */
+  leave(forMs: number): void {
+    this.#state.leavingUntil = this.#ports.clock.now() + forMs
   }
+
+  /** Schemas with tables of other histories, as the last converge saw them; null: none has looked. */
+  readonly keptAside = (): readonly string[] | null => this.#state.aside.kept
 
   /** The leader asks us to void our proof of this term. */
   async onVoidProof(term: number): Promise<boolean> {

@@ -57,6 +57,12 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
     options: ['--to', '--check', '--no-wait', '--though-paused'],
     text: said,
   },
+  leave: {
+    usage: 'leave [--for 30m] | leave --end',
+    brief: 'On the follower, before it stops: its leader goes on alone, so that no write waits.',
+    options: ['--for', '--end'],
+    text: said,
+  },
   replace: {
     usage: 'replace --for OLD --host NAME --address ADDR',
     brief: 'On a leader that is alone: NAME takes the place of OLD, which is silent for good.',
@@ -149,6 +155,7 @@ const FLAGS: ReadonlySet<string> = new Set([
   '--check',
   '--no-wait',
   '--though-paused',
+  '--end',
 ])
 
 /** Options with a text, and what an agent calls them. */

@@ -37,6 +37,10 @@ function eventText(entry: JsonObject): string {
       return setAsideText(entry)
     case 'pause':
       return pauseText(entry)
+    case 'leave':
+      return entry['for'] === undefined
+        ? 'stays: an operator says that it does not stop'
+        : `is about to stop, for ${text('for')}: its leader goes on alone first`
     case 'agent':
       return `${AGENT_WORDS[text('what')] ?? text('what')}; this host booted ${text('seconds')} s before`
     case 'guard':

@@ -18,6 +18,7 @@ export function ownWords(state: AgentState, now: number): PeerSays {
     proofTerm: state.promotable ? state.proof.term : null,
     voided: state.proof.voided,
     lacksSlot: !state.leads && needsNewSlot(subscription),
+    ...(!state.leads && now < state.leavingUntil ? { leaving: true as const } : {}),
     followerBehindBytes:
       state.leads && stream !== null && flushed !== null
         ? Math.max(0, stream.seen.writtenBytes - flushed)

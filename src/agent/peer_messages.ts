@@ -110,7 +110,9 @@ export function statusMessage(envelope: Envelope, status: PeerStatus): JsonObjec
   const text = meta === null ? null : serialiseHostMeta(meta)
   const flags = { gateway, paused, impaired, settled, whole, lacksSlot }
   const counts = { proofTerm, voided, followerBehindBytes }
-  return { ...envelope, host, bootId, meta: text, ...flags, ...counts }
+  // Only where it is so: an agent of before knows no such field.
+  const goes = status.leaving === true ? { leaving: true } : {}
+  return { ...envelope, ...goes, host, bootId, meta: text, ...flags, ...counts }
 }
 
 /**
@@ -148,7 +150,7 @@ function parseWord(
   said: Record<string, unknown>,
   term: number,
 ): Omit<PeerStatus, 'host' | 'bootId' | 'meta'> {
-  const { gateway, paused, impaired, settled, whole, lacksSlot, ...counts } = said
+  const { leaving, gateway, paused, impaired, settled, whole, lacksSlot, ...counts } = said
   const { proofTerm, voided, followerBehindBytes, ...rest } = counts
   refuseUnknown(rest)
   if (gateway !== 'up' && gateway !== 'down') throw wrong('gateway')
@@ -163,8 +165,10 @@ function parseWord(
   if (voided !== 0 && !isTerm(voided)) throw wrong('voided')
   if (followerBehindBytes !== null && !isBytes(followerBehindBytes))
     throw wrong('followerBehindBytes')
+  if (leaving !== undefined && leaving !== true) throw wrong('leaving')
   const flags = { gateway, paused, impaired, settled, whole, lacksSlot } as const
-  return { ...flags, proofTerm, voided, followerBehindBytes }
+  const goes = leaving === true ? ({ leaving } as const) : {}
+  return { ...flags, ...goes, proofTerm, voided, followerBehindBytes }
 }
 
 /** hostMeta as the peer has it: it must be this pair's. */

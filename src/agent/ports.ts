@@ -238,6 +238,8 @@ export type Note =
       readonly by?: 'expiry'
       readonly for?: string
     }
+  /** A follower is about to stop for so long; without `for` it stays. */
+  | { readonly kind: 'leave'; readonly for?: string }
   /** booted: the first agent since the host's boot. `seconds`: since that. */
   | {
       readonly kind: 'agent'

@@ -37,6 +37,8 @@ export class AgentState {
   /** Follower: its kine is stopped for a hand-over, until then. */
   preparedUntil = 0
   handOverHeldUntil = 0
+  /** Follower: it is about to stop, and its leader goes on alone until then. */
+  leavingUntil = 0
   handOverFailures: HandOverFailures | null = null
   voidRefusal: VoidRefusal | null = null
   /** The lead of this term was given back: it is not taken up any more. 0: none. */

@@ -77,6 +77,52 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
     ],
     load: async () => (await import('./switchover.ts')).switchover,
   },
+  {
+    name: 'upgrade',
+    brief: 'Kubernetes, PostgreSQL or the system on both hosts, for one short gap of writes.',
+    notes: [
+      'The follower first: both hosts are paused, its node is drained, its leader goes on alone where PostgreSQL or the host stops, it is worked on, and the pair must be whole and healthy again. Then the lead is handed over, and the other host has its turn. It stops at the first gate that does not open, with the pair serving; run again it looks what is done, and goes on.',
+      'A version is the one that the inventory names, with its path or url: write it there first. `--keep-roles` works on the leader in its place, and nobody can write meanwhile. A major version of PostgreSQL is no matter for this command: see docs/operations.md.',
+    ],
+    arguments: [],
+    options: [
+      INVENTORY,
+      SITE,
+      { flags: '--k3s <version>', description: 'k3s to this version, which the inventory names.' },
+      {
+        flags: '--kine <version>',
+        description: 'kine to this version, which the inventory names.',
+      },
+      {
+        flags: '--postgres-minor',
+        description: "PostgreSQL's packages to the newest of its major version.",
+      },
+      { flags: '--packages', description: 'All packages that apt has an upgrade for.' },
+      {
+        flags: '--reboot',
+        description: 'Boot each host, unless it has booted within the last hour.',
+      },
+      { flags: '--keep-roles', description: 'Do not hand the lead over: writes wait meanwhile.' },
+      {
+        flags: '--drain-timeout <duration>',
+        description: 'As of kubectl drain; default 5m.',
+      },
+      {
+        flags: '-C, --check',
+        description: 'Say what would be done, and do nothing. Exit 10 if there is anything.',
+      },
+      { flags: '--allow-downgrade', description: 'Go on to a version older than the one in use.' },
+      { flags: '--json', description: 'One JSON object a line: plan, steps, gates.' },
+      ...CONNECTION,
+      LOCK_TIMEOUT,
+    ],
+    exits: [0, 2, 3, 4, 5, 10, 75, 130],
+    examples: [
+      'twonode upgrade -i inventory.yaml --k3s v1.34.2+k3s1 --check',
+      'twonode upgrade -i inventory.yaml --postgres-minor --packages --reboot',
+    ],
+    load: async () => (await import('./upgrade.ts')).upgrade,
+  },
 ]
 
 /** Another machine in a host's place. */

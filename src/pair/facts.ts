@@ -112,6 +112,8 @@ export interface PeerSays {
   readonly voided: number
   /** As a follower it needs a slot of a new name, and a copy (B3). */
   readonly lacksSlot: boolean
+  /** As a follower: it is about to stop for a while, by an operator's word; its leader goes on alone first. */
+  readonly leaving?: true
   /** As a leader: what its follower has not flushed yet; null: not known. @unit bytes */
   readonly followerBehindBytes: number | null
 }

@@ -128,8 +128,10 @@ function judgePostgres({ postgres }: Memory, now: number): Facts['postgres'] {
 }
 
 /** A sighting of another term says nothing of this one: its names and its slot were others. */
-function judgeStream({ stream }: Memory, { meta }: Judge): Stream {
+function judgeStream({ stream, agent }: Memory, { meta }: Judge): Stream {
   if (stream === null) return 'lost'
+  // Before it stops, and not 1.5 s afterwards: no commit waits for one that goes by agreement (B7).
+  if (agent.says?.leaving === true && agent.missed === 0) return 'lost'
   if (stream.term !== meta?.term) return 'behind'
   const { seen, readerGoneSince, at, caughtUp } = stream
   const readerLost = readerGoneSince !== null && at - readerGoneSince >= COMMIT_LOST_MS

@@ -101,6 +101,13 @@ test('a slot that nobody has read for 1.5 s is a lost follower (B7)', () => {
   expect(judged(seen([leading(), idle, idle, leading()]), 4000).stream).toBe('caught-up')
 })
 
+test('a follower that says that it is about to stop is lost before a commit waits for it (B7)', () => {
+  const says = { ...leading(), ...answers({ meta: META, leaving: true }) }
+  expect(judged(seen([leading(), says]), 2000).stream).toBe('lost')
+  const stays = { ...leading(), ...answers({ meta: META }) }
+  expect(judged(seen([says, stays, stays]), 3000).stream).toBe('caught-up')
+})
+
 test('caught up is what has all that was written a round ago', () => {
   expect(judged(seen([wal(100, 90), wal(200, 100)]), 2000).stream).toBe('caught-up')
   expect(judged(seen([wal(100, 90), wal(200, 99)]), 2000).stream).toBe('behind')

@@ -1,0 +1,68 @@
+import { TwonodeError } from '../core/errors.ts'
+import { type CommandRun, flagOption, type Invocation, textOption } from './command.ts'
+import { readRunFlags } from './run_flags.ts'
+import { createTeller, theSite } from './switchover.ts'
+import { refuseVersion, type UpgradeWanted } from './upgrade_plan.ts'
+import { runUpgrade } from './upgrade_run.ts'
+
+/** A pod's own grace is 30 s; a budget may hold one back for longer. */
+const DRAIN_TIMEOUT = '5m'
+
+/** `twonode upgrade`: the follower first, then the lead is handed over, then the other one. */
+export const upgrade: CommandRun = async (invocation, world) => {
+  const flags = readRunFlags(invocation)
+  const { site } = theSite(flags, world)
+  const wanted = wantedOf(invocation, flags.allowDowngrade)
+  const { kine, k3s, postgres, name } = site.site
+  if (wanted.kine !== undefined)
+    refuseVersion('kine', { wanted: wanted.kine, inventory: kine.version })
+  if (wanted.k3s !== undefined) refuseVersion('k3s', { wanted: wanted.k3s, inventory: k3s.version })
+  const over = new AbortController()
+  const dispose = world.onInterrupt(() => over.abort())
+  const teller = await createTeller(flags, world)
+  const parts = {
+    flags: { ...flags, sites: [name] },
+    world,
+    teller,
+    postgres: postgres.version,
+    drainTimeout: textOption(invocation, 'drainTimeout') ?? DRAIN_TIMEOUT,
+    command: commandOf(wanted, flags.inventory),
+    over: over.signal,
+  }
+  try {
+    return await runUpgrade(wanted, parts)
+  } finally {
+    dispose()
+    teller.end()
+  }
+}
+
+function wantedOf(invocation: Invocation, allowDowngrade: boolean): UpgradeWanted {
+  const wanted = {
+    kine: textOption(invocation, 'kine'),
+    k3s: textOption(invocation, 'k3s'),
+    postgresMinor: flagOption(invocation, 'postgresMinor'),
+    packages: flagOption(invocation, 'packages'),
+    reboot: flagOption(invocation, 'reboot'),
+    keepRoles: flagOption(invocation, 'keepRoles'),
+    allowDowngrade,
+  }
+  const { kine, k3s, postgresMinor, packages, reboot } = wanted
+  if (kine !== undefined || k3s !== undefined || postgresMinor || packages || reboot) return wanted
+  throw new TwonodeError('E_USAGE', 'an upgrade of what?', {
+    hint: 'Pass one or more of --k3s V, --kine V, --postgres-minor, --packages, --reboot.',
+  })
+}
+
+/** What is to be run again, wherever this was cut. */
+function commandOf(wanted: UpgradeWanted, inventory: string): string {
+  const flags = [
+    ...(wanted.k3s === undefined ? [] : ['--k3s', wanted.k3s]),
+    ...(wanted.kine === undefined ? [] : ['--kine', wanted.kine]),
+    ...(wanted.postgresMinor ? ['--postgres-minor'] : []),
+    ...(wanted.packages ? ['--packages'] : []),
+    ...(wanted.reboot ? ['--reboot'] : []),
+    ...(wanted.keepRoles ? ['--keep-roles'] : []),
+  ]
+  return ['twonode upgrade -i', inventory, ...flags].join(' ')
+}

@@ -1,0 +1,102 @@
+import { stringify } from 'yaml'
+import { EXIT, TwonodeError } from '../core/errors.ts'
+import type { Event } from '../core/events.ts'
+import { compileSites, playbookNamed, type PlaybookSource } from './compile_sites.ts'
+import { askHosts } from './host_words.ts'
+import type { RunFlags } from './run_flags.ts'
+import { runSites } from './run_sites.ts'
+import type { Teller } from './switchover.ts'
+import { lookAtHosts, type LookedHost } from './upgrade_look.ts'
+import type { World } from './world.ts'
+
+export interface UpgradeParts {
+  /** With the one site. */
+  readonly flags: RunFlags
+  readonly world: World
+  readonly teller: Teller
+  /** Major version of PostgreSQL. */
+  readonly postgres: number
+  /** As kubectl has it. */
+  readonly drainTimeout: string
+  /** This command line, for whoever is to run it again. */
+  readonly command: string
+  /** Ctrl-C: nothing further is begun. */
+  readonly over: AbortSignal
+}
+
+/** What an upgrade does to hosts, and how it looks at them. */
+export class UpgradeHands {
+  readonly #parts: UpgradeParts
+
+  constructor(parts: UpgradeParts) {
+    this.#parts = parts
+  }
+
+  /** @throws TwonodeError when a host refuses, or can't be reached */
+  async ask(host: string | undefined, words: readonly string[]): Promise<void> {
+    const { flags, world, teller } = this.#parts
+    const limit = host === undefined ? [] : [host]
+    const { hosts, exitCode } = await askHosts(
+      { words, emit: teller.emit },
+      { ...flags, limit },
+      world,
+    )
+    const refusal = [...hosts.values()].find((one) => one.refusal !== undefined)?.refusal
+    if (refusal !== undefined) throw this.#stopped(`${words.join(' ')}: ${refusal.message}`)
+    if (exitCode !== EXIT.done) throw this.#stopped(`${words.join(' ')}: a host can not be reached`)
+  }
+
+  async look(): Promise<readonly LookedHost[]> {
+    return await lookAtHosts(this.looking)
+  }
+
+  get looking() {
+    const { flags, world, teller } = this.#parts
+    return { flags: { ...flags, limit: [] }, world, emit: teller.emit }
+  }
+
+  async converge(limit: readonly string[], tags: readonly string[]): Promise<void> {
+    await this.#run(playbookNamed(undefined, this.#parts.world, 'site.yaml'), limit, tags)
+  }
+
+  async commands(limit: readonly string[], tasks: readonly object[]): Promise<void> {
+    const text = stringify([{ name: 'Upgrade', hosts: 'all', tasks }], { lineWidth: 0 })
+    await this.#run({ kind: 'text', text, name: 'upgrade' }, limit, [])
+  }
+
+  async #run(
+    source: PlaybookSource,
+    limit: readonly string[],
+    tags: readonly string[],
+  ): Promise<void> {
+    const { flags, world, teller } = this.#parts
+    const selection = { ...flags, limit, tags }
+    const sites = await compileSites(source, selection, world)
+    const emit = (event: Event) => teller.emit(event)
+    const mode = { check: false, lookOnly: false, report: false }
+    const exit = await runSites(sites, { flags: selection, mode, emit }, world)
+    if (exit !== EXIT.done)
+      throw this.#stopped(`what is above failed on ${limit.join() || 'a host'}`)
+  }
+
+  #stopped(why: string): TwonodeError {
+    return stopped(why, this.#parts)
+  }
+}
+
+/** Nothing further is begun: what to do, and how to go on. */
+export function stopped(why: string, parts: Pick<UpgradeParts, 'command'>): TwonodeError {
+  return new TwonodeError('E_FAILED', `the upgrade stops here: ${why}`, again(parts))
+}
+
+export function again({ command }: Pick<UpgradeParts, 'command'>) {
+  return {
+    hint: `The pair serves as \`twonode status\` says. Mend it and run \`${command}\` again: it goes on where it is. Until then both hosts may be paused; \`twonode resume\` ends that.`,
+  }
+}
+
+/** A command of a host, as a task. */
+export function task(name: string, argv: readonly string[]): object {
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  return { name, command: { argv, env, timeout: '30m' } }
+}

@@ -1,0 +1,149 @@
+import { TwonodeError } from '../core/errors.ts'
+import type { Event, StepEvent } from '../core/events.ts'
+import { isObject, type JsonObject, parseJson } from '../core/json.ts'
+import { compileSites, playbookNamed, type PlaybookSource } from './compile_sites.ts'
+import type { RunFlags } from './run_flags.ts'
+import { runSites } from './run_sites.ts'
+import { type HostState, packagesIn, versionIn } from './upgrade_plan.ts'
+import type { World } from './world.ts'
+
+/** Reads only; what can't be asked is not known. */
+const QUESTIONS = `- name: What the hosts run
+  hosts: all
+  tasks:
+    - name: kine
+      artifact: { path: /usr/local/bin/kine, source: '{{ site.kine.binary }}' }
+    - name: k3s
+      artifact: { path: /usr/local/bin/k3s, source: '{{ site.k3s.binary }}' }
+    - name: kine's version
+      assert: { command: [/usr/local/bin/kine, --version], that: ['true'] }
+    - name: k3s' version
+      assert: { command: [/usr/local/bin/k3s, --version], that: ['true'] }
+    - name: PostgreSQL's packages
+      assert:
+        command: [apt-get, --simulate, --quiet, --only-upgrade, install, 'postgresql-{{ site.postgres.version }}', 'postgresql-client-{{ site.postgres.version }}']
+        that: ['true']
+    - name: all packages
+      assert: { command: [apt-get, --simulate, --quiet, --with-new-pkgs, upgrade], that: ['true'] }
+    - name: time since boot
+      assert: { command: [cat, /proc/uptime, /proc/sys/kernel/random/boot_id, /proc/1/stat], that: ['true'] }
+    - name: the agent
+      assert: { command: [/usr/local/bin/twonode, status, --json], that: ['true'] }
+    - name: the node
+      assert:
+        command: [/usr/local/bin/k3s, kubectl, --request-timeout=10s, get, node, '{{ host.name }}', -o, name]
+        that: ['true']
+`
+
+/** A host, and what else steps go by. */
+export interface LookedHost extends HostState {
+  readonly status: JsonObject
+  readonly bootId: string
+  /** Kubernetes knows it as a node; the control plane alone runs on others. */
+  readonly isNode: boolean
+}
+
+interface LookParts {
+  readonly flags: RunFlags
+  readonly world: World
+  readonly emit: (event: Event) => void
+}
+
+/** Looks at all hosts that can be reached. */
+export async function lookAtHosts(parts: LookParts): Promise<readonly LookedHost[]> {
+  const source: PlaybookSource = { kind: 'text', text: QUESTIONS, name: 'upgrade' }
+  const steps = await stepsOf(source, parts)
+  return [...steps].map(([name, own]) => hostOf(name, own))
+}
+
+/** What verify.yaml finds on one host: sentences; nothing is a healthy one. */
+export async function findingsOn(host: string, parts: LookParts): Promise<readonly string[]> {
+  const { flags, world } = parts
+  const source = playbookNamed(undefined, world, 'verify.yaml')
+  const steps = await stepsOf(source, { ...parts, flags: { ...flags, limit: [host] } })
+  const own = steps.get(host)
+  if (own === undefined) return [`${host} can not be looked at`]
+  return own.flatMap(({ status, task, trouble, reason }) =>
+    status === 'ok' || status === 'skipped' ? [] : [trouble?.message ?? reason ?? task],
+  )
+}
+
+async function stepsOf(
+  source: PlaybookSource,
+  { flags, world, emit }: LookParts,
+): Promise<ReadonlyMap<string, readonly StepEvent[]>> {
+  const selection = { ...flags, tags: [] }
+  const sites = await compileSites(source, selection, world)
+  const steps = new Map<string, StepEvent[]>()
+  const hear = (event: Event) => {
+    if (event.event === 'step') steps.set(event.host, [...(steps.get(event.host) ?? []), event])
+    if (event.event === 'progress') emit(event)
+  }
+  const mode = { check: true, lookOnly: true, report: true }
+  await runSites(sites, { flags: selection, mode, emit: hear }, world)
+  return steps
+}
+
+function hostOf(name: string, steps: readonly StepEvent[]): LookedHost {
+  const step = (task: string) => steps.find((one) => one.task === task)
+  const words = (task: string): string | null => {
+    const { code, stdout } = step(task)?.result ?? {}
+    return code === 0 && typeof stdout === 'string' ? stdout : null
+  }
+  const program = (task: 'kine' | 'k3s', version: string) => ({
+    current: step(task)?.status === 'ok',
+    version: versionIn(words(version) ?? ''),
+  })
+  const packages = (task: string) => {
+    const said = words(task)
+    return said === null ? null : packagesIn(said)
+  }
+  const said = parseJson(words('the agent') ?? '')
+  const status = isObject(said) ? (said as JsonObject) : {}
+  const [uptime = '', bootId = '', first = ''] = (words('time since boot') ?? '').split('\n')
+  return {
+    name,
+    leads: status['role'] === 'leader',
+    kine: program('kine', "kine's version"),
+    k3s: program('k3s', "k3s' version"),
+    postgresPackages: packages("PostgreSQL's packages"),
+    packages: packages('all packages'),
+    upMs: upMs(uptime, first),
+    status,
+    bootId,
+    isNode: words('the node')?.startsWith('node/') === true,
+  }
+}
+
+/** Of proc_pid_stat(5), counted behind the name: when the process was started. @unit hundredths of a second */
+const START_TIME = 20
+
+/** Since systemd was started: in a container the kernel's own boot is another's. */
+function upMs(uptime: string, first: string): number | null {
+  const seconds = Number(uptime.split(' ', 1)[0])
+  const started = Number(first.slice(first.lastIndexOf(')') + 1).split(' ')[START_TIME])
+  const ms = seconds * 1000 - started * 10
+  return uptime === '' || !Number.isFinite(ms) ? null : ms
+}
+
+/** The pair as a gate wants it; undefined: it is well. */
+export function whyNotWhole(hosts: readonly LookedHost[]): string | undefined {
+  const leader = hosts.find(({ leads }) => leads)
+  const follower = hosts.find(({ leads }) => !leads)
+  if (leader === undefined || follower === undefined)
+    return `one host leads and one follows: ${hosts.map(({ name }) => name).join(' and ') || 'none'} could be looked at`
+  const [ours, theirs] = [leader.status, follower.status]
+  if (ours['mode'] !== 'paired') return `${leader.name} leads alone`
+  if (ours['settled'] !== 'yes') return `${leader.name} settles`
+  if (ours['stream'] !== 'caught-up') return `${follower.name} is behind`
+  if (theirs['settled'] !== 'yes') return `${follower.name} settles`
+  return theirs['promotable'] === true ? undefined : `${follower.name} has no proof yet`
+}
+
+/** Refuses a site of which a host can't be looked at. */
+export function bothOf(hosts: readonly LookedHost[]): readonly LookedHost[] {
+  if (hosts.length === 2) return hosts
+  throw new TwonodeError('E_UNREACHABLE', 'an upgrade takes both hosts', {
+    hint: 'Bring the other one back first: with one host there is nobody to hand over to.',
+  })
+}

@@ -1,0 +1,244 @@
+import { setTimeout } from 'node:timers/promises'
+import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import { switchOver } from './switchover_run.ts'
+import { again, stopped, task, UpgradeHands, type UpgradeParts } from './upgrade_hands.ts'
+import { bothOf, findingsOn, type LookedHost, whyNotWhole } from './upgrade_look.ts'
+import {
+  type HostWork,
+  refuseDowngrades,
+  stopsPostgres,
+  type UpgradeWanted,
+  upgradeText,
+  type Work,
+  workOf,
+} from './upgrade_plan.ts'
+
+/** Longer than any step of it, and begun anew before each. */
+const PAUSE = '1h'
+const LEAVE = '1h'
+
+/** A host boots, Kubernetes starts on a small machine, and the follower catches up. @unit milliseconds */
+const GATE_MS = 10 * 60_000
+
+/** Between two looks. @unit milliseconds */
+const LOOK_EVERY_MS = 2_000
+
+const KUBECTL = ['/usr/local/bin/k3s', 'kubectl']
+
+/** A package's own questions are answered as it was before. */
+const APT = [
+  'apt-get',
+  '--yes',
+  '--quiet',
+  '-o',
+  'Dpkg::Options::=--force-confdef',
+  '-o',
+  'Dpkg::Options::=--force-confold',
+]
+
+/** Upgrades both hosts, the follower first; stops at the first gate that does not open. */
+export async function runUpgrade(wanted: UpgradeWanted, parts: UpgradeParts): Promise<ExitCode> {
+  try {
+    return await new UpgradeRun(wanted, parts).go()
+  } catch (error) {
+    if (error instanceof TwonodeError) return parts.teller.fail(error)
+    throw error
+  }
+}
+
+class UpgradeRun {
+  readonly #wanted: UpgradeWanted
+  readonly #parts: UpgradeParts
+  readonly #hands: UpgradeHands
+
+  constructor(wanted: UpgradeWanted, parts: UpgradeParts) {
+    this.#wanted = wanted
+    this.#parts = parts
+    this.#hands = new UpgradeHands(parts)
+  }
+
+  async go(): Promise<ExitCode> {
+    const { flags } = this.#parts
+    if (!flags.check && this.#usesApt) await this.#refreshPackages()
+    const hosts = bothOf(await this.#hands.look())
+    refuseDowngrades(this.#wanted, hosts)
+    const works = workOf(this.#wanted, hosts)
+    for (const message of upgradeText(works, this.#wanted)) this.#say('plan', message)
+    const todo = works.filter(({ work }) => work.length > 0)
+    if (flags.check) return todo.length === 0 ? EXIT.done : EXIT.wouldChange
+    if (todo.length === 0) return await this.#end()
+    await this.#gate(
+      hosts.map(({ name }) => name),
+      'before anything is done',
+    )
+    for (const work of todo) await this.#host(work, hosts)
+    return await this.#end()
+  }
+
+  get #usesApt(): boolean {
+    return this.#wanted.packages || this.#wanted.postgresMinor
+  }
+
+  async #refreshPackages(): Promise<void> {
+    this.#say('step', 'the package lists are fetched')
+    await this.#hands.commands(
+      [],
+      [task('The package lists are new', ['apt-get', '--quiet', 'update'])],
+    )
+  }
+
+  /** One host: out of the way, worked on, and back in a whole pair. */
+  async #host(work: HostWork, before: readonly LookedHost[]): Promise<void> {
+    this.#refuseInterrupted()
+    await this.#pause()
+    const { name } = work
+    if (work.leads && !this.#wanted.keepRoles) await this.#switchFrom(name)
+    const isNode = before.some((host) => host.name === name && host.isNode)
+    if (isNode) await this.#drain(name)
+    else this.#say('step', `${name} is no node of Kubernetes: nothing is drained`)
+    // With the roles kept a leader has nobody to leave: whoever writes waits for it.
+    if (stopsPostgres(work) && !(work.leads && this.#wanted.keepRoles)) await this.#leave(name)
+    for (const one of work.work) await this.#work(one, name)
+    await this.#gate([name], `after ${work.work.join(', ')} on ${name}`)
+    if (isNode)
+      await this.#hands.commands([name], [task('The node is back', [...KUBECTL, 'uncordon', name])])
+    this.#say('step', `${name} is done`)
+  }
+
+  async #switchFrom(leader: string): Promise<void> {
+    const { flags, world, teller, over } = this.#parts
+    const other = (await this.#hands.look()).find(({ name }) => name !== leader)
+    if (other?.leads === true) return
+    this.#say('step', `${leader} hands its lead over`)
+    const wanted = { to: other?.name, check: false, thoughPaused: true, over }
+    const exit = await switchOver(wanted, { flags: { ...flags, limit: [] }, world, teller })
+    if (exit !== EXIT.done) throw this.#stopped(`${leader} does not hand over`)
+  }
+
+  async #drain(name: string): Promise<void> {
+    this.#say('step', `${name} is drained`)
+    const options = ['--ignore-daemonsets', '--delete-emptydir-data']
+    const timeout = `--timeout=${this.#parts.drainTimeout}`
+    await this.#hands.commands(
+      [name],
+      [task('The node is drained', [...KUBECTL, 'drain', name, ...options, timeout])],
+    )
+  }
+
+  /** So that no write waits for a follower that stops (B7). */
+  async #leave(name: string): Promise<void> {
+    await this.#hands.ask(name, ['leave', '--for', LEAVE])
+    this.#say('step', `${name}'s leader goes on alone, and ${name} may stop`)
+  }
+
+  async #work(work: Work, name: string): Promise<void> {
+    this.#refuseInterrupted()
+    this.#say('step', `${name}: ${work}`)
+    const { postgres } = this.#parts
+    switch (work) {
+      case 'kine':
+      case 'k3s':
+        return await this.#hands.converge([name], [work])
+      case 'postgres-minor': {
+        const packages = [`postgresql-${postgres}`, `postgresql-client-${postgres}`]
+        const argv = [...APT, '--only-upgrade', 'install', ...packages]
+        return await this.#hands.commands([name], [task("PostgreSQL's packages are new", argv)])
+      }
+      case 'packages':
+        return await this.#hands.commands(
+          [name],
+          [task('All packages are new', [...APT, '--with-new-pkgs', 'upgrade'])],
+        )
+      case 'reboot':
+        return await this.#reboot(name)
+      default:
+        throw new Error(`unhandled work: ${String(work satisfies never)}`)
+    }
+  }
+
+  /** A moment later: whoever orders it has gone by then. */
+  async #reboot(name: string): Promise<void> {
+    const before = (await this.#hands.look()).find((host) => host.name === name)?.bootId ?? ''
+    const argv = [
+      'systemd-run',
+      '--on-active=2s',
+      '--timer-property=AccuracySec=100ms',
+      'systemctl',
+      'reboot',
+    ]
+    await this.#hands.commands([name], [task('The host boots', argv)])
+    await this.#until(`${name} to come back from its boot`, async () => {
+      const now = (await this.#hands.look()).find((host) => host.name === name)?.bootId ?? ''
+      return now === '' || now === before ? `${name} has not booted yet` : undefined
+    })
+  }
+
+  /** The pair is whole again, and verify finds nothing on these hosts that was not to be upgraded. */
+  async #gate(names: readonly string[], when: string): Promise<void> {
+    for (const name of names) await this.#hands.ask(name, ['leave', '--end'])
+    await this.#until(`the gate ${when}`, async () => {
+      const why = whyNotWhole(await this.#hands.look())
+      if (why !== undefined) return why
+      for (const name of names) {
+        const findings = await findingsOn(name, this.#hands.looking)
+        const other = findings.find((finding) => !this.#isAskedFor(finding))
+        if (other !== undefined) return `${name}: ${other}`
+      }
+      return undefined
+    })
+    this.#say(
+      'gate',
+      `${when}: the pair is whole, and verify finds nothing on ${names.join(' and ')}`,
+    )
+  }
+
+  /** Before its turn a host has another program than the inventory: that is what it is all for. */
+  #isAskedFor(finding: string): boolean {
+    return finding.includes('byte for byte')
+  }
+
+  async #until(what: string, missing: () => Promise<string | undefined>): Promise<void> {
+    const { world, over } = this.#parts
+    const began = world.now()
+    let told = ''
+    for (;;) {
+      const why = await missing()
+      if (why === undefined) return
+      if (why !== told) this.#say('wait', why)
+      told = why
+      this.#refuseInterrupted()
+      if (world.now() - began > GATE_MS) throw this.#stopped(`${what}: ${why}`)
+      await setTimeout(LOOK_EVERY_MS, undefined, { signal: over }).catch(() => {})
+    }
+  }
+
+  /** What the site's files on the hosts say of versions is the inventory's from here on; nobody is paused. */
+  async #end(): Promise<ExitCode> {
+    const { kine, k3s } = this.#wanted
+    if (kine !== undefined || k3s !== undefined) {
+      this.#say('step', 'both hosts are converged')
+      await this.#hands.converge([], [])
+    }
+    await this.#hands.ask(undefined, ['resume'])
+    this.#say('done', 'both hosts are as they were asked to be, and resumed')
+    return EXIT.done
+  }
+
+  async #pause(): Promise<void> {
+    await this.#hands.ask(undefined, ['pause', '--for', PAUSE])
+    this.#say('step', `both hosts are paused for ${PAUSE}`)
+  }
+
+  #refuseInterrupted(): void {
+    if (this.#parts.over.aborted)
+      throw new TwonodeError('E_INTERRUPTED', 'interrupted between two steps', again(this.#parts))
+  }
+
+  #stopped(why: string): TwonodeError {
+    return stopped(why, this.#parts)
+  }
+
+  #say(kind: string, message: string): void {
+    this.#parts.teller.say({ kind, message })
+  }
+}

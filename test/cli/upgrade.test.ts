@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest'
+import {
+  type HostState,
+  packagesIn,
+  refuseDowngrades,
+  stopsPostgres,
+  type UpgradeWanted,
+  upgradeText,
+  versionIn,
+  workOf,
+} from '../../src/cli/upgrade_plan.ts'
+import { type LookedHost, whyNotWhole } from '../../src/cli/upgrade_look.ts'
+import { FILES, SECRETS } from './support/fixtures.ts'
+import { runCommandLine } from './support/test_world.ts'
+
+const NOTHING: UpgradeWanted = {
+  kine: undefined,
+  k3s: undefined,
+  postgresMinor: false,
+  packages: false,
+  reboot: false,
+  keepRoles: false,
+  allowDowngrade: false,
+}
+const OLD = { current: false, version: 'v1.33.0+k3s1' }
+const CURRENT = { current: true, version: 'v1.34.1+k3s1' }
+
+function host(name: string, more: Partial<HostState> = {}): HostState {
+  const programs = { kine: CURRENT, k3s: OLD }
+  const packages = { postgresPackages: [], packages: ['libc6'] }
+  return { name, leads: name === 'h1', ...programs, ...packages, upMs: 86_400_000, ...more }
+}
+
+test('28: the follower has its turn first, and only for what is not done yet', () => {
+  const wanted = { ...NOTHING, kine: 'v0.16.4', k3s: 'v1.34.1+k3s1', packages: true, reboot: true }
+  expect(workOf(wanted, [host('h1'), host('h2', { k3s: CURRENT })])).toEqual([
+    { name: 'h2', leads: false, work: ['packages', 'reboot'] },
+    { name: 'h1', leads: true, work: ['k3s', 'packages', 'reboot'] },
+  ])
+})
+
+test('a second run finds done what the first one did', () => {
+  const wanted = { ...NOTHING, k3s: 'v1.34.1+k3s1', packages: true, reboot: true }
+  const done = { k3s: CURRENT, packages: [], upMs: 60_000 }
+  expect(workOf(wanted, [host('h1', done), host('h2', done)]).flatMap(({ work }) => work)).toEqual(
+    [],
+  )
+})
+
+test('what could not be found out counts as not done', () => {
+  const unknown = { postgresPackages: null, upMs: null }
+  const [work] = workOf({ ...NOTHING, postgresMinor: true, reboot: true }, [host('h2', unknown)])
+  expect(work?.work).toEqual(['postgres-minor', 'reboot'])
+})
+
+test.each([
+  [['kine'], false],
+  [['k3s', 'kine'], false],
+  [['k3s', 'postgres-minor'], true],
+  [['reboot'], true],
+] as const)('for %j the leader goes alone first: %s (B7)', (work, does) => {
+  expect(stopsPostgres({ name: 'h2', leads: false, work })).toBe(does)
+})
+
+test('the plan names the one gap of writes, or that they wait', () => {
+  const works = workOf({ ...NOTHING, k3s: 'v1.34.1+k3s1' }, [host('h1'), host('h2')])
+  expect(upgradeText(works, NOTHING)).toEqual([
+    'h2 follows: k3s',
+    'h1 leads: k3s',
+    'before h1 its lead is handed over: writes stand still for a second or two, once',
+  ])
+  expect(upgradeText(works, { keepRoles: true }).at(-1)).toMatch(/the roles stay: nobody can write/)
+})
+
+test('a version older than what runs is refused, unless it is meant', () => {
+  const wanted = { ...NOTHING, k3s: 'v1.32.9+k3s1' }
+  const newer = host('h2')
+  expect(() => refuseDowngrades(wanted, [newer])).toThrow('h2 has k3s v1.33.0+k3s1')
+  expect(() => refuseDowngrades({ ...wanted, allowDowngrade: true }, [newer])).not.toThrow()
+  const build = { ...newer, k3s: { current: false, version: 'v1.32.9+k3s2' } }
+  expect(() => refuseDowngrades(wanted, [build]), 'by its build').toThrow(/older/)
+  const unsaid = { ...newer, k3s: { current: false, version: null } }
+  expect(() => refuseDowngrades(wanted, [unsaid])).not.toThrow()
+})
+
+test('versions and packages are read from what the programs say', () => {
+  expect(versionIn('k3s version v1.34.1+k3s1 (24fc436e)\ngo version go1.24')).toBe('v1.34.1+k3s1')
+  expect(versionIn('kine version dev (HEAD)')).toBeNull()
+  const said =
+    'Reading lists\nInst libc6 [2.36-9] (2.36-10 Debian)\nInst new-one (1 Debian)\nConf libc6'
+  expect(packagesIn(said)).toEqual(['libc6'])
+})
+
+const LEADER: LookedHost = {
+  ...host('h1'),
+  bootId: 'a',
+  isNode: false,
+  status: { mode: 'paired', settled: 'yes', stream: 'caught-up' },
+}
+const FOLLOWER: LookedHost = {
+  ...host('h2'),
+  bootId: 'b',
+  isNode: false,
+  status: { settled: 'yes', promotable: true },
+}
+
+test.each<[string, readonly LookedHost[], string]>([
+  ['one host is away', [LEADER], 'one host leads and one follows: h1 could be looked at'],
+  [
+    'it leads alone',
+    [{ ...LEADER, status: { ...LEADER.status, mode: 'alone' } }, FOLLOWER],
+    'h1 leads alone',
+  ],
+  [
+    'it lags',
+    [{ ...LEADER, status: { ...LEADER.status, stream: 'behind' } }, FOLLOWER],
+    'h2 is behind',
+  ],
+  ['it has no proof', [LEADER, { ...FOLLOWER, status: { settled: 'yes' } }], 'h2 has no proof yet'],
+])('a gate does not open while %s', (_, hosts, why) => {
+  expect(whyNotWhole(hosts)).toBe(why)
+  expect(whyNotWhole([LEADER, FOLLOWER])).toBeUndefined()
+})
+
+test.each([
+  ['upgrade -i inventory.yaml', /an upgrade of what\?/],
+  ['upgrade -i inventory.yaml --kine v9.9.9', /--kine v9.9.9: the inventory has v/],
+  ['upgrade -i inventory.yaml --k3s v9.9.9', /--k3s v9.9.9: the inventory has v/],
+])('%s is refused before a connection is opened', async (line, words) => {
+  const { exit, err } = await runCommandLine(line, { files: FILES, env: SECRETS })
+  expect([exit, err]).toEqual([2, expect.stringMatching(words)])
+})
