@@ -1,4 +1,4 @@
-import type { CertificateInfo } from '../src/core/certificate.ts'
+import { BACKDATED_MS, type CertificateInfo } from '../src/core/certificate.ts'
 import type { Change } from '../src/core/change.ts'
 import { SITE_SECRET_FILES, type FileStat } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
@@ -18,6 +18,7 @@ interface Args {
   readonly usages: readonly ('server' | 'client')[]
   readonly valid_days: number
   readonly renew_before_days: number
+  readonly issued_after: string
   readonly owner: string
   readonly group: string
 }
@@ -33,6 +34,9 @@ interface State {
 }
 
 const DAY_MS = 86_400_000
+
+/** A converge that was cut has issued it a moment ago. @unit milliseconds */
+const FRESH_MS = 600_000
 
 export const certificate = defineModule<Args, State>({
   name: 'certificate',
@@ -98,6 +102,13 @@ export const certificate = defineModule<Args, State>({
         default: 120,
         description: 'A new one is issued when this many days are left.',
       },
+      issued_after: {
+        type: 'string',
+        pattern: '^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$',
+        'x-form': "a time such as '2026-11-22T16:30:00Z', or nothing",
+        default: '',
+        description: 'One that is older than this is issued anew. Default: age alone is no reason.',
+      },
       ...OWNER_PROPERTIES,
     },
   },
@@ -161,7 +172,20 @@ function reasonToIssue({ certificate: info, nowMs }: State, args: Args): string 
   const daysLeft = (info.notAfterMs - nowMs) / DAY_MS
   if (daysLeft <= 0) return 'it has expired'
   if (daysLeft < args.renew_before_days) return `it expires in ${Math.floor(daysLeft)} days`
+  const issuedMs = info.notBeforeMs + BACKDATED_MS
+  if (issuedMs < outdatedBefore(args, nowMs))
+    return `it was issued at ${new Date(issuedMs).toISOString()}`
   return undefined
+}
+
+/**
+ * Whoever asks goes by another clock. Where that one is ahead, what is issued now would be too old for
+ * ever: there a fresh one will do.
+ */
+function outdatedBefore({ issued_after: after }: Args, nowMs: number): number {
+  if (after === '') return -Infinity
+  const afterMs = Date.parse(after)
+  return afterMs <= nowMs ? afterMs : nowMs - FRESH_MS
 }
 
 function sameSet(some: readonly string[], others: readonly string[]): boolean {

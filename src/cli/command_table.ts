@@ -9,7 +9,7 @@ import {
   SITE,
   TAGS,
 } from './command_options.ts'
-import { PLANNED_WORK, REPLACE } from './planned_work_commands.ts'
+import { PLANNED_WORK, REPLACE, ROTATE } from './planned_work_commands.ts'
 
 /** All commands, in the order of `--help`. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -59,6 +59,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./converge.ts')).converge,
   },
   REPLACE,
+  ROTATE,
   {
     name: 'plan',
     brief: 'Compile a playbook and print what it will do; opens no connection.',

@@ -125,6 +125,38 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
   },
 ]
 
+/** New keys. */
+export const ROTATE: CommandSpec = {
+  name: 'rotate',
+  brief: 'Give the hosts new keys and certificates, one host after the other.',
+  notes: [
+    "Each host gets new keys for PostgreSQL, replication, kine and its agent, under the site's authority, the follower first. Kubernetes goes on; the leader's kine starts anew once.",
+    'With one host down: `--limit` names the other one, and the run is made again for the first when it is back. Its old certificates are good until they expire. A run that was cut goes on with `--since` and the time that it told.',
+  ],
+  arguments: [{ syntax: '<what>', description: 'certificates.' }],
+  options: [
+    ...SELECTION,
+    {
+      flags: '--since <time>',
+      description: 'Only what was issued before this time is made anew; default: all, now.',
+    },
+    {
+      flags: '-C, --check',
+      description: 'Say what would change, and change nothing. Exit 10 if anything would.',
+    },
+    EXTRA_VARS,
+    JSON_EVENTS,
+    ...CONNECTION,
+    LOCK_TIMEOUT,
+  ],
+  exits: [0, 2, 3, 4, 5, 10, 75, 130],
+  examples: [
+    'twonode rotate certificates -i inventory.yaml',
+    'twonode rotate certificates -i inventory.yaml --limit h1',
+  ],
+  load: async () => (await import('./rotate.ts')).rotate,
+}
+
 /** Another machine in a host's place. */
 export const REPLACE: CommandSpec = {
   name: 'replace',

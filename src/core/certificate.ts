@@ -15,6 +15,13 @@ export interface CertificateRequest {
   readonly group: string
 }
 
+/**
+ * Clocks lie, and a certificate from the future is refused: each begins this long before it is issued.
+ *
+ * @unit milliseconds
+ */
+export const BACKDATED_MS = 365 * 24 * 3_600_000
+
 /** Against what a certificate is judged. */
 export interface CertificateQuery {
   /** The CA that should have signed it. */

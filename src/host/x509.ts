@@ -3,12 +3,9 @@ import 'reflect-metadata'
 import { createHash, createPublicKey, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import * as x509 from '@peculiar/x509'
-import type { CertificateRequest } from '../core/certificate.ts'
+import { BACKDATED_MS, type CertificateRequest } from '../core/certificate.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-
-/** Clocks lie, and a certificate from the future is refused: all are valid from a year ago. */
-const BACKDATED_MS = 365 * DAY_MS
 
 /** A site outlives its machines; nothing renews its CA. */
 const AUTHORITY_VALID_MS = 20 * 365 * DAY_MS
