@@ -12,6 +12,7 @@ import { kineDigest } from './kine_digest.ts'
 import { kineEndpoint } from './kine_endpoint.ts'
 import { kineFence } from './kine_fence.ts'
 import { kineHistory } from './kine_history.ts'
+import { kineKeptTables } from './kine_kept_tables.ts'
 import { kineRevision } from './kine_revision.ts'
 import { kineSalvage } from './kine_salvage.ts'
 import { kineSchema } from './kine_schema.ts'
@@ -49,6 +50,7 @@ export const MODULES: readonly AnyModule[] = [
   kineEndpoint,
   kineFence,
   kineHistory,
+  kineKeptTables,
   kineRevision,
   kineSalvage,
   kineSchema,

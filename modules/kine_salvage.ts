@@ -30,8 +30,6 @@ interface Args {
 }
 
 type State =
-  /** It followed in the leader's own branch: whatever it has came from there. */
-  | { readonly kind: 'nothing' }
   | { readonly kind: 'saved'; readonly folder: string; readonly manifest: SalvageManifest }
   /** Tried since the boot, and refused by the disk. */
   | { readonly kind: 'given-up'; readonly why: string }
@@ -51,7 +49,7 @@ export const kineSalvage = defineModule<Args, State>({
       'stands above the highest id of the fork, or the last version of all objects; the manifest says ' +
       'so, and why. Values beyond `max_size`, or beyond half of what is free, stay in the table only. A ' +
       'disk that takes nothing does not keep the host from returning: the table stays in its schema. ' +
-      "A host that followed in the leader's own branch has nothing of its own. It registers `folder`, " +
+      "A host that followed in the leader's own branch has nothing of its own, and its folder says so. It registers `folder`, " +
       '`branch`, `exact`, `counts` and `problem`.',
     source: 'https://www.postgresql.org/docs/15/protocol-logicalrep-message-formats.html',
     examples: [
@@ -104,7 +102,6 @@ export const kineSalvage = defineModule<Args, State>({
       `select ${HIGHEST_BRANCH} as branch, 'public.kine'::regclass::oid::int8 as oid`,
     )
     if (table === undefined) throw new Error('a query of one row without a row')
-    if (table.branch === args.branch) return { kind: 'nothing' }
     const { count, sum, max } = await readNumbers(host, args.database)
     const numbers = { count, sum, max }
     const name = `${table.branch}_${table.oid}`
@@ -149,7 +146,12 @@ interface Origin {
 }
 
 /** The best account that there is of what the leader never had. */
-async function sourceOf(host: Observer, { database, fork }: Args, branch: number): Promise<Origin> {
+async function sourceOf(
+  host: Observer,
+  { database, fork, branch: successor }: Args,
+  branch: number,
+): Promise<Origin> {
+  if (branch === successor) return { source: { kind: 'none' }, inexact: null }
   if (fork === null) return allObjects('the leader continues no other branch')
   if (fork.from !== branch) return allObjects(`the leader continues branch ${fork.from}`)
   const account = await slotsAccount(host, { database, fork })

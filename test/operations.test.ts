@@ -85,6 +85,7 @@ const OF_OTHERS: ReadonlySet<string> = new Set([
 
 const PUT_TOGETHER: Readonly<Record<string, string>> = {
   '/var/lib/twonode/journal': "join(stateDirectory, 'journal')",
+  '/var/lib/twonode/salvage': "join(stateDirectory, 'salvage')",
   '/var/log/postgresql/postgresql-15-main.log': '/var/log/postgresql/postgresql-%i.log',
 }
 

@@ -21,6 +21,8 @@ import type { Clock, Note, Sight } from './ports.ts'
 import type { Settings } from './settings.ts'
 import { createSight, type LocalSight } from './probes/sight.ts'
 import { createReplacementApi } from './replacement_api.ts'
+import { contentForPeer, createSalvageKeeper } from './salvage/assemble_keeper.ts'
+import type { SalvageKeeper } from './salvage/keeper.ts'
 import { openStateFiles, type StateFiles } from './state_files.ts'
 import { TLS_PATHS, TlsFiles } from './tls_files.ts'
 
@@ -45,6 +47,7 @@ export interface AgentParts {
   readonly secrets: SiteSecrets
   readonly heartbeat: Heartbeat
   readonly notifier: Notifier
+  readonly salvages: SalvageKeeper
 }
 
 /** Puts an agent together from this host's site; nothing is started yet. */
@@ -98,6 +101,7 @@ export function assemble(
     handlers: handlersOf(core, {
       self: { host: site.host, bootId },
       replacement: createReplacementApi({ core, clock, tokens, site, secrets, note }),
+      content: contentForPeer(site, faults),
       decisions: async () => {
         await journal.flush()
         return newestFitting(await readDecisions(journalFolder, LINES_FOR_PEER))
@@ -105,8 +109,9 @@ export function assemble(
     }),
     intervalMs: liveness.intervalMs,
   })
+  const salvages = createSalvageKeeper({ site, core, client, clock, faults, note })
   // oxfmt-ignore
-  return { site, clock, journal, journalFolder, faults, store, tls, client, api, sight, engine, core, tokens, secrets, heartbeat, notifier }
+  return { salvages, site, clock, journal, journalFolder, faults, store, tls, client, api, sight, engine, core, tokens, secrets, heartbeat, notifier }
 }
 
 function coreSettings({ host, plan }: OwnSite): Settings {
@@ -127,7 +132,10 @@ interface Self {
 /** What the peer may ask is the core's to answer. */
 function handlersOf(
   core: AgentCore,
-  { self, ...others }: Pick<PeerHandlers, 'decisions' | 'replacement'> & { readonly self: Self },
+  {
+    self,
+    ...others
+  }: Pick<PeerHandlers, 'decisions' | 'content' | 'replacement'> & { readonly self: Self },
 ): PeerHandlers {
   return {
     ...others,

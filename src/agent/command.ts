@@ -14,14 +14,17 @@ async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
     if (command === 'join') return await (await import('./join_command.ts')).runJoin(rest, out)
     if (command === 'current')
       return await (await import('./current_command.ts')).runCurrent(process.stderr)
+    if (command === 'salvage')
+      return await (await import('./salvage/command.ts')).runSalvage(rest, out)
     const { runLocalCommand } = await import('./local_commands.ts')
     const over = new AbortController()
     // Only what is followed to its end has words for it.
     if (command === 'switchover') process.once('SIGINT', () => over.abort())
     return await runLocalCommand([command ?? '--help', ...rest], out, { over: over.signal })
   } catch (error) {
-    const { code, message, hint, exitCode } = toTrouble(error)
-    process.stderr.write(`${code}: ${message}\n${hint === '' ? '' : `  ${hint}\n`}`)
+    const { code, message, hint, exitCode, detail } = toTrouble(error)
+    const more = code === 'E_BUG' || detail === undefined ? '' : `${detail}\n`
+    process.stderr.write(`${code}: ${message}\n${more}${hint === '' ? '' : `  ${hint}\n`}`)
     return exitCode
   }
 }

@@ -13,6 +13,7 @@ import { answerLeave } from './leave_answer.ts'
 import { answerPause, answerResume, pauseStanding } from './pause_answers.ts'
 import { answerSwitchover } from './switchover_answer.ts'
 import { taken } from './taken.ts'
+import { answerSalvage } from './salvage/answers.ts'
 import { answerToken } from './token_answers.ts'
 
 /** Lines of a timeline where nobody names another number. */
@@ -29,6 +30,7 @@ export interface ControlParts extends Pick<
   readonly store: Pick<AgentParts['store'], 'pause'>
   readonly journal: Pick<AgentParts['journal'], 'flush' | 'note'>
   readonly client: Pick<AgentParts['client'], 'decisions'>
+  readonly salvages: Pick<AgentParts['salvages'], 'summary'>
 }
 
 type Say = (data: JsonObject) => void
@@ -49,6 +51,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   switchover: answerSwitchover,
   replace,
   token: answerToken,
+  salvage: answerSalvage,
 }
 
 /** Another host in the follower's place (B10). That it is refused, and why, is known beforehand. */
@@ -78,7 +81,7 @@ export function answerControl(parts: ControlParts): Answerer {
 
 /** What this agent is, sees and would do next. */
 async function statusOf(parts: ControlParts): Promise<JsonObject> {
-  const { core, site, faults } = parts
+  const { core, site, faults, salvages } = parts
   const facts = core.facts()
   const { meta, peer, policy: _, asked: __, self, ...others } = facts
   const { rule, why } = decide(facts)
@@ -99,6 +102,7 @@ async function statusOf(parts: ControlParts): Promise<JsonObject> {
     rule,
     why,
     keptAside: core.keptAside(),
+    salvages: { ...salvages.summary() },
     ...programOf(site, faults),
     peerAsks: core.peerAsks,
   }

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../core/json.ts'
 import { askAgent, CONTROL_SOCKET } from './control_socket.ts'
 import { answersOf, followSwitchover, toldUntilNow } from './follow_switchover.ts'
 import { begunFrom } from '../pair/switchover.ts'
+import { SALVAGE_USAGE } from './salvage/words.ts'
 import { statusText } from './status_text.ts'
 
 /** A stream that people or programs read. */
@@ -192,5 +193,6 @@ function helpText(): string {
   const join = '  join --host NAME --address ADDR --to LEADER'.padEnd(62)
   const joins = `${join}On a prepared host: reads a join token from stdin, gets in at its boot.`
   const current = `${'  current'.padEnd(62)}Exits 0 when the agent goes by the site that is here, and hears its peer.`
-  return `twonode on this host:\n${[...lines, joins, current].join('\n')}\n`
+  const salvage = `  ${SALVAGE_USAGE.padEnd(60)}What its losing branches had that the cluster has not.`
+  return `twonode on this host:\n${[...lines, joins, current, salvage].join('\n')}\n`
 }

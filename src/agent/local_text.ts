@@ -35,6 +35,8 @@ function eventText(entry: JsonObject): string {
       return `newcomer: ${text('name')} (${text('address')}) is let in by join token ${text('token')}`
     case 'set-aside':
       return setAsideText(entry)
+    case 'salvage':
+      return `salvage ${text('name')} ${text('what')}: ${text('words')}`
     case 'pause':
       return pauseText(entry)
     case 'leave':

@@ -18,6 +18,7 @@ import {
   statusMessage,
 } from './peer_messages.ts'
 import type { HandOverAnswer, HandOverRequest } from './ports.ts'
+import type { Content } from './salvage/content.ts'
 import { bodyOf, queryOf } from './request_fields.ts'
 import { names, type TlsFiles, type TlsMaterial, tlsOptions } from './tls_files.ts'
 
@@ -31,6 +32,8 @@ export interface PeerHandlers {
   readonly handOver: (request: HandOverRequest) => Promise<HandOverAnswer>
   /** The newest lines of our journal, as many as fit in a message. */
   readonly decisions: () => Promise<readonly JsonObject[]>
+  /** All live rows of kine's table, in one number; null: it can not be read now. */
+  readonly content: () => Promise<Content | null>
   /** A host that has no certificate yet asks to be let in; who it is, is judged there. */
   readonly replacement: (fields: Record<string, unknown>, from: string) => Promise<JsonObject>
 }
@@ -104,6 +107,10 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /v1/decisions': async (handlers, { envelope }) => ({
     ...envelope,
     lines: await handlers.decisions(),
+  }),
+  'GET /v1/content': async (handlers, { envelope }) => ({
+    ...envelope,
+    ...((await handlers.content()) ?? { revision: null, digest: null }),
   }),
   'POST /v1/void-proof': async (handlers, { envelope, fields }) => {
     const voided = await handlers.voidProof(parseTerm(fields))

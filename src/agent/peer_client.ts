@@ -11,6 +11,7 @@ import {
   newEnvelope,
   openAnswer,
   type Pair,
+  parseContent,
   parseHandOverAnswer,
   parseLines,
   parseVoided,
@@ -18,6 +19,7 @@ import {
 } from './peer_messages.ts'
 import { NotConnected, PeerConnections } from './peer_connection.ts'
 import type { Clock, HandOverAnswer, HandOverRequest, Heard, Peer, PeerAnswer } from './ports.ts'
+import type { Content } from './salvage/content.ts'
 import type { TlsFiles } from './tls_files.ts'
 
 export interface PeerClientOptions {
@@ -35,6 +37,8 @@ export interface PeerClient extends Peer {
   readonly status: (timeoutMs: number) => Promise<PeerAnswer | null>
   /** The newest lines of the peer's journal; null: it did not answer. */
   readonly decisions: () => Promise<readonly JsonObject[] | null>
+  /** All live rows of the peer's table, in one number; null: it did not answer, or can't tell. */
+  readonly content: () => Promise<Content | null>
   /** A new certificate: connections are made anew. */
   readonly reload: () => void
   readonly close: () => void
@@ -45,6 +49,9 @@ const VOID_TIMEOUT_MS = 1_000
 
 /** It reads a file of a megabyte. @unit milliseconds */
 const DECISIONS_TIMEOUT_MS = 3_000
+
+/** It reads a whole table; nobody waits for it. @unit milliseconds */
+const CONTENT_TIMEOUT_MS = 130_000
 
 /** By phase: killing kine, or a digest over a big table, takes its time. @unit milliseconds */
 const HAND_OVER_TIMEOUT_MS = {
@@ -129,6 +136,17 @@ class Client implements PeerClient {
     try {
       const question = { method: 'GET', path: '/v1/decisions', fields: {}, timeoutMs } as const
       return parseLines((await this.#ask(question)).fields)
+    } catch (error) {
+      this.#tell(error)
+      return null
+    }
+  }
+
+  readonly content = async (): Promise<Content | null> => {
+    const timeoutMs = CONTENT_TIMEOUT_MS
+    try {
+      const question = { method: 'GET', path: '/v1/content', fields: {}, timeoutMs } as const
+      return parseContent((await this.#ask(question)).fields)
     } catch (error) {
       this.#tell(error)
       return null

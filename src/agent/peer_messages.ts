@@ -3,6 +3,7 @@ import { messageOf } from '../core/errors.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { type HostMeta, parseHostMeta, serialiseHostMeta } from '../pair/host_meta.ts'
 import type { HandOverAnswer, HandOverRequest, Heard, PeerAnswer } from './ports.ts'
+import type { Content } from './salvage/content.ts'
 
 /** Version of the messages. An agent reads its own and the one before: this is the first. */
 export const PEER_FORMAT = 1
@@ -228,6 +229,16 @@ export function parseVoided(fields: Record<string, unknown>): boolean {
   refuseUnknown(rest)
   if (!isFlag(voided)) throw wrong('voided')
   return voided
+}
+
+/** All live rows of the peer's table, in one number; null: it could not read them. */
+export function parseContent(fields: Record<string, unknown>): Content | null {
+  const { revision, digest, ...rest } = fields
+  refuseUnknown(rest)
+  if (revision === null && digest === null) return null
+  if (!isBytes(revision)) throw wrong('revision')
+  if (typeof digest !== 'string' || !/^\d+:-?\d+$/.test(digest)) throw wrong('digest')
+  return { revision, digest }
 }
 
 /** Lines of the peer's journal; they are shown, and decide nothing. */

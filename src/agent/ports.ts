@@ -231,6 +231,13 @@ export type Note =
       readonly why: string
       readonly led: Led | null
     }
+  /** What a losing branch had of its own: saved, verified, decided upon. `name`: its folder's. */
+  | {
+      readonly kind: 'salvage'
+      readonly what: 'saved' | 'replayed' | 'discarded' | 'verified' | 'forgotten'
+      readonly name: string
+      readonly words: string
+    }
   /** `by` expiry: nobody resumed it in its time. `for`: how long it is meant to last. */
   | {
       readonly kind: 'pause'

@@ -1,6 +1,6 @@
 import { isObject } from '../core/json.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
-import type { ConvergeOutcome, Engine, Led, Ports } from './ports.ts'
+import type { ConvergeOutcome, Engine, Led, Note, Ports } from './ports.ts'
 
 type Told = NonNullable<Parameters<Engine['converge']>[0]['told']>
 
@@ -26,9 +26,32 @@ export function setAsideTeller({ led }: Aside, ports: Pick<Ports, 'note'>): Told
   return (name, result) => {
     if (name === 'history') why = String(result['why'])
     const { kept, changed } = result
+    if (name === 'salvage' && changed === true) ports.note(savedNote(result))
+    if (name === 'pruned' && changed === true) ports.note(PRUNED)
     if (name === 'aside' && changed === true && typeof kept === 'string')
       ports.note({ kind: 'set-aside', schema: kept, why, led })
   }
+}
+
+/** Old tables have just been dropped. */
+const PRUNED: Note = {
+  kind: 'salvage',
+  what: 'forgotten',
+  name: 'of old branches',
+  words: 'old tables were dropped: the copy in their place is verified, and nobody needs them',
+}
+
+/** What a converge has just saved of a branch, or why it could not. */
+function savedNote({ folder, counts, problem }: Readonly<Record<string, unknown>>): Note {
+  const name = typeof folder === 'string' ? (folder.split('/').at(-1) ?? '') : 'of this host'
+  const spec = isObject(counts) && isObject(counts['spec']) ? Number(counts['spec']['objects']) : 0
+  const words = [
+    ...(typeof folder === 'string'
+      ? [`${spec} objects that somebody changed on this host alone are in ${folder}`]
+      : []),
+    ...(typeof problem === 'string' ? [problem] : []),
+  ]
+  return { kind: 'salvage', what: 'saved', name, words: words.join('; ') }
 }
 
 /** Schemas with tables of other histories, as role.yaml's task registered them; null: it did not. */

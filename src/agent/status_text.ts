@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../core/json.ts'
+import { isObject, type Json, type JsonObject } from '../core/json.ts'
 import { wayOut } from './operator_words.ts'
 
 /** An agent's status for people: a verdict, and what means something for the role. */
@@ -84,6 +84,23 @@ function sightLines(status: JsonObject): readonly Line[] {
       'kept aside',
       `${kept.length === 1 ? 'one table' : `${kept.length} tables`} of other histories, in PostgreSQL's schema ${kept.map(textOf).join(', ')}: writes that the cluster does not have may be there`,
     ])
+  return [...lines, ...salvageLines(status['salvages'])]
+}
+
+/** What losing branches had on this host, and nobody has decided upon. */
+function salvageLines(salvages: Json | undefined): readonly Line[] {
+  const named = (of: 'waiting' | 'unusable') => {
+    const list = isObject(salvages) ? salvages[of] : []
+    return Array.isArray(list) ? list.map((name) => textOf(name as Json)) : []
+  }
+  const [waiting, unusable] = [named('waiting'), named('unusable')]
+  const lines: Line[] = []
+  if (waiting.length > 0)
+    lines.push([
+      'salvage',
+      `what only this host had waits to be looked at: \`twonode salvage diff ${waiting[0] ?? ''}\`${waiting.length > 1 ? ` and ${waiting.length - 1} more` : ''}`,
+    ])
+  if (unusable.length > 0) lines.push(['salvage', `can not be used: ${unusable.join(', ')}`])
   return lines
 }
 

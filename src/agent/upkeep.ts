@@ -9,6 +9,9 @@ const UPKEEP_MS = 2_000
 /** A site whose program does not start, and a renewal of what has expired, are tried again so often. @unit milliseconds */
 const TRIAL_AGAIN_MS = 60_000
 
+/** Between two looks at what was saved of losing branches. @unit milliseconds */
+const SALVAGE_MS = 10_000
+
 /** The host's own certificates are looked at when the agent has settled, and then so often. @unit milliseconds */
 const FIRST_RENEWAL_MS = 3_600_000
 const RENEWAL_MS = 24 * 3_600_000
@@ -30,11 +33,16 @@ export function startUpkeep(
 ): Upkeep {
   const { clock, core, faults, journal, notifier } = parts
   const renewal = { at: clock.now() + FIRST_RENEWAL_MS, lastAt: -Infinity }
-  let tryAt = 0
+  let [tryAt, salvageAt] = [0, 0]
   const keepUp = async () => {
     notifier.status(standing(parts.site.host, core.status()))
     await tellOfGuard((entry) => journal.note(entry))
     await refreshCertificates(parts)
+    if (clock.now() >= salvageAt) {
+      salvageAt = clock.now() + SALVAGE_MS
+      // Not waited for: it may read a whole table.
+      void parts.salvages.look()
+    }
     if (parts.site.isReplaced() && clock.now() >= tryAt) {
       tryAt = clock.now() + TRIAL_AGAIN_MS
       if (await mayBeReplaced(parts, stop)) return await end()

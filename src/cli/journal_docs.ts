@@ -15,6 +15,8 @@ export const JOURNAL_DOCS = {
   leave: 'A follower was told that it stops soon, `for` so long, or that it stays after all.',
   agent:
     '`what`: `started`, `booted` (the first since the boot) or `ended`; `seconds` since the boot. One that was killed writes no end.',
+  salvage:
+    'What a losing branch had of its own: `saved`, `verified` (the copy in its place is whole), `replayed`, `discarded` or `forgotten`, in `words`.',
   guard: 'No agent was heard for the fence time: the guard `stopped` kine then.',
   fault: 'Something went wrong: `what` with, and the `message`.',
 } as const

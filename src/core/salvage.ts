@@ -12,9 +12,10 @@ export const SALVAGE_FILES = {
   objects: 'objects.ndjson',
   /** Replayed or discarded, by whom. */
   settled: 'settled.json',
-  /** The copy that took the table's place was found to be the leader's content. */
-  verified: 'verified.json',
 } as const
+
+/** Beside the folders: of which table of now it is known that it is the leader's content. */
+export const VERIFIED_FILE = 'verified.json'
 
 /** Where the losing branch's changes are looked for, best first. */
 export type SalvageSource =
@@ -24,6 +25,8 @@ export type SalvageSource =
   | { readonly kind: 'above'; readonly id: number }
   /** The last version of every object: nothing says where the branch began. */
   | { readonly kind: 'all' }
+  /** Nothing: all that this host has came from the leader of the same branch. */
+  | { readonly kind: 'none' }
 
 /** What a salvage of rows above the fork is, after why it is no better one. */
 export function aboveWords(why: string): string {

@@ -35,6 +35,7 @@ export async function* salvageRows(
   { options, ended }: { readonly options: PostgresOptions; readonly ended: AbortSignal },
   { database, publication, source }: Pick<SalvageRequest, 'database' | 'publication' | 'source'>,
 ): AsyncGenerator<Row> {
+  if (source.kind === 'none') return
   const session = newSession(options, PATIENCE, database)
   // One that breaks is seen by the fetch.
   session.client.on('error', () => {})
@@ -78,7 +79,10 @@ async function connect({ client }: Session, database: string): Promise<void> {
   }
 }
 
-function queryOf(source: SalvageSource, publication: string): Query {
+function queryOf(
+  source: Exclude<SalvageSource, { readonly kind: 'none' }>,
+  publication: string,
+): Query {
   if (source.kind === 'slot')
     return {
       text: `select data from pg_logical_slot_peek_binary_changes($1, null, null, 'proto_version', '1', 'publication_names', $2)`,

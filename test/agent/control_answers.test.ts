@@ -157,3 +157,10 @@ test.each([
   await bench.closeSocket()
   await expect(twonode(...words)).rejects.toThrow(message)
 })
+
+test('status names what only this host had, until somebody has looked at it', async () => {
+  await agentOf('h1')
+  expect(await twonode('status')).not.toContain('salvage')
+  bench.salvagesWaiting = ['1_16402']
+  expect(await twonode('status')).toContain('`twonode salvage diff 1_16402`')
+})

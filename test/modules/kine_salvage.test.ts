@@ -253,6 +253,13 @@ describe('without the slot, it is', () => {
   })
 })
 
+test("a host that followed in the leader's own branch has nothing of its own, and its folder says so", async () => {
+  await writes(WEB, web(2))
+  const { manifest, changes, objects } = await saved(args(null, { branch: 1 }))
+  expect({ changes, objects }).toEqual({ changes: [], objects: [] })
+  expect(manifest).toMatchObject({ exact: true, transactions: 0, counts: { spec: { objects: 0 } } })
+})
+
 test('a disk that takes nothing keeps no host from returning: the table stays, and why is said', async () => {
   const fork = await forkNow()
   await writes(WEB, web(5))

@@ -113,6 +113,8 @@ function noteText(entry: Note): string {
       return `keeps its table in ${entry.schema}`
     case 'leave':
       return entry.for === undefined ? 'stays' : 'leaves'
+    case 'salvage':
+      return `salvage ${entry.name} ${entry.what}: ${entry.words}`
     case 'pause':
       return entry.paused ? 'is paused' : 'is resumed'
     case 'agent':

@@ -45,6 +45,7 @@ export async function serveApi(paths: TlsPaths, port = 0, pair = H2): Promise<Se
   const handlers: PeerHandlers = {
     status: () => served.status,
     statusForOthers: () => served.status,
+    content: async () => ({ revision: 7, digest: '3:42' }),
     decisions: async () => [{ at: '2026-11-21T12:00:00.000Z', kind: 'decision' }],
     replacement: async () => {
       await served.before()

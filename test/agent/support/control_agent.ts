@@ -23,6 +23,8 @@ export class ControlBench {
   /** What the peer's agent gives for its account; null: it does not answer. */
   peerSays: readonly JsonObject[] | null = null
   isReplaced = false
+  /** What losing branches had here, and nobody has looked at. */
+  salvagesWaiting: readonly string[] = []
   #socket: ControlSocket | undefined
   #journal: DecisionJournal | undefined
 
@@ -64,6 +66,7 @@ export class ControlBench {
       journal: this.#journal,
       journalFolder,
       client: { decisions: async () => this.peerSays },
+      salvages: { summary: () => ({ waiting: this.salvagesWaiting, unusable: [] }) },
     }
     this.#socket = await openControlSocket(this.#place, answerControl(parts))
     return host

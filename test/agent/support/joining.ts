@@ -78,6 +78,7 @@ export async function openLeader(folder: string): Promise<OpenLeader> {
     handlers: {
       status: () => statusOf({ host: 'h1' }),
       statusForOthers: () => statusOf({ host: 'h1', meta: host.disk.meta }),
+      content: async () => null,
       decisions: async () => [],
       voidProof: async () => true,
       handOver: async () => ({ ok: true }),
