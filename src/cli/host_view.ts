@@ -27,6 +27,8 @@ export interface AgentSays {
   readonly impaired: boolean
   /** Its peer's agent spoke in the last round, or in the one before. */
   readonly hearsPeer: boolean
+  /** Branches that lost here, and had what nobody has looked at yet. */
+  readonly salvagesWaiting: number
 }
 
 type Service = (typeof SERVICES)[number]
@@ -74,11 +76,14 @@ export function hostViews(
 export function agentSays(steps: readonly StepEvent[]): AgentSays | undefined {
   const said = parsed(stdoutOf(steps, AGENT_SAYS))
   if (said === undefined) return undefined
-  const { paused, pauseEnds, frozen, impaired, peer } = said
+  const { paused, pauseEnds, frozen, impaired, peer, salvages } = said
   if (typeof paused !== 'boolean' || typeof frozen !== 'boolean') return undefined
   const hearsPeer = peer === 'answers' || peer === 'missed'
   const ends = typeof pauseEnds === 'string' ? pauseEnds : null
-  return { paused, pauseEnds: ends, frozen, impaired: impaired === true, hearsPeer }
+  const waiting = isObject(salvages) ? salvages['waiting'] : []
+  const salvagesWaiting = Array.isArray(waiting) ? waiting.length : 0
+  const flags = { paused, frozen, impaired: impaired === true, hearsPeer }
+  return { ...flags, pauseEnds: ends, salvagesWaiting }
 }
 
 function stdoutOf(steps: readonly StepEvent[], register: string): string | undefined {

@@ -77,10 +77,10 @@ function oneLeads(leader: Member, views: readonly HostView[]): PairStanding {
   if (leader.meta.mode === 'alone') {
     const more = other === undefined ? [] : [whyAlone(leader, other)]
     const begun = `${leader.name} leads alone since ${since(leader.meta)}: writes are on one disk`
-    return { kind: 'one-disk', text: [begun, ...more, ...held].join('; ') }
+    return { kind: 'one-disk', text: [begun, ...more, ...held, ...salvageText(views)].join('; ') }
   }
   const also = otherText(leader, other)
-  const text = [`${leader.name} leads, ${also.text}`, ...held].join('; ')
+  const text = [`${leader.name} leads, ${also.text}`, ...held, ...salvageText(views)].join('; ')
   return { kind: also.good && held.length === 0 ? 'whole' : 'at-risk', text }
 }
 
@@ -149,6 +149,15 @@ function heldText(views: readonly HostView[]): readonly string[] {
           `${are(frozen)} frozen by too many changes of leader or mode in an hour: mend their cause, then \`twonode resume\` on ${frozen.join(' and on ')}`,
         ]),
   ]
+}
+
+/** What a host had that the cluster has not: the pair is whole without it, and somebody wanted it. */
+function salvageText(views: readonly HostView[]): readonly string[] {
+  return views
+    .filter(({ agent }) => (agent?.salvagesWaiting ?? 0) > 0)
+    .map(
+      ({ name }) => `what only ${name} had waits to be looked at: \`twonode salvage list\` there`,
+    )
 }
 
 function are(names: readonly string[]): string {

@@ -49,3 +49,32 @@ test('an agent that has converged nothing yet knows of no schemas', async () => 
   await host.rounds(1, { ...GATEWAY_UP, ...leading() })
   expect(host.core.keptAside()).toBeNull()
 })
+
+test('what was saved before a table was moved is a line, and so is what could not be', async () => {
+  const host = await leader({ meta: pairMeta() })
+  const saved = {
+    folder: '/var/lib/twonode/salvage/1_16402',
+    counts: { spec: { objects: 3, changes: 7 } },
+    changed: true,
+  }
+  host.converges = {
+    role: (_, __, told) => {
+      told?.('salvage', { ...saved, problem: 'not exact' })
+      told?.('salvage', { folder: null, counts: null, problem: 'the disk is full', changed: true })
+      told?.('salvage', { ...saved, changed: false })
+      told?.('pruned', { kept: 0, changed: true })
+      return DONE
+    },
+  }
+  await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta: SUCCESSOR }), ...following('h1_3_1') })
+  expect(host.notes.filter(({ kind }) => kind === 'salvage')).toMatchObject([
+    {
+      what: 'saved',
+      name: '1_16402',
+      words:
+        '3 objects that somebody changed on this host alone are in /var/lib/twonode/salvage/1_16402; not exact',
+    },
+    { what: 'saved', name: 'of this host', words: 'the disk is full' },
+    { what: 'forgotten' },
+  ])
+})

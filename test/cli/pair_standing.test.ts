@@ -6,7 +6,14 @@ import { pairMeta } from '../support/agent_sightings.ts'
 
 const PAIRED: HostMeta = { ...pairMeta(), lastModified: '2026-11-22T06:38:10.123Z' }
 const ALONE: HostMeta = { ...PAIRED, mode: 'alone' }
-const CALM = { paused: false, pauseEnds: null, frozen: false, impaired: false, hearsPeer: true }
+const CALM = {
+  paused: false,
+  pauseEnds: null,
+  frozen: false,
+  impaired: false,
+  hearsPeer: true,
+  salvagesWaiting: 0,
+}
 const UP = { postgres: 'active', kine: 'active', agent: 'active' }
 
 function view(name: 'h1' | 'h2', more: Partial<HostView> = {}): HostView {
@@ -24,6 +31,14 @@ describe('one leads', () => {
     expect(pairStanding([view('h1'), view('h2')])).toEqual({
       kind: 'whole',
       text: 'h1 leads, h2 follows: every write is on both disks',
+    })
+  })
+
+  test('what a branch that lost had is told until somebody has looked at it, and the pair is whole without it', () => {
+    const loser = view('h2', { agent: { ...CALM, salvagesWaiting: 2 } })
+    expect(pairStanding([view('h1'), loser])).toEqual({
+      kind: 'whole',
+      text: 'h1 leads, h2 follows: every write is on both disks; what only h2 had waits to be looked at: `twonode salvage list` there',
     })
   })
 

@@ -93,6 +93,12 @@ test('A1: a commit that was on its way when the power failed, of a lower id than
     `/late ${higher - 1},/higher ${higher}`,
   )
   expect(await psql('h1', text.replace('%', 'public'))).toBe(`/higher ${higher}`)
+  // Exactly that one transaction was saved, beside the table.
+  const list = await inHost('h1', ['/usr/local/bin/twonode', 'salvage', 'list', '--json'])
+  expect(JSON.parse(list.split('\n').at(-1) ?? '')).toMatchObject({
+    exact: true,
+    counts: { spec: { objects: 1, changes: 1 } },
+  })
   await scenario.sameTables('h2', RETURN_MS)
   expect(await scenario.end('h2', ['h2'])).toEqual([])
 })
