@@ -146,6 +146,7 @@ async function programs() {
     demo: 'lab/demo.ts',
     bench: 'bench/main.ts',
     writer: 'lab/writer.ts',
+    claim_racer: 'lab/claim_racer.ts',
   }
   const present = Object.entries(entries).filter(([, path]) => existsSync(join(ROOT, path)))
   await build({

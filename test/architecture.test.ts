@@ -19,6 +19,7 @@ const FORBIDDEN = [
   { from: 'src/agent/',   to: /^(ssh2|zx|pg)|^src\/(cli|remote|runner)\//,                                   why: 'the agent acts on its own host only, through src/host/' },
   { from: 'src/pair/',    to: /^(ssh2|zx|pg|node:)|^src\/(?!core\/|pair\/)|^modules\//,                       why: 'the two-node domain is pure' },
   { from: 'src/salvage/', to: /^(ssh2|zx|pg)|^node:(?!crypto)|^src\/(?!core\/|salvage\/)|^modules\//,       why: 'reading a branch is pure: bytes come in as values' },
+  { from: 'src/witness/', to: /^(ssh2|zx|pg)|^src\/(?!core\/|pair\/|witness\/)|^modules\//,                    why: 'a witness knows claims, and nothing of hosts' },
   { from: 'src/cli/',     to: /^(zx|pg)|^src\/(engine|host|agent)\//,                                         why: 'the laptop never touches a host but through a session' },
 ] as const
 

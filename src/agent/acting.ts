@@ -24,6 +24,12 @@ export interface AskAnswer {
   readonly why: string
 }
 
+/** A request that waits for the next decision. */
+export interface Waiting {
+  readonly asked: Asked
+  readonly resolve: (answer: AskAnswer) => void
+}
+
 /** Converges the tags, or those of the goal, for what hostMeta says now; never throws. */
 export async function converge(
   act: Act,

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { sidesOf } from '../core/site.ts'
 import { createSiteSecrets, type SiteSecrets } from '../host/site_secrets.ts'
 import { timingOf } from '../pair/timing.ts'
+import { openWitness } from '../witness/open_witness.ts'
 import { createClock, momentOf, readBootId } from './clock.ts'
 import { AgentCore } from './core.ts'
 import { Faults } from './faults.ts'
@@ -17,7 +18,7 @@ import type { OwnSite } from './own_site.ts'
 import { createPeerApi, type PeerApi, type PeerHandlers } from './peer_api.ts'
 import { createPeerClient, type PeerClient } from './peer_client.ts'
 import type { PeerStatus } from './peer_messages.ts'
-import type { Clock, Note, Sight } from './ports.ts'
+import type { Clock, Note, Sight, Witness } from './ports.ts'
 import type { Settings } from './settings.ts'
 import { createSight, type LocalSight } from './probes/sight.ts'
 import { createReplacementApi } from './replacement_api.ts'
@@ -89,7 +90,7 @@ export function assemble(
   const acting = stoppingServiceFirst(engine, () => killService(site.plan.site.virtualIp))
   const looking = living(sight, alive)
   const seen = { clock, sight: looking, store, peer: client, heartbeat, kine: new KineProcesses() }
-  const ports = { ...seen, engine: acting, site, witness: null, note }
+  const ports = { ...seen, engine: acting, site, witness: witnessOf(site), note }
   const core = new AgentCore(coreSettings(site), ports)
   const tokens = new JoinTokens(stateDirectory)
   const secrets = createSiteSecrets()
@@ -112,6 +113,12 @@ export function assemble(
   const salvages = createSalvageKeeper({ site, core, client, clock, faults, note })
   // oxfmt-ignore
   return { salvages, site, clock, journal, journalFolder, faults, store, tls, client, api, sight, engine, core, tokens, secrets, heartbeat, notifier }
+}
+
+/** The site's third party; null under availability. */
+function witnessOf({ plan, secrets }: OwnSite): Witness | null {
+  const { witness, name } = plan.site
+  return witness === null ? null : openWitness(witness, { site: name, secrets })
 }
 
 function coreSettings({ host, plan }: OwnSite): Settings {

@@ -6,6 +6,7 @@ import type { HostMeta } from '../pair/host_meta.ts'
 import { whyNotPromoted } from '../pair/request_refusal.ts'
 import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
 import type { AgentParts } from './assemble.ts'
+import type { WitnessStanding } from './claims.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
 import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
@@ -103,9 +104,20 @@ async function statusOf(parts: ControlParts): Promise<JsonObject> {
     why,
     keptAside: core.keptAside(),
     salvages: { ...salvages.summary() },
+    partition: site.plan.site.partition,
+    ...witnessOf(core.witness),
     ...programOf(site, faults),
     peerAsks: core.peerAsks,
   }
+}
+
+/** The third party's word, where the site has one. */
+function witnessOf(standing: WitnessStanding | null) {
+  if (standing === null) return { witness: null, claim: null, witnessTrouble: null }
+  const { answers, text } = standing
+  return answers
+    ? { witness: 'answers', claim: text, witnessTrouble: null }
+    : { witness: 'silent', claim: null, witnessTrouble: text }
 }
 
 /** What it goes by, which a converge may have replaced a moment ago: then it is about to start anew. */

@@ -5,7 +5,8 @@ import { deadline, lookAgainAt } from '../pair/judge.ts'
 import { afterStall, heardFrom, overheard, remember } from '../pair/liveness.ts'
 import { aged } from '../pair/proof_age.ts'
 import { carryOut } from './act.ts'
-import { type Act, type AskAnswer, converge } from './acting.ts'
+import { type Act, type AskAnswer, converge, type Waiting } from './acting.ts'
+import type { WitnessStanding } from './claims.ts'
 import { answerHandOver } from './hand_over.ts'
 import { Jobs } from './jobs.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports, Sighting } from './ports.ts'
@@ -119,6 +120,11 @@ export class AgentCore {
 
   /** Schemas with tables of other histories, as the last converge saw them; null: none has looked. */
   readonly keptAside = (): readonly string[] | null => this.#state.aside.kept
+
+  /** What the witness said last; null: the site has none, or it was not asked yet. */
+  get witness(): WitnessStanding | null {
+    return this.#state.claims.standing
+  }
 
   /** The leader asks us to void our proof of this term. */
   async onVoidProof(term: number): Promise<boolean> {
@@ -291,10 +297,4 @@ export class AgentCore {
 function reasonOf({ why }: Decision, taken: boolean, begun: boolean): string {
   if (!taken) return `no rule takes it up as things are: ${why}`
   return begun ? why : 'something more pressing is under way'
-}
-
-/** A request that waits for the next decision. */
-interface Waiting {
-  readonly asked: Asked
-  readonly resolve: (answer: AskAnswer) => void
 }

@@ -10,6 +10,10 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   frozen: '`twonode resume` here, when the cause of the changes is found',
   'unproven-wait':
     'start the other host, or `twonode promote --force` here: what the other host acknowledged meanwhile is then not in the cluster any more; it is kept there',
+  'claim-missing':
+    'mend the link to the other host, or the way to the witness; or `twonode promote --force` where clients are, if the other host is known to be off: what it acknowledged since is then not in the cluster any more',
+  'claim-wanted':
+    'the other host has won the claim: start it again, or mend the link; `twonode promote --force` here if it is known to be off: what it acknowledged since is then not in the cluster any more',
   'no-meta':
     'start the other host: it brings hostMeta; or converge the site from a laptop with its inventory',
   'half-copy': 'start the leader again: the copy then goes on',

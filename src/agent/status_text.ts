@@ -77,6 +77,7 @@ function sightLines(status: JsonObject): readonly Line[] {
       ['follower', STREAM_WORDS[textOf(stream)] ?? textOf(stream)],
       ["follower's slot", `${textOf(followersSlot)}${slot === 'ok' ? '' : `, ${textOf(slot)}`}`],
     )
+  lines.push(...witnessLines(status))
   const { keptAside } = status
   const kept = Array.isArray(keptAside) ? keptAside : []
   if (kept.length > 0)
@@ -102,6 +103,20 @@ function salvageLines(salvages: Json | undefined): readonly Line[] {
     ])
   if (unusable.length > 0) lines.push(['salvage', `can not be used: ${unusable.join(', ')}`])
   return lines
+}
+
+/** Under consistency the witness is needed when the peer is not there any more. */
+function witnessLines({ partition, witness, claim, witnessTrouble }: JsonObject): readonly Line[] {
+  if (partition !== 'consistency') return []
+  if (witness === 'answers') return [['witness', `answers, and keeps: ${textOf(claim)}`]]
+  if (witness !== 'silent') return [['witness', 'was not asked yet']]
+  const why = textOf(witnessTrouble)
+  return [
+    [
+      'witness',
+      `gives no answer that can be relied on (${why}); until it does nobody takes over from the other host`,
+    ],
+  ]
 }
 
 /** What is worth a line only while it holds. */

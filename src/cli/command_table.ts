@@ -10,6 +10,7 @@ import {
   TAGS,
 } from './command_options.ts'
 import { PLANNED_WORK, REPLACE, ROTATE } from './planned_work_commands.ts'
+import { WITNESS } from './witness_command.ts'
 
 /** All commands, in the order of `--help`. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -60,6 +61,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   REPLACE,
   ROTATE,
+  WITNESS,
   {
     name: 'plan',
     brief: 'Compile a playbook and print what it will do; opens no connection.',

@@ -1,3 +1,4 @@
+import { KEEPING, TAKING } from '../pair/claim.ts'
 import { CONDITIONS } from '../pair/conditions.ts'
 import type { Goal } from '../pair/facts.ts'
 import { type Rule, RULES, SIGHT_TABLE } from '../pair/fsm.ts'
@@ -54,9 +55,27 @@ export function fsmPage(): string {
           after,
         ]),
     ),
+    '## The claim',
+    ...claimTexts(),
     '## Times',
     timesText(),
   ])
+}
+
+/** What becomes of the object at the witness (A4). */
+function claimTexts(): readonly string[] {
+  return [
+    "Under `partition: consistency` whoever goes alone without a void proof of its peer, or promotes, wins the claim at the witness first, by one compare-and-swap that it reads back; an operator's `--force` moves it and does not wait for it. No answer is never a win. What the host that asks makes of the claim that it reads, first row that fits:",
+    table(
+      ['row', 'then', 'why'],
+      TAKING.map(({ id, verdict, why }) => [`\`${id}\``, verdict, why]),
+    ),
+    'What is written in the background, for which nothing waits; whatever no row fits stays as it is:',
+    table(
+      ['row', 'why'],
+      KEEPING.map(({ id, why }) => [`\`${id}\``, why]),
+    ),
+  ]
 }
 
 function sign(seen: boolean): string {

@@ -67,10 +67,25 @@ export interface VirtualIp {
   readonly interface: string
 }
 
-export interface WitnessSettings {
-  readonly kind: 'http' | 'file' | 'script'
-  readonly target: string
-}
+/** The third party that keeps the claim of a site (A4). */
+export type WitnessSettings = {
+  /** For one request. @unit milliseconds */
+  readonly timeoutMs: number
+} & (
+  | {
+      readonly kind: 'http'
+      /** Of the claim itself. */
+      readonly url: string
+      /** PEM; null: whom the system trusts. */
+      readonly ca: string | null
+      /** Shown as a bearer token. */
+      readonly token: { readonly $secret: string } | null
+    }
+  /** A folder of a share that both hosts have mounted. */
+  | { readonly kind: 'file'; readonly directory: string }
+  /** Run with `read`, or with `swap`, as its last argument. */
+  | { readonly kind: 'script'; readonly command: readonly string[] }
+)
 
 export interface LivenessSettings {
   readonly intervalMs: number

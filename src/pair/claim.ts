@@ -83,7 +83,7 @@ const isAbove = ({ term }: Claim, { meta }: Claimant) => term > meta.term
  * one of the two to win it, and never both do: they swap one object.
  */
 // oxfmt-ignore
-const TAKING: readonly TakingRow[] = [
+export const TAKING: readonly TakingRow[] = [
   { id: 'forced',        when: (_, { forced }) => forced,                                                      verdict: 'swap',    why: 'an operator says that this host leads' },
   { id: 'unused',        when: (claim, by) => isOwn(claim, by) && isAlone(claim) && isAbove(claim, by) && claim.term > by.highestTerm, verdict: 'held', why: 'this host won it, and was cut before it was recorded' },
   { id: 'own',           when: (claim, by) => isOwn(claim, by) && isAlone(claim),                              verdict: 'swap',    why: 'each time that this host goes alone it takes a new term' },
@@ -116,6 +116,7 @@ interface KeepingRow {
   readonly id: string
   /** A claim of null: the witness has none yet. */
   readonly when: (claim: Claim | null, facts: Known) => boolean
+  readonly why: string
 }
 
 type Known = Facts & { readonly meta: HostMeta }
@@ -126,11 +127,11 @@ type Known = Facts & { readonly meta: HostMeta }
  * another host holds alone above our term is given back by that host, or taken by an operator.
  */
 // oxfmt-ignore
-const KEEPING: readonly KeepingRow[] = [
-  { id: 'create',    when: (claim, f) => claim === null && isPaired(f) },
-  { id: 'paired',    when: (claim, f) => claim !== null && isPaired(f) && isOurs(claim, f) },
-  { id: 'alone',     when: (claim, f) => claim !== null && isAloneHere(f) && claim.term !== f.meta.term && isOurs(claim, f) && !isUnused(claim, f) },
-  { id: 'give-back', when: (claim, f) => claim !== null && isOwn(claim, f) && isAlone(claim) && followsWell(f) },
+export const KEEPING: readonly KeepingRow[] = [
+  { id: 'create',    when: (claim, f) => claim === null && isPaired(f), why: 'a leader that is paired, and hears its follower, makes the first one' },
+  { id: 'paired',    when: (claim, f) => claim !== null && isPaired(f) && isOurs(claim, f), why: 'a leader that is paired says so, if nobody else has won the claim since' },
+  { id: 'alone',     when: (claim, f) => claim !== null && isAloneHere(f) && claim.term !== f.meta.term && isOurs(claim, f) && !isUnused(claim, f), why: 'a leader that went alone by a void proof, or was handed the lead, says so, if nobody else has won the claim since' },
+  { id: 'give-back', when: (claim, f) => claim !== null && isOwn(claim, f) && isAlone(claim) && followsWell(f), why: 'a follower that won the claim, and whose leader is well, gives it back' },
 ]
 
 /** What is to be written so that the claim is true; null: nothing, or it is not ours to write. */

@@ -199,7 +199,7 @@ class Compiler {
   #readSecrets(): ReadonlyMap<string, Secret> {
     const { site, playbook, readSecret } = this.#input
     const secrets = new Map<string, Secret>()
-    const used = JSON.stringify([this.#vars, playbook.plays.map(textsOfPlay)])
+    const used = JSON.stringify([this.#vars, site.site, playbook.plays.map(textsOfPlay)])
     for (const [id, source] of [...site.secrets, ...playbook.secrets]) {
       if (secrets.has(id) || !used.includes(JSON.stringify({ $secret: id }))) continue
       const secret = this.#problems.collect(() => readSecret(source))

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../core/json.ts'
 import type { SecretRef } from '../core/plan.ts'
 import type { AllowedChange } from '../core/restriction.ts'
-import { fenceAndPromote, type VirtualIp, type WitnessSettings } from '../core/site.ts'
+import { fenceAndPromote, type VirtualIp } from '../core/site.ts'
 import { canonicalAddress, familyOf, isNetwork, parseEndpoint, sameSubnet } from './addresses.ts'
 import {
   isWithin,
@@ -14,6 +14,7 @@ import {
 } from './inventory_ranges.ts'
 import { didYouMean } from './nearest.ts'
 import { parseDuration } from './units.ts'
+import { checkPartition, type WitnessWords } from './witness_rules.ts'
 import type { Path } from './yaml_file.ts'
 
 /** A site after its schema: types hold, rules not yet. */
@@ -26,7 +27,7 @@ export interface SiteSettings {
   readonly gateways: readonly string[]
   readonly gateway?: string
   readonly partition: 'availability' | 'consistency'
-  readonly witness?: WitnessSettings
+  readonly witness?: WitnessWords
   readonly liveness: {
     readonly interval: string
     readonly failures: number
@@ -83,7 +84,7 @@ interface BinarySettings {
   readonly sha256?: string
 }
 
-type Refuse = (message: string, path: Path, hint?: string) => void
+export type Refuse = (message: string, path: Path, hint?: string) => void
 
 /** Ports that k3s takes on every address. */
 const K3S_PORTS: readonly number[] = [6443, 10_250]
@@ -219,22 +220,6 @@ function checkPorts({ liveness, postgres, kine }: SiteSettings, refuse: Refuse):
   const owner = owners.get(liveness.port)
   if (owner !== undefined)
     refuse(`port ${liveness.port} is taken by ${owner}`, ['liveness', 'port'])
-}
-
-function checkPartition({ partition, witness }: SiteSettings, refuse: Refuse): void {
-  if (partition !== 'consistency') return
-  if (witness === undefined)
-    refuse(
-      'partition: consistency needs a witness',
-      ['partition'],
-      'Add `witness: {kind, target}`.',
-    )
-  else
-    refuse(
-      'partition: consistency can not be used: its witness is not built yet',
-      ['partition'],
-      'Use partition: availability, and read what it costs.',
-    )
 }
 
 function checkBinary(settings: BinarySettings, section: string, refuse: Refuse): void {

@@ -10,6 +10,7 @@ import {
 } from './inventory_ranges.ts'
 import { binary, duration, network, object, port } from './inventory_forms.ts'
 import { replication, salvage } from './inventory_replication.ts'
+import { WITNESS_SCHEMA } from './witness_schema.ts'
 
 /**
  * The inventory's shape. `docs/inventory.md` is printed from it, so every key has a description.
@@ -140,15 +141,6 @@ const postgres = object('PostgreSQL under kine.', {
   },
 })
 
-const witness = object(
-  'Third party that guards the term (partition: consistency).',
-  {
-    kind: { type: 'string', enum: ['http', 'file', 'script'], description: 'What it is.' },
-    target: { type: 'string', minLength: 1, description: 'URL, path or command.' },
-  },
-  ['kind', 'target'],
-)
-
 const kine: Schema = object('kine, between k3s and PostgreSQL.', {
   ...binary('v0.16.4', 'kine'),
   port: port(2379, 'Port on loopback.'),
@@ -223,7 +215,7 @@ const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
     default: 'availability',
     description: 'What a cut between the hosts costs: possibly a salvage, or a stand-still.',
   },
-  witness,
+  witness: WITNESS_SCHEMA,
   liveness,
   reconcile,
   replication,

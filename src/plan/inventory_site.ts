@@ -6,6 +6,7 @@ import type { InventoryHost } from './inventory.ts'
 import type { SiteSettings } from './inventory_rules.ts'
 import { resolvePath } from './paths.ts'
 import { parseDuration, parseSize } from './units.ts'
+import { toWitness } from './witness_rules.ts'
 import type { Path } from './yaml_file.ts'
 
 /** Port of the Kubernetes API where the inventory names none. */
@@ -50,7 +51,7 @@ export function toSite(settings: SiteSettings, file: string): Site {
     virtualIp: settings.virtualIp ?? null,
     gateways: [...new Set(gateways)],
     partition: settings.partition,
-    witness: settings.witness ?? null,
+    witness: toWitness(settings),
     liveness: {
       intervalMs: parseDuration(liveness.interval) ?? 0,
       failures: liveness.failures,
