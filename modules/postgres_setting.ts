@@ -3,7 +3,13 @@ import type { Change } from '../src/core/change.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { identifier, literal } from '../src/core/sql.ts'
-import { awaitSql, MAINTENANCE_DATABASE, reloadSettings, sql } from './parts/postgres_sql.ts'
+import {
+  awaitSql,
+  MAINTENANCE_DATABASE,
+  reloadSettings,
+  runCheckpoint,
+  sql,
+} from './parts/postgres_sql.ts'
 import { type Parameter, runsWith } from './parts/postgres_value.ts'
 
 interface Args {
@@ -27,9 +33,6 @@ interface Known extends Parameter {
 }
 
 type State = { readonly kind: 'unknown'; readonly nearest: string | undefined } | Known
-
-/** A checkpoint of a busy server may take minutes. @unit milliseconds */
-const CHECKPOINT_TIMEOUT_MS = 120_000
 
 /**
  * Parameters that are lists of quoted names: one literal would become one name.
@@ -173,7 +176,7 @@ function setChanges(state: Known, { value = '', checkpoint }: Args): readonly Ch
   return [
     store(`${value} `),
     ...reloadSettings(state),
-    sql(MAINTENANCE_DATABASE, 'checkpoint', { timeoutMs: CHECKPOINT_TIMEOUT_MS }),
+    runCheckpoint(),
     store(value),
     sql(MAINTENANCE_DATABASE, 'select pg_reload_conf()'),
     // A reload that is still under way would be taken for the next change's.

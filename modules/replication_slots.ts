@@ -1,11 +1,12 @@
 import type { Change } from '../src/core/change.ts'
 import { defineModule } from '../src/core/module.ts'
 import { COPY, dropOrphan, dropSlot, SOMEBODY_MAY_COPY } from './parts/replication_slot_changes.ts'
-import { NAME_FORM } from './parts/postgres_sql.ts'
+import { NAME_FORM, runCheckpoint } from './parts/postgres_sql.ts'
 
 interface Args {
   readonly database: string
   readonly keep: readonly (string | null)[]
+  readonly checkpoint: boolean
 }
 
 interface State {
@@ -50,6 +51,12 @@ export const replicationSlots = defineModule<Args, State>({
         items: { type: ['string', 'null'] },
         description: 'Names of those that may stay. `null` names none.',
       },
+      checkpoint: {
+        type: 'boolean',
+        default: false,
+        description:
+          'Run a CHECKPOINT when one was dropped: the WAL that it kept is removed then, and not before.',
+      },
     },
   },
 
@@ -70,11 +77,13 @@ export const replicationSlots = defineModule<Args, State>({
     }
   },
 
-  diff({ slots, copies, copiesEnded }, { database, keep }): readonly Change[] {
+  diff({ slots, copies, copiesEnded }, { database, keep, checkpoint }): readonly Change[] {
     const kept = keep.filter((name) => name !== null)
     const ended = kept.length === 0 ? dropSlot : copiesEnded ? dropOrphan : undefined
+    const dropped = slots.filter((name) => !kept.includes(name))
     return [
-      ...slots.filter((name) => !kept.includes(name)).map((name) => dropSlot(database, name)),
+      ...dropped.map((name) => dropSlot(database, name)),
+      ...(checkpoint && dropped.length > 0 ? [runCheckpoint()] : []),
       ...(ended === undefined ? [] : copies.map((name) => ended(database, name))),
     ]
   },

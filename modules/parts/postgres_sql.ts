@@ -25,6 +25,9 @@ const AWAIT_TIMEOUT_MS = 10_000
 /** @unit milliseconds */
 const AWAIT_INTERVAL_MS = 50
 
+/** A checkpoint of a busy server may take minutes. @unit milliseconds */
+const CHECKPOINT_TIMEOUT_MS = 120_000
+
 /** Schema of a name that PostgreSQL takes as it is; longer ones would be cut in silence. */
 export const NAME_FORM = {
   type: 'string',
@@ -108,4 +111,9 @@ export function reloadSettings({ loadedAt }: { readonly loadedAt: string }): rea
       { values: [loadedAt] },
     ),
   ]
+}
+
+/** Ends when it has returned. */
+export function runCheckpoint(): Change {
+  return sql(MAINTENANCE_DATABASE, 'checkpoint', { timeoutMs: CHECKPOINT_TIMEOUT_MS })
 }

@@ -1,5 +1,5 @@
 import type { Facts, Goal } from '../pair/facts.ts'
-import { paired, withNewSlot, withReplacement } from '../pair/goals.ts'
+import { paired, withNewSlot, withoutSlot, withReplacement } from '../pair/goals.ts'
 import { unvouched, vouchedFor } from '../pair/liveness.ts'
 import { HAND_OVER_PAUSE_MS } from '../pair/timing.ts'
 import { type Act, change, converge, decidedAgain, from, unchanged } from './acting.ts'
@@ -29,7 +29,8 @@ const PROCEDURES: Readonly<Record<ActiveGoal, Procedure>> = {
   'hand-over': handOver,
   'hand-back': (act) => handBack(act, act.state.meta?.term ?? 0),
   yield: yieldLead,
-  'new-slot': newSlot,
+  'new-slot': otherSlot(withNewSlot, false),
+  'let-go': otherSlot(withoutSlot, true),
   restrict,
   'accept-replacement': acceptReplacement,
 }
@@ -126,10 +127,15 @@ async function pair(act: Act): Promise<boolean> {
   return false
 }
 
-async function newSlot(act: Act): Promise<boolean> {
-  const { state } = act
-  const next = from((meta) => withNewSlot(meta, state.stamp()))
-  return (await change(act, decidedAgain(act), next)) && (await settle(act))
+/** A slot of a new name, or none: then a laptop's run does not hold up that the disk has its room again. */
+function otherSlot(next: typeof withNewSlot, urgent: boolean): Procedure {
+  return async (act) => {
+    const { state } = act
+    const written = from((meta) => next(meta, state.stamp()))
+    if (!(await change(act, decidedAgain(act), written))) return false
+    if (urgent) state.owed = { tags: ['role'], urgent }
+    return await settle(act)
+  }
 }
 
 async function acceptReplacement(act: Act): Promise<boolean> {

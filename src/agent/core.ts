@@ -77,6 +77,7 @@ export class AgentCore {
     if (!this.#stalled()) {
       const viewer = { self: this.#settings.self, meta, at }
       this.#state.memory = aged(remember(this.#state.memory, sighting, viewer), clock.now())
+      this.#state.room.tell(this.#state.memory, this.#ports)
       this.#state.doubtWhoIsAskedToLead()
       this.#state.forgetRefusal()
       this.#state.endPauses()

@@ -47,6 +47,8 @@ function eventText(entry: JsonObject): string {
       return `${AGENT_WORDS[text('what')] ?? text('what')}; this host booted ${text('seconds')} s before`
     case 'guard':
       return `no agent was heard for the fence time: the guard stopped kine and gave up the virtual address at ${text('stopped')}`
+    case 'room':
+      return roomText(entry)
     case 'fault':
       return `fault: ${text('what')}: ${text('message')}`
     default:
@@ -59,6 +61,13 @@ function pauseText(entry: JsonObject): string {
   if (entry['paused'] !== true) return 'resumed by an operator'
   const lasts = entry['for'] === undefined ? '' : `, for ${valueText(entry['for'])}`
   return `paused by an operator${lasts}`
+}
+
+function roomText(entry: JsonObject): string {
+  const [free, kept, rate] = ['freeBytes', 'keptBytes', 'bytesPerSecond'].map((name) =>
+    (Number(entry[name]) / 1024 ** 2).toFixed(0),
+  )
+  return `room on the disk: ${valueText(entry['room'])}: ${free} MB free, ${kept} MB of WAL kept for the follower, ${rate} MB written a second`
 }
 
 const AGENT_WORDS: Readonly<Record<string, string>> = {
@@ -80,6 +89,7 @@ const DEEDS: Readonly<Record<string, string>> = {
   yield: 'this host lets its peer lead',
   'hand-back': 'this host gives the lead back',
   'new-slot': 'the follower gets a new slot, and copies',
+  'let-go': 'the follower is let go, and copies when there is room again',
   'accept-replacement': 'the new host is taken in',
   thaw: 'changes are counted anew',
   wait: 'this host waits',

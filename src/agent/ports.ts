@@ -1,3 +1,4 @@
+import type { Room } from '../pair/disk_budget.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 import type { HeardSince, Sighting } from '../pair/sighting.ts'
 import type { Witness } from '../pair/witness.ts'
@@ -233,6 +234,14 @@ export type Note =
     }
   /** While no agent was heard the guard stopped kine and gave up the virtual address (B9). */
   | { readonly kind: 'guard'; readonly stopped: string }
+  /** There is another amount of room on the disk (`src/pair/disk_budget.ts`). */
+  | {
+      readonly kind: 'room'
+      readonly room: Room
+      readonly freeBytes: number
+      readonly keptBytes: number
+      readonly bytesPerSecond: number
+    }
   | { readonly kind: 'fault'; readonly what: string; readonly message: string }
 
 /** How this host led before it followed, as its hostMeta said last. */

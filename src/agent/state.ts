@@ -20,10 +20,12 @@ import type { Aside } from './set_aside.ts'
 import type { Settings } from './settings.ts'
 import { SettlePauses } from './settle_pauses.ts'
 import { ToldFaults } from './told_faults.ts'
+import { ToldRoom } from './told_room.ts'
 
 /** What the agent knows, and the two files that it owns: hostMeta and the proof. */
 export class AgentState {
   readonly gate = new Gate()
+  readonly room = new ToldRoom()
   meta: HostMeta | null = null
   metaDoubtful = false
   proof: Proof = { term: 0, voided: 0 }
@@ -283,8 +285,7 @@ export class AgentState {
   #countChange(): void {
     const frozen = this.flaps.frozen
     this.flaps = withChange(this.flaps, this.#ports.clock.now())
-    const changes = `${this.flaps.changes.length} changes in an hour`
-    const why = `${changes}: frozen until an operator thaws it, or an hour was calm`
+    const why = `${this.flaps.changes.length} changes in an hour: frozen until an operator thaws it, or an hour was calm`
     if (this.flaps.frozen && !frozen) this.fault('flap guard', why)
     this.#keepChanges()
   }

@@ -64,13 +64,18 @@ const STREAM_WORDS: Readonly<Record<string, string>> = {
   lost: 'does not acknowledge',
 }
 
+const ROOM_WORDS: Readonly<Record<string, string>> = {
+  low: 'ok, with little room left',
+  tight: 'almost full: a leader that is alone keeps no WAL for its follower',
+}
+
 function sightLines(status: JsonObject): readonly Line[] {
-  const { role, peer, gateway, postgres, disk, stream, followersSlot, slot } = status
+  const { role, peer, gateway, postgres, disk, room, stream, followersSlot, slot } = status
   const lines: Line[] = [
     ['peer', PEER_WORDS[textOf(peer)] ?? textOf(peer)],
     ['gateway', gateway === 'up' ? 'answers' : textOf(gateway)],
     ['PostgreSQL', textOf(postgres)],
-    ['disk', textOf(disk)],
+    ['disk', disk === 'ok' && room !== 'ok' ? (ROOM_WORDS[textOf(room)] ?? 'ok') : textOf(disk)],
   ]
   if (role === 'leader')
     lines.push(

@@ -18,5 +18,6 @@ export const JOURNAL_DOCS = {
   salvage:
     'What a losing branch had of its own: `saved`, `verified` (the copy in its place is whole), `replayed`, `discarded` or `forgotten`, in `words`.',
   guard: 'No agent was heard for the fence time: the guard `stopped` kine then.',
+  room: 'How much room is left on the disk: `room` (`ok`, `low`, `tight`, `full`), `freeBytes`, `keptBytes` of WAL for the follower, `bytesPerSecond` written.',
   fault: 'Something went wrong: `what` with, and the `message`.',
 } as const

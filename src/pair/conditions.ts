@@ -1,3 +1,4 @@
+import { isAtLeast } from './disk_budget.ts'
 import { type Facts, isSilent, type PeerSays } from './facts.ts'
 import { compareHostMeta, sameHostMeta, winner } from './host_meta.ts'
 
@@ -105,6 +106,12 @@ export const CONDITIONS = {
     'slot lost or none, or not all of it published, or the follower stuck at it',
     (f) => f.slot === 'lost' || f.meta?.slot === null || stuck(f),
   ),
+  slotKeepsMuch: c(
+    'its slot keeps 64 MB of WAL or more',
+    (f) => f.meta?.slot !== null && f.slotKeepsBytes >= WORTH_LETTING_GO_BYTES,
+  ),
+  roomTight: c('the disk is almost full', (f) => isAtLeast(f.room, 'tight')),
+  roomForSlot: c('the disk is not almost full', (f) => !isAtLeast(f.room, 'tight')),
   peerHasSlot: c('follower is not stuck', (f) => says(f)?.lacksSlot === false),
 
   promotable: c('the proof holds', (f) => f.promotable),
@@ -145,6 +152,9 @@ export const CONDITIONS = {
     (f) => f.asked?.kind === 'handed-back' && f.asked.term === f.meta?.term,
   ),
 } as const satisfies Record<string, Condition>
+
+/** Four segments of WAL: to let a follower go for less gives the disk nothing. @unit bytes */
+const WORTH_LETTING_GO_BYTES = 64 * 1024 * 1024
 
 export type ConditionName = keyof typeof CONDITIONS
 

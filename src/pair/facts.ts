@@ -1,3 +1,4 @@
+import type { Room } from './disk_budget.ts'
 import type { HostMeta } from './host_meta.ts'
 
 /**
@@ -35,10 +36,14 @@ export interface Facts {
   /** failed: for longer than a restart takes. */
   readonly postgres: 'up' | 'starting' | 'failed'
   readonly disk: 'ok' | 'full'
+  /** How much is left on it. */
+  readonly room: Room
   /** What a leader's PostgreSQL says of its follower; 'lost' also on a follower. */
   readonly stream: Stream
   /** hostMeta's slot on a leader; 'ok' on a follower. Lost as well: what it decodes is not published. */
   readonly slot: 'ok' | 'missing' | 'lost'
+  /** WAL that a leader keeps because of hostMeta's slot. @unit bytes */
+  readonly slotKeepsBytes: number
   /** A follower: our stored proof holds for our term, and nothing since has put it in doubt. */
   readonly promotable: boolean
   /** A follower: its table is half a copy, and whatever it had before lies aside. */
@@ -160,6 +165,8 @@ export type Goal =
   | 'hand-back'
   /** A new name for the follower's slot; it copies (B3). */
   | 'new-slot'
+  /** No slot for the follower, and no WAL kept for it: it copies when there is room again (B3). */
+  | 'let-go'
   /** What may be changed in Kubernetes follows from the mode. */
   | 'restrict'
   | 'accept-replacement'

@@ -33,6 +33,7 @@ export const GOALS: Readonly<Record<Goal, GoalSpec>> = {
   settle:    { tags: ['role'],     urgent: false, rank: 1, before: UNCHANGED, after: 'a leader whose branch has no fork point yet: what its marker says' },
   'new-slot': { tags: ['role'],    urgent: false, rank: 2, before: 'term + 1, the next slot name', after: UNCHANGED },
   restrict:  { tags: ['restrict'], urgent: false, rank: 1, before: UNCHANGED, after: UNCHANGED },
+  'let-go':  { tags: ['role'],     urgent: true,  rank: 2, before: 'term + 1, no slot', after: UNCHANGED },
   'accept-replacement': { tags: ['role'], urgent: false, rank: 2, before: 'the site file names the new host; term + 1, the new host in the place of the old one, its slot', after: UNCHANGED },
   pair:      { tags: ['pair'],     urgent: false, rank: 2, before: UNCHANGED, after: 'term + 1, mode paired; then the follower stores its proof of that term' },
   'hand-over': { tags: ['handover'], urgent: true, rank: 3, before: UNCHANGED, after: 'digests equal: term + 1, branch = term, leader = the peer, mode alone; then tags `role`' },
@@ -106,9 +107,14 @@ export function withNewSlot(meta: HostMeta, stamp: Stamp): HostMeta {
   return {
     ...meta,
     term: nextTerm(meta, stamp),
-    slot: slotName(follower, meta.branch, slotNumber(meta) + 1),
+    slot: slotName(follower, meta.branch, nextSlotNumber(meta, stamp)),
     lastModified: stamp.wallTime,
   }
+}
+
+/** The follower is let go: nothing is kept for it, and the next slot has a name of its own (B3). */
+export function withoutSlot(meta: HostMeta, stamp: Stamp): HostMeta {
+  return { ...meta, term: nextTerm(meta, stamp), slot: null, lastModified: stamp.wallTime }
 }
 
 /** Another host in the follower's place (B10). */
@@ -120,7 +126,7 @@ export function withReplacement(
   return {
     ...meta,
     term: nextTerm(meta, stamp),
-    slot: slotName(name, meta.branch, slotNumber(meta) + 1),
+    slot: slotName(name, meta.branch, nextSlotNumber(meta, stamp)),
     hosts: meta.hosts.map((host) =>
       host.name === meta.leader ? host : { name, address, role: 'follower' },
     ),
@@ -200,7 +206,11 @@ export function slotName(follower: string, branch: number, number: number): stri
   return `${name.slice(0, LONGEST_HOST)}_${branch}_${number}`
 }
 
-function slotNumber({ slot }: HostMeta): number {
-  const number = /_(\d+)$/.exec(slot ?? '')?.[1]
-  return number === undefined ? 0 : Number(number)
+/**
+ * A branch's first slot has number 1, and each later one a term of its own: while there is none, the
+ * next term is a number that none has had.
+ */
+function nextSlotNumber(meta: HostMeta, stamp: Stamp): number {
+  const number = /_(\d+)$/.exec(meta.slot ?? '')?.[1]
+  return number === undefined ? nextTerm(meta, stamp) : Number(number) + 1
 }

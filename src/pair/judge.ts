@@ -13,7 +13,17 @@ import {
 /** The parts of the facts that are told from memory and clock alone. */
 export type Judged = Pick<
   Facts,
-  'gateway' | 'peer' | 'agentGone' | 'postgres' | 'disk' | 'stream' | 'slot' | 'lagBytes' | 'proven'
+  | 'gateway'
+  | 'peer'
+  | 'agentGone'
+  | 'postgres'
+  | 'disk'
+  | 'room'
+  | 'stream'
+  | 'slot'
+  | 'slotKeepsBytes'
+  | 'lagBytes'
+  | 'proven'
 >
 
 export interface Judge {
@@ -31,9 +41,11 @@ export function judge(memory: Memory, by: Judge): Judged {
     peer: judgePeer(memory, by),
     agentGone: memory.agent.missed > 0 && by.now - memory.agent.heardAt >= AGENT_GONE_MS,
     postgres: judgePostgres(memory, by.now),
-    disk: memory.diskFull ? 'full' : 'ok',
+    disk: memory.disk.room === 'full' ? 'full' : 'ok',
+    room: memory.disk.room,
     stream: judgeStream(memory, by),
     slot: judgeSlot(memory, meta),
+    slotKeepsBytes: memory.stream?.seen.keptBytes ?? 0,
     lagBytes: memory.inDoubt ? null : memory.lagBytes,
     proven: isProven(memory, by),
   }

@@ -1,9 +1,9 @@
 import { afterLook, type Contact, firstContact, spokenTo, withAnswers } from './contact.ts'
 import type { PeerSays } from './facts.ts'
+import { budget, type DiskBudget, FIRST_BUDGET } from './disk_budget.ts'
 import { compareHostMeta, type HostMeta } from './host_meta.ts'
 import { NO_TROUBLE, seeSubscription, type SubscriptionMemory } from './subscription_trouble.ts'
 import type { HeardSince, LeaderSighting, PeerAnswer, Sighting } from './sighting.ts'
-import { DISK_FULL_BYTES } from './timing.ts'
 
 /** What is remembered of earlier rounds: all that a judgement needs beside the clock. */
 export interface Memory {
@@ -31,7 +31,7 @@ export interface Memory {
   /** The leader's last word on what its follower lacks. @unit bytes */
   readonly lagBytes: number | null
   readonly postgres: PostgresMemory
-  readonly diskFull: boolean
+  readonly disk: DiskBudget
   readonly stream: StreamMemory | null
   readonly subscription: SubscriptionMemory
   /** The highest term that either host has spoken of. */
@@ -85,7 +85,7 @@ export function firstMemory(now: number): Memory {
     renewedTerm: 0,
     voidMissedTerm: 0,
     postgres: { downSince: null, starting: false, wasUp: false },
-    diskFull: false,
+    disk: FIRST_BUDGET,
     stream: null,
     subscription: NO_TROUBLE,
     highestTerm: 0,
@@ -178,7 +178,12 @@ export function remember(memory: Memory, sighting: Sighting, viewer: Viewer): Me
           downSince: memory.postgres.downSince ?? at,
           starting: postgres.starting,
         },
-    diskFull: isFull(memory.diskFull, sighting.disk),
+    disk: budget(memory.disk, {
+      ...sighting.disk,
+      spareBytes: postgres.up ? postgres.leader.spareBytes : 0,
+      writtenBytes: postgres.up ? postgres.leader.writtenBytes : null,
+      at,
+    }),
     stream:
       postgres.up && meta !== null
         ? stream(memory.stream, postgres.leader, { ...viewer, meta })
@@ -222,11 +227,6 @@ function told(memory: Memory, says: PeerAnswer, { self, meta }: Viewer): Memory 
  */
 function doubted(memory: Memory): Memory {
   return memory.gateway.silent >= 2 ? { ...memory, inDoubt: true, lagBytes: null } : memory
-}
-
-/** Full below the bound, and well again at twice as much: a disk at the edge does not flutter. */
-function isFull(before: boolean, { writable, freeBytes }: Sighting['disk']): boolean {
-  return !writable || freeBytes < (before ? 2 : 1) * DISK_FULL_BYTES
 }
 
 function stream(

@@ -60,6 +60,10 @@ export interface LeaderSighting {
   readonly writtenBytes: number
   /** What the reader has flushed of it; null without a reader. */
   readonly flushedBytes: number | null
+  /** WAL that is kept because of the slot; 0 without one. @unit bytes */
+  readonly keptBytes: number
+  /** WAL files that are there and not written yet. @unit bytes */
+  readonly spareBytes: number
 }
 
 /** Of the subscription; without one, of a table that is empty: whatever is to fill it has not begun (A2). */

@@ -47,7 +47,7 @@ test('going alone and pairing keep branch, slot and fork point', () => {
 test('a slot name is never used again (B3)', () => {
   expect(withNewSlot(META, STAMP).slot).toBe('h2_1_2')
   expect(withNewSlot({ ...META, slot: 'h2_1_41' }, STAMP).slot).toBe('h2_1_42')
-  expect(withNewSlot({ ...META, slot: null }, STAMP).slot).toBe('h2_1_1')
+  expect(withNewSlot({ ...META, slot: null }, STAMP).slot, 'let go').toBe('h2_1_5')
 })
 
 test('slot names are what PostgreSQL takes, whatever the host is called', () => {

@@ -27,6 +27,8 @@ const ASIDE: readonly Partial<Facts>[] = [
   { disk: 'full' },
   { slot: 'missing' },
   { slot: 'lost' },
+  { room: 'tight' },
+  { room: 'tight', slotKeepsBytes: 1e9 },
   { lagBytes: 10 },
   { handOverHeld: true },
   { handOverPutOff: true },

@@ -19,13 +19,19 @@ import type { World } from './world.ts'
 /** What the probe says of an empty table that nothing fills. */
 const NOTHING_COPIED = { slot: null, enabled: false, ready: false, workerAlive: false, errors: 0 }
 
+/** Almost full (`src/pair/disk_budget.ts`). */
+const TIGHT_BYTES = 100e6
+
+/** WAL of one commit that a slot keeps, so that some seconds of an unread slot keep much. */
+const COMMIT_BYTES = 16e6
+
 /** A request to the peer ends after this. @unit milliseconds */
 const REQUEST_BOUND_MS = 2_000
 
 /** What the core of an agent is given of the simulated world. */
 export function portsOf(world: World, machine: Machine, life: Life): Ports {
   const { time, story } = world
-  const bytesFree = () => (machine.disk.full ? 0 : 1e10)
+  const bytesFree = () => (machine.disk.full ? 0 : machine.disk.tight ? TIGHT_BYTES : 1e10)
   const pings = new Pings(world, machine, life)
   return {
     clock: {
@@ -230,6 +236,8 @@ function postgresSighting(
       published: true,
       writtenBytes: postgres.log.length,
       flushedBytes: active ? slot.confirmed : null,
+      keptBytes: slot === undefined ? 0 : (postgres.log.length - slot.confirmed) * COMMIT_BYTES,
+      spareBytes: 0,
     },
     follower:
       subscription === null

@@ -6,6 +6,8 @@ import type { Life, VirtualTime } from './virtual_time.ts'
  */
 export class Disk {
   full = false
+  /** Almost full. */
+  tight = false
   lazyMs = 0
   readonly #time: VirtualTime
   readonly #durable = new Map<string, unknown>()

@@ -31,6 +31,8 @@ export const OUTAGES: Readonly<Record<string, Act>> = {
   'repair-postgres': (_, machine) => machine.holdPostgres(false),
   'fill-disk':       (_, machine) => { machine.disk.full = true },
   'free-disk':       (_, machine) => { machine.disk.full = false },
+  'tight-disk':      (_, machine) => { machine.disk.tight = true },
+  'roomy-disk':      (_, machine) => { machine.disk.tight = false },
   'cut':             ({ network }, { name, peerName }) => { network.cuts.add(`${name}>${peerName}`) },
   'join':            ({ network }, { name, peerName }) => { network.cuts.delete(`${name}>${peerName}`) },
   'cut-gateway':     ({ network }, { name }) => { network.gatewayCuts.add(name) },
@@ -125,6 +127,7 @@ function heal({ network, machines, witness }: World): void {
   network.loss = 0
   for (const machine of machines) {
     machine.disk.full = false
+    machine.disk.tight = false
     machine.pause(false)
     machine.lockedUntil = 0
     machine.thaw()

@@ -104,7 +104,7 @@ export const FOLLOWING: readonly Step[] = [
     tags: ['role'],
     needs: 'postgres',
     atMostMs: 60,
-    when: (place) => historyOf(place) === 'other',
+    when: (place) => historyOf(place) === 'other' && place.meta.slot !== null,
     act: (place) => {
       commits(place)
       const { postgres } = place.machine

@@ -29,6 +29,7 @@ const WEATHER: readonly Weather[] = [
   { weight: 3, begin: ['crash-postgres HOST'] },
   { weight: 3, begin: ['stop-postgres HOST'],                     end: ['repair-postgres HOST'] },
   { weight: 3, begin: ['fill-disk HOST'],                         end: ['free-disk HOST'] },
+  { weight: 2, begin: ['tight-disk HOST', 'power-off PEER'],       end: ['roomy-disk HOST', 'power-on PEER'] },
   { weight: 2, begin: ['delay 30'],                               end: ['delay 0'] },
   { weight: 1, begin: ['delay 400'],                              end: ['delay 0'] },
   { weight: 2, begin: ['loss 20'],                                end: ['loss 0'] },

@@ -121,6 +121,8 @@ function noteText(entry: Note): string {
       return `its agent: ${entry.what}`
     case 'guard':
       return `the guard stopped kine at ${entry.stopped}`
+    case 'room':
+      return `its disk has room: ${entry.room}`
     case 'fault':
       return `fault: ${entry.what}: ${entry.message}`
   }

@@ -21,9 +21,17 @@ export interface DiskSighting {
   readonly freeBytes: number
 }
 
-/** Space and writability of a few folders; several on one file system are one. */
+/** Folders whose room counts; several on one file system are one. */
+export interface DiskFolders {
+  /** A small file is written there now and then. */
+  readonly tried: readonly string[]
+  /** Of others alone: nothing of theirs is touched. */
+  readonly measured: readonly string[]
+}
+
+/** Space and writability of a few folders. */
 export class Disk {
-  readonly #folders: readonly string[]
+  readonly #folders: DiskFolders
   readonly #faults: Faults
   readonly #now: () => number
   #freeBytes = Number.MAX_SAFE_INTEGER
@@ -33,7 +41,7 @@ export class Disk {
   #trial: Promise<void> | undefined
   #looking: Promise<void> | undefined
 
-  constructor(folders: readonly string[], faults: Faults, now = () => performance.now()) {
+  constructor(folders: DiskFolders, faults: Faults, now = () => performance.now()) {
     this.#folders = folders
     this.#faults = faults
     this.#now = now
@@ -59,19 +67,20 @@ export class Disk {
   }
 
   async #measure(): Promise<void> {
-    const folders = await onePerDevice(this.#folders)
+    const { tried, measured } = this.#folders
+    const folders = await onePerDevice([...tried, ...measured])
     const free = await Promise.all(folders.map(freeBytesOf))
     this.#freeBytes = Math.min(...free, Number.MAX_SAFE_INTEGER)
     if (this.#trial !== undefined || this.#now() - this.#trialStartedAt < TRIAL_MS) return
     this.#trialStartedAt = this.#now()
-    this.#trial = this.#try(folders).finally(() => {
+    this.#trial = this.#try(tried).finally(() => {
       this.#trial = undefined
     })
   }
 
   async #try(folders: readonly string[]): Promise<void> {
     try {
-      for (const folder of folders) await writeTrial(join(folder, TRIAL_FILE))
+      for (const folder of await onePerDevice(folders)) await writeTrial(join(folder, TRIAL_FILE))
       this.#isWritable = true
       this.#faults.clear('disk')
     } catch (error) {

@@ -34,7 +34,8 @@ select
     from (select * from pg_stat_activity where wait_event = 'SyncRep'
       order by query_start limit ${WAITING_MOST}) waiting) as waiting,
   (select json_build_object('active', s.active, 'walStatus', s.wal_status, 'state', r.state,
-      'flushed', pg_wal_lsn_diff(r.flush_lsn, '0/0')::text)
+      'flushed', pg_wal_lsn_diff(r.flush_lsn, '0/0')::text,
+      'kept', pg_wal_lsn_diff(pg_current_wal_flush_lsn(), s.restart_lsn)::text)
     from pg_replication_slots s left join pg_stat_replication r on r.pid = s.active_pid
     where s.slot_name = $1) as slot,
   (select json_build_object('slot', s.subslotname, 'enabled', s.subenabled,
@@ -53,6 +54,14 @@ select
  * subscription there is nothing else to know half a copy by (A2, A3).
  */
 const IS_EMPTY = 'select not exists (select from public.kine) as empty'
+
+/** Segments that a checkpoint has made ready for later carry names that are still to come. */
+const SPARE = `
+select coalesce(sum(size), 0)::text as bytes from pg_ls_waldir()
+where name ~ '^[0-9A-F]{24}$' and name > pg_walfile_name(pg_current_wal_insert_lsn())`
+
+/** Between two looks at that. @unit milliseconds */
+const SPARE_MS = 5_000
 
 /** What a subscription that has not begun would be. */
 const NOTHING_COPIED: FollowerSighting = {
@@ -74,6 +83,7 @@ interface Row {
     readonly walStatus: string | null
     readonly state: string | null
     readonly flushed: string | null
+    readonly kept: string | null
   } | null
   readonly subscription: {
     readonly slot: string | null
@@ -96,6 +106,7 @@ export class PostgresProbe {
   readonly #database: string
   readonly #postgres: Postgres
   readonly #waits = new CommitWaits()
+  #spare = { bytes: 0, askedAt: -Infinity }
   #asking: Promise<PostgresSighting> | undefined
 
   constructor(options: PostgresProbeOptions) {
@@ -110,6 +121,15 @@ export class PostgresProbe {
       .query<{ empty: boolean }>(this.#database, { text: IS_EMPTY, values: [] }, undefined)
       .catch(() => [])
     return row?.empty !== false
+  }
+
+  /** Its number changes slowly, and the question reads a directory. */
+  async #spareBytes(now: number): Promise<number> {
+    if (now - this.#spare.askedAt < SPARE_MS) return this.#spare.bytes
+    const asked = { text: SPARE, values: [] }
+    const [row] = await this.#postgres.query<{ bytes: string }>(this.#database, asked, undefined)
+    this.#spare = { bytes: Number(row?.bytes ?? 0), askedAt: now }
+    return this.#spare.bytes
   }
 
   /** `slot`: the follower's on this host, if it leads. Asked once at a time. */
@@ -131,7 +151,8 @@ export class PostgresProbe {
       const [row] = await this.#postgres.query<Row>(this.#database, asked, undefined)
       if (row === undefined) return down('it answered nothing')
       const oldestWaitMs = this.#waits.oldest(row.waiting ?? [], atMs, performance.now())
-      const leader = leaderOf(row, oldestWaitMs)
+      const spareBytes = await this.#spareBytes(atMs)
+      const leader = { ...leaderOf(row, oldestWaitMs), spareBytes }
       const half = slot === null && row.subscription === null && (await this.#isEmpty(row))
       return { up: true, leader, follower: half ? NOTHING_COPIED : followerOf(row) }
     } catch (error) {
@@ -140,7 +161,7 @@ export class PostgresProbe {
   }
 }
 
-function leaderOf(row: Row, oldestWaitMs: number): LeaderSighting {
+function leaderOf(row: Row, oldestWaitMs: number): Omit<LeaderSighting, 'spareBytes'> {
   const { written, synchronous, published, slot } = row
   return {
     oldestWaitMs,
@@ -150,6 +171,7 @@ function leaderOf(row: Row, oldestWaitMs: number): LeaderSighting {
     published,
     writtenBytes: Number(written),
     flushedBytes: slot?.flushed == null ? null : Number(slot.flushed),
+    keptBytes: Number(slot?.kept ?? 0),
   }
 }
 

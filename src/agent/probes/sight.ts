@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { sidesOf, type Site, type SiteHost } from '../../core/site.ts'
 import { timingOf } from '../../pair/timing.ts'
 import type { Faults } from '../faults.ts'
@@ -64,7 +65,10 @@ class Eyes implements LocalSight {
       database: site.postgres.database,
     })
     this.#carrier = new Carrier(this.#own.address)
-    this.#disk = new Disk([site.stateDirectory, site.postgres.dataDirectory], faults)
+    const { dataDirectory } = site.postgres
+    // The WAL may have a file system of its own; the last is where converges write.
+    const measured = [join(dataDirectory, 'pg_wal'), '/etc/twonode']
+    this.#disk = new Disk({ tried: [site.stateDirectory, dataDirectory], measured }, faults)
     if (script !== null)
       this.#script = new Script({
         path: script,

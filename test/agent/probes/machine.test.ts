@@ -21,7 +21,7 @@ test('the share of the last ten seconds that waited for memory', () => {
 test('a disk with room takes a small file, and nothing of it stays', async () => {
   const folder = await mkdtemp('/tmp/twonode-disk-')
   const { faults, told } = collectFaults()
-  const disk = new Disk([folder, join(folder, 'none')], faults)
+  const disk = new Disk({ tried: [folder, join(folder, 'none')], measured: ['/proc/none'] }, faults)
   const { writable, freeBytes } = await disk.look()
   expect([writable, freeBytes > 0]).toEqual([true, true])
   await expect.poll(async () => await readdir(folder), { timeout: 10_000 }).toEqual([])
@@ -36,7 +36,7 @@ test('a folder that takes no file is told once, and again well when it takes one
   await writeFile(join(blocked, 'x'), '')
   const { faults, told } = collectFaults()
   let now = 0
-  const disk = new Disk([folder], faults, () => now)
+  const disk = new Disk({ tried: [folder], measured: [] }, faults, () => now)
   await disk.look()
   await expect.poll(async () => (await disk.look()).writable, { timeout: 10_000 }).toBe(false)
   expect(told).toEqual([expect.stringMatching(/^disk: no small file can be written: /)])

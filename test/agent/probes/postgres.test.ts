@@ -47,6 +47,28 @@ const insert = (id: number) =>
   `insert into kine (id, name, created, deleted, create_revision, prev_revision, lease, value, old_value)
    values (${id}, 'key ${id}', 1, 0, 0, 0, 0, '', '')`
 
+const MB = 1024 * 1024
+
+test('30: WAL that is kept for a follower is seen, and is room again when its slot is dropped and a checkpoint made', async () => {
+  await pair.reset()
+  const { server, host } = pair.leader
+  for (let segment = 0; segment < 5; segment += 1)
+    await server.sql(
+      'kine',
+      "select pg_logical_emit_message(false, 't', 'x'); select pg_switch_wal()",
+    )
+  const before = await leaderSeenBy(probeOf(server), 'h2_1_1')
+  expect(before.keptBytes).toBeGreaterThan(64 * MB)
+  const none = { database: 'kine', keep: [null], checkpoint: true }
+  expect(await converge(host, 'replication_slots', none)).toEqual([
+    expect.stringContaining('pg_drop_replication_slot'),
+    'sql in postgres: checkpoint',
+  ])
+  const after = await leaderSeenBy(probeOf(server), 'h2_1_1')
+  expect(after).toMatchObject({ slot: 'missing', keptBytes: 0 })
+  expect(after.spareBytes - before.spareBytes).toBeGreaterThanOrEqual(64 * MB)
+})
+
 test('a pair that replicates is seen from both sides', async () => {
   const [leader, follower] = [probeOf(pair.leader.server), probeOf(pair.follower.server)]
   expect(await leaderSeenBy(leader, 'h2_1_1')).toMatchObject(NO_SLOT)
