@@ -35,3 +35,33 @@ export function watchVerdict(log: readonly WriterRecord[]): WatchVerdict {
     outOfOrder: events.filter((rv, index) => rv <= (events[index - 1] ?? 0)).length,
   }
 }
+
+/**
+ * What must not be of a client that goes on from the last revision that it was shown, and lists anew
+ * only when that is compacted: one line for each event that came twice or late, and for each
+ * acknowledged revision between two that were shown which was not.
+ */
+export function watchProblems(log: readonly WriterRecord[]): string[] {
+  const problems: string[] = []
+  const acked = log.flatMap((record) => (record.kind === 'ack' ? [record.rv] : []))
+  let [from, last] = [Number.POSITIVE_INFINITY, 0]
+  let shown = new Set<number>()
+  const close = (): void => {
+    const missing = acked.filter((rv) => rv > from && rv <= last && !shown.has(rv))
+    if (missing.length > 0) problems.push(`the watch never showed ${missing.join(', ')}`)
+    shown = new Set()
+  }
+  for (const record of log) {
+    if (record.kind === 'list') {
+      close()
+      from = record.rv
+      last = record.rv
+    }
+    if (record.kind !== 'event') continue
+    if (record.rv <= last) problems.push(`the watch showed ${record.rv} after ${last}`)
+    last = Math.max(last, record.rv)
+    shown.add(record.rv)
+  }
+  close()
+  return problems
+}

@@ -96,24 +96,36 @@ async function read(api: KubeApi, orders: WriterOrders, write: Write): Promise<n
   return rv
 }
 
-/** Lists and watches, as every controller does, and lists anew when it is told to or cut off. */
+/**
+ * Lists and watches, as every controller does: cut off, it goes on from the last revision that it was
+ * shown, and lists anew when it is told that this one is compacted.
+ */
 async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
   const api = new KubeApi(orders)
   const mine = `fieldSelector=${encodeURIComponent(`metadata.name=${orders.name}`)}`
+  let from: number | undefined
+  const shown = (rv: number): void => {
+    from = rv
+    notBack('watcher', rv, write)
+    seen.watcher = Math.max(seen.watcher, rv)
+  }
   while (!stop.signal.aborted) {
     try {
-      const rv = revision(await must(api.send('GET', `${PATH}?${mine}`)))
-      write({ kind: 'list', rv })
-      notBack('watcher', rv, write)
-      seen.watcher = Math.max(seen.watcher, rv)
-      const path = `${PATH}?watch=1&allowWatchBookmarks=true&${mine}&resourceVersion=${rv}`
+      if (from === undefined) {
+        const rv = revision(await must(api.send('GET', `${PATH}?${mine}`)))
+        write({ kind: 'list', rv })
+        shown(rv)
+      }
+      const path = `${PATH}?watch=1&allowWatchBookmarks=true&${mine}&resourceVersion=${from}`
       await api.watch(
         path,
         ({ type, object }) => {
-          if (type === 'ERROR') throw new Error(`${object.code} ${object.message}`)
+          if (object === undefined || type === 'ERROR') {
+            from = undefined
+            throw new Error(`${object?.code} ${object?.message}`)
+          }
           const rv = Number(object.metadata.resourceVersion)
-          notBack('watcher', rv, write)
-          seen.watcher = Math.max(seen.watcher, rv)
+          shown(rv)
           if (type !== 'BOOKMARK') write({ kind: 'event', n: Number(object.data?.['n']), rv })
         },
         WATCH_IDLE_MS,

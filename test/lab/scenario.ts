@@ -16,6 +16,7 @@ import {
 } from '../../lab/pair_view.ts'
 import { decisionMoment, timelineText, writerMoments, type Moment } from '../../lab/timeline.ts'
 import type { Laptop } from '../../lab/twonode_process.ts'
+import { watchProblems } from '../../lab/watch_log.ts'
 import { adminCredentials, startWriter, verdict, type Writer } from '../../lab/writer_process.ts'
 import type { WriterRecord } from '../../lab/writer_log.ts'
 import type { HostMeta } from '../../src/pair/host_meta.ts'
@@ -134,7 +135,7 @@ export class Scenario {
 
   /**
    * Ends the writers, and gives what must not be after any scenario, one line each: acknowledged writes
-   * that were lost, revisions that went back, a table out of order, parts of Kubernetes that were
+   * that were lost, revisions that went back, events that a watch lost or repeated, a table out of order, parts of Kubernetes that were
    * restarted on these hosts.
    * @param at - the host by whose API server and table the writes are judged: the leader.
    */
@@ -148,6 +149,7 @@ export class Scenario {
       if (lost.length > 0) problems.push(`${name}: acknowledged and lost: ${lost.join(', ')}`)
       if (twoWinners.length > 0) problems.push(`${name}: two winners upon ${twoWinners.join(', ')}`)
       if (regressions > 0) problems.push(`${name}: ${regressions} revisions went back`)
+      problems.push(...watchProblems(log).map((problem) => `${name}: ${problem}`))
       const missing = await missingRows(at, name, log)
       if (missing.length > 0) problems.push(`${name}: no rows ${missing.join(', ')} on ${at}`)
     }

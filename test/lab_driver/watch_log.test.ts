@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { watchVerdict } from '../../lab/watch_log.ts'
+import { watchProblems, watchVerdict } from '../../lab/watch_log.ts'
 import type { WriterRecord } from '../../lab/writer_log.ts'
 
 const list = (rv: number): WriterRecord => ({ at: 0, kind: 'list', rv })
@@ -26,4 +26,18 @@ test.each([
 ] as const)('a watch that was %s is told so', (_, records, acked, key, value) => {
   const verdict = watchVerdict([...records, ...acked.map(ack)])
   expect(verdict[key]).toEqual(value)
+})
+
+test.each([
+  ['goes on from where it was cut', [list(5), event(6), ended, event(7), event(8)], []],
+  ['was compacted, and lists anew', [list(5), event(6), ended, list(9), event(10)], []],
+  ['lost one while it was cut', [list(5), event(6), ended, event(8)], ['the watch never showed 7']],
+  [
+    'is shown one again',
+    [list(5), event(6), ended, event(6), event(7)],
+    ['the watch showed 6 after 6'],
+  ],
+] as const)('37: a client whose watch %s', (_, records, problems) => {
+  const acked = [6, 7, 8].map(ack)
+  expect(watchProblems([...acked, ...records])).toEqual(problems)
 })
