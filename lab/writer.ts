@@ -1,7 +1,13 @@
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
-import { KubeApi, type Answer, type KubeApiOptions, type KubeObject } from './kube_api.ts'
+import {
+  KubeApi,
+  type Answer,
+  type KubeApiOptions,
+  type KubeObject,
+  type WatchEvent,
+} from './kube_api.ts'
 import type { WriterRecord } from './writer_log.ts'
 
 /** A writer's orders, the first line of its stdin. It writes until its stdin ends. */
@@ -110,6 +116,7 @@ async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
     seen.watcher = Math.max(seen.watcher, rv)
   }
   while (!stop.signal.aborted) {
+    let why = 'by the server'
     try {
       if (from === undefined) {
         const rv = revision(await must(api.send('GET', `${PATH}?${mine}`)))
@@ -119,23 +126,42 @@ async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
       const path = `${PATH}?watch=1&allowWatchBookmarks=true&${mine}&resourceVersion=${from}`
       await api.watch(
         path,
-        ({ type, object }) => {
-          if (object === undefined || type === 'ERROR') {
-            from = undefined
-            throw new Error(`${object?.code} ${object?.message}`)
+        (event) => {
+          const refused = refusalOf(event)
+          if (refused !== undefined) {
+            why = `${refused.code} ${refused.message}`
+            if (refused.code === GONE) from = undefined
+            return
           }
+          const { type, object } = event
           const rv = Number(object.metadata.resourceVersion)
           shown(rv)
           if (type !== 'BOOKMARK') write({ kind: 'event', n: Number(object.data?.['n']), rv })
         },
         WATCH_IDLE_MS,
       )
-      write({ kind: 'watch-ended', why: 'by the server' })
+      write({ kind: 'watch-ended', why })
     } catch (error) {
       write({ kind: 'watch-ended', why: String(error) })
     }
     await pause(100, undefined, { signal: stop.signal }).catch(() => undefined)
   }
+}
+
+/** The revision is compacted: who has it lists anew. */
+const GONE = 410
+
+/** A watch that began ends with an event that says why, one that did not is answered with a Status. */
+function refusalOf(event: WatchEvent | Refusal): Refusal | undefined {
+  if (!('object' in event)) return event
+  const { type, object } = event
+  const { code = 0, message = '' } = object
+  return type === 'ERROR' ? { code, message } : undefined
+}
+
+interface Refusal {
+  readonly code: number
+  readonly message: string
 }
 
 function notBack(who: 'writer' | 'watcher', got: number, write: Write): void {

@@ -20,7 +20,7 @@ test("4: the leader's PostgreSQL can't start again: it yields, and its follower 
   expect(await scenario.end('h2', ['h2'])).toEqual([])
 })
 
-test("30: the leader's disk is full: it yields, and follows when it has room again", async () => {
+test("30: the leader's disk is full, root and data and WAL: it yields, and follows when it has room again", async () => {
   const scenario = await startScenario({ smallDisks: true })
   const { lab } = scenario
   await scenario.writer('h2')
@@ -35,7 +35,7 @@ test("30: the leader's disk is full: it yields, and follows when it has room aga
   expect(await scenario.end('h2', ['h2'])).toEqual([])
 })
 
-test('A8: the leader is frozen for 30 s, replaced, and wakes up: it takes no write, and follows', async () => {
+test('2, A8: the leader hangs, its kernel and all, for 30 s, is replaced, and wakes up: it takes no write, and follows', async () => {
   const scenario = await startScenario()
   const { lab } = scenario
   const stale = await scenario.writer('h1')

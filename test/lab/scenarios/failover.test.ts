@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
+import { KubeApi } from '../../../lab/kube_api.ts'
 import { decisions } from '../../../lab/pair_view.ts'
 import { failoverTimes } from '../../../lab/failover_times.ts'
 import { peerOf, type HostName } from '../../../lab/names.ts'
 import { converge, explain } from '../../../lab/twonode_process.ts'
+import { adminCredentials } from '../../../lab/writer_process.ts'
 import { inHost, psql, stepNames } from '../pair.ts'
 import { onTheHealedPair, type Scenario, startScenario, unitRuns } from '../scenario.ts'
 
@@ -12,7 +14,7 @@ const FAILOVER_MS = 15_000
 /** Boot, return without a copy, pairing. @unit milliseconds */
 const RETURN_MS = 60_000
 
-test('1, 42: the leader loses its power: the follower serves within seconds; the dead one returns, and a converge finds nothing to do', async () => {
+test('1, 37, 39, 42: the leader loses its power: the follower serves within seconds, and clients with a revision that only the dead one gave out are told to list anew; it returns, and a converge finds nothing to do', async () => {
   const scenario = await startScenario()
   const { lab } = scenario
   const writer = await scenario.writer('h2')
@@ -27,6 +29,13 @@ test('1, 42: the leader loses its power: the follower serves within seconds; the
     log: writer.log(),
   })
   expect(times.gap, scenario.timeline()).toBeLessThan(10_000)
+  const before = writer.log().findLast((record) => record.kind === 'ack' && record.at < offAt)
+  const future = (before?.kind === 'ack' ? before.rv : 0) + 1_000
+  await scenario.poll(
+    'a client with such a revision to be told that it is gone',
+    async () => /"code":410/.test(await firstEvent(scenario, future)),
+    FAILOVER_MS,
+  )
 
   await scenario.act('h1 has power again', () => lab.powerOn('h1'))
   await scenario.paired('h2', RETURN_MS)
@@ -39,6 +48,20 @@ test('1, 42: the leader loses its power: the follower serves within seconds; the
   expect(stepNames(again, 'changed')).toEqual([])
   expect(await scenario.end('h2', ['h2'])).toEqual([])
 })
+
+/** What a watch at h2 from a revision is told first: a client that is told nothing is blind. */
+async function firstEvent({ lab }: Scenario, from: number): Promise<string> {
+  const address = lab.hosts.h2.address
+  const api = new KubeApi({ ...(await adminCredentials(lab, 'h2')), address, timeoutMs: 5_000 })
+  const path = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${from}`
+  let said = ''
+  // It ends with what it is told, or when nothing comes.
+  await api
+    .watch(path, (event) => (said ||= JSON.stringify(event)), 2_000)
+    .catch(() => undefined)
+    .finally(() => api.close())
+  return said
+}
 
 // On the pair that the test before has left: h2 leads.
 test('16: an old leader on which nothing waited when it died returns without a copy', async () => {

@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from 'vitest'
 import { setTimeout as pause } from 'node:timers/promises'
 import { HOST_NAMES, type HostName } from '../../../lab/names.ts'
-import { metaOf } from '../../../lab/pair_view.ts'
-import { convergedPair, psql } from '../pair.ts'
-import { onThePair, type Scenario } from '../scenario.ts'
+import { decisions, metaOf } from '../../../lab/pair_view.ts'
+import { convergedPair, inHost, psql } from '../pair.ts'
+import { onThePair, type Scenario, unitRuns } from '../scenario.ts'
 
 /** What heals by itself heals within this on a busy machine. @unit milliseconds */
 const HEALED_MS = 30_000
@@ -62,6 +62,35 @@ test('5: kine of the leader hangs for four seconds: nobody changes a role', asyn
   await scenario.paired('h1', HEALED_MS)
   expect(await scenario.end('h1', ['h1', 'h2'])).toEqual([])
 })
+
+test("2, B9: the leader's agent hangs: the guard stops kine, and the watchdog starts another agent before the follower would lead", async () => {
+  const scenario = await onThePair()
+  const { lab } = scenario
+  await scenario.writer('h2')
+  const agent = await inHost('h1', MAIN_PID)
+  const hungAt = await scenario.act("h1's agent hangs", async () => {
+    lab.signalUnit('h1', 'twonode-agent.service', { signal: 'SIGSTOP' })
+  })
+  await scenario.poll('the guard to stop kine', async () => !(await kineRuns()), 8_000)
+  await scenario.poll(
+    'another agent',
+    async () => {
+      const now = await inHost('h1', MAIN_PID)
+      return now !== agent && now !== '0'
+    },
+    HEALED_MS,
+  )
+  await scenario.writing(HEALED_MS)
+  await scenario.paired('h1', HEALED_MS)
+  expect(ledByH1(scenario)).toBe(true)
+  const led = decisions(lab, hungAt).filter(({ record }) => record['goal'] === 'promote')
+  expect(led).toEqual([])
+  expect(await scenario.end('h1', ['h2'])).toEqual([])
+})
+
+const MAIN_PID = ['systemctl', 'show', '-P', 'MainPID', 'twonode-agent.service']
+
+const kineRuns = () => unitRuns('h1', 'kine.service')
 
 test('6: k3s of the leader is killed: systemd starts it, and the database stays where it is', async () => {
   const scenario = await onThePair()
