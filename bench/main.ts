@@ -4,9 +4,11 @@ import { LabError } from '../lab/lab_error.ts'
 import { benchAgent } from './agent.ts'
 import { benchConverge } from './converge.ts'
 import { benchCut, type CutOptions } from './cut.ts'
+import { benchCopy } from './copy.ts'
 import { benchFailover } from './failover.ts'
 import { benchSwitchover } from './switchover.ts'
 import { benchFollower } from './follower.ts'
+import { benchHistory } from './history.ts'
 
 const program = new Command('bench')
   .description('Measures twonode beside its peers, in one run, on labs of its own. Needs root.')
@@ -16,8 +18,8 @@ const interruption = new AbortController()
 
 function count(text: string): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1 || value > 1000)
-    throw new InvalidArgumentError('1 to 1000.')
+  if (!Number.isInteger(value) || value < 1 || value > 4096)
+    throw new InvalidArgumentError('1 to 4096.')
   return value
 }
 
@@ -62,6 +64,25 @@ program
   .option('--seed <n>', 'of the moments', count, 1)
   .option('--json', 'one JSON object instead of a table')
   .action(benchFollower)
+
+program
+  .command('copy')
+  .description(
+    'kills, power cuts and a full disk in copies of a large table: a valid copy is somewhere',
+  )
+  .option('--mib <n>', 'size of the table', count, 1_024)
+  .option('--moments <n>', 'of each fault', count, 10)
+  .option('--seed <n>', 'of the moments', count, 1)
+  .option('--json', 'one JSON object instead of a table')
+  .action(benchCopy)
+
+program
+  .command('history')
+  .description('compare-and-swaps at both hosts under random faults: are they linearizable?')
+  .option('--faults <n>', 'how many', count, 20)
+  .option('--seed <n>', 'which ones', count, 1)
+  .option('--json', 'one JSON object instead of a table')
+  .action(benchHistory)
 
 program
   .command('agent')

@@ -155,16 +155,30 @@ async function artefact(path: string, version: string): Promise<Artefact> {
 
 /** lab/delay, which holds packets back; a second to build. */
 export async function delayProgram(): Promise<string> {
-  const sources = join(repositoryRoot(), 'lab/delay')
-  const source = await readFile(join(sources, 'main.go'), 'utf8')
-  const path = join(cacheRoot(), 'artefacts', `delay-${recipeHash({ source })}`)
+  return await goProgram('delay')
+}
+
+/** The program that judges a history of compare-and-swaps. */
+export async function historyProgram(): Promise<string> {
+  return await goProgram('history')
+}
+
+/** One of the lab's own small programs, built anew when its source is another. */
+async function goProgram(name: 'delay' | 'history'): Promise<string> {
+  const sources = join(repositoryRoot(), 'lab', name)
+  const files = ['main.go', 'go.mod'].map((file) => readFile(join(sources, file), 'utf8'))
+  const path = join(
+    cacheRoot(),
+    'artefacts',
+    `${name}-${recipeHash({ source: await Promise.all(files) })}`,
+  )
   const entry = await cacheEntry(path, async (directory) => {
-    const output = join(directory, 'lab-delay')
+    const output = join(directory, `lab-${name}`)
     await must(['go', 'build', '-ldflags', '-s -w', '-o', output, '.'], {
       cwd: sources,
       env: BUILD_ENVIRONMENT,
       timeoutMs: 300_000,
     })
   })
-  return join(entry, 'lab-delay')
+  return join(entry, `lab-${name}`)
 }
