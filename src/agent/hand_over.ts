@@ -1,4 +1,5 @@
 import { DIGEST_TAGS, digestOf, GOALS, handedOver } from '../pair/goals.ts'
+import { differedBy } from '../pair/liveness.ts'
 import { failedOnceMore } from '../pair/hand_over_failures.ts'
 import { HAND_OVER_PAUSE_MS, PREPARED_MS } from '../pair/timing.ts'
 import { type Act, change, converge, from, unchanged } from './acting.ts'
@@ -77,7 +78,9 @@ async function unequal(act: Act, term: number): Promise<string | null> {
   const ours = await converge(act, { tags: DIGEST_TAGS, urgent: true })
   const digest = ours.kind === 'done' ? digestOf(ours.registered) : null
   if (digest === null) return 'this host has no digest'
-  return digest === theirs.digest ? null : 'the digests of the two tables differ'
+  if (digest === theirs.digest) return null
+  state.memory = differedBy(state.memory, state.meta?.slot ?? null)
+  return "the digests of the two tables differ: the follower's is copied anew, and its own kept aside"
 }
 
 /** The follower's side: each phase is answered for the term that both are in, and no other. */

@@ -37,7 +37,7 @@ export async function goAlone(act: Act): Promise<boolean> {
   // With the void acknowledged it no longer matters who answers whom.
   const still = (facts: Facts) =>
     voided === true
-      ? unchanged(facts, meta) && !facts.impaired && (facts.stream === 'lost' || facts.metaDoubtful)
+      ? unchanged(facts, meta) && !facts.impaired && hasReason(facts)
       : decide(facts).goal === 'go-alone'
   if (!(await record(act, { voided: voided === true, still, next: alone }))) return false
   if (decision.rule === 'forced-lead') state.memory = forcedToLead(state.memory)
@@ -52,6 +52,11 @@ export async function goAlone(act: Act): Promise<boolean> {
   state.owed = owed
   if (wasSettled && state.meta !== null && !state.impaired) state.settledFor(state.meta)
   return true
+}
+
+/** What it was decided for still holds. */
+function hasReason({ stream, metaDoubtful, followerDiffers }: Facts): boolean {
+  return stream === 'lost' || metaDoubtful || followerDiffers
 }
 
 interface Recording {

@@ -102,9 +102,11 @@ export const CONDITIONS = {
   caughtUp: c('follower caught up', (f) => f.stream === 'caught-up'),
   slotThere: c('slot there', (f) => f.slot === 'ok' && f.meta?.slot !== null),
   slotMissing: c('slot missing', (f) => f.slot === 'missing' && f.meta?.slot !== null),
+  followerDiffers: c('the digests of both tables differed', (f) => f.followerDiffers),
+  followerSame: c('no digests differed', (f) => !f.followerDiffers),
   slotUseless: c(
-    'slot lost or none, or not all of it published, or the follower stuck at it',
-    (f) => f.slot === 'lost' || f.meta?.slot === null || stuck(f),
+    'slot lost or none, or not all of it published, or the follower stuck at it or no copy',
+    (f) => f.slot === 'lost' || f.meta?.slot === null || f.followerDiffers || stuck(f),
   ),
   slotKeepsMuch: c(
     'its slot keeps 64 MB of WAL or more',

@@ -44,6 +44,8 @@ export interface Facts {
   readonly slot: 'ok' | 'missing' | 'lost'
   /** WAL that a leader keeps because of hostMeta's slot. @unit bytes */
   readonly slotKeepsBytes: number
+  /** A leader: its follower was found to be no copy of its table (A7). */
+  readonly followerDiffers: boolean
   /** A follower: our stored proof holds for our term, and nothing since has put it in doubt. */
   readonly promotable: boolean
   /** A follower: its table is half a copy, and whatever it had before lies aside. */

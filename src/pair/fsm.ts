@@ -40,6 +40,7 @@ export const RULES: readonly Rule[] = [
 
   // Modes.
   { id: 'doubtful-record',    role: 'leader',   when: ['metaDoubtful', 'peerAnswers', 'mayVoid', 'postgresUp'], goal: 'go-alone', why: 'the newest hostMeta is unreadable: what the older one says of the mode may be past' },
+  { id: 'follower-differs',   role: 'leader',   when: ['paired', 'followerDiffers', 'postgresUp', 'peerAnswers', 'mayVoid'], goal: 'go-alone', why: "the follower's table is not this one's: it gives up its proof, and copies (A7)" },
   { id: 'go-alone-voided',    role: 'leader',   when: ['paired', 'streamLost', 'postgresUp', 'peerAnswers', 'mayVoid'], goal: 'go-alone', why: 'commits are not acknowledged; the peer answers and voids its proof first (B7)' },
   { id: 'go-alone-claimed',   role: 'leader',   when: ['consistency', 'paired', 'streamLost', 'postgresUp', 'noVoid', 'gatewayUp', 'metaCertain', 'claimNotBarred'], goal: 'go-alone', why: 'commits are not acknowledged, and the peer is silent: the claim decides who goes on (A4, B7)' },
   { id: 'claim-missing',      role: 'leader',   when: ['consistency', 'paired', 'streamLost', 'postgresUp', 'noVoid'], goal: 'wait', why: 'under consistency going alone takes a claim (A4)' },
@@ -50,7 +51,7 @@ export const RULES: readonly Rule[] = [
   { id: 'let-go',             role: 'leader',   when: ['alone', 'postgresUp', 'roomTight', 'slotKeepsMuch'],      goal: 'let-go', why: 'the disk fills with what is kept for the follower: it copies when there is room again (B3)' },
   { id: 'slot-missing',       role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'roomForSlot', 'slotMissing'], goal: 'new-slot', why: 'made again by its old name, the slot would skip what was written since (B3)' },
   { id: 'slot-lost',          role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'roomForSlot', 'slotUseless', 'peerAgrees'], goal: 'new-slot', why: 'the follower needs a new slot, and a copy (B3, B4)' },
-  { id: 'pair',               role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'caughtUp', 'slotThere', 'peerAgrees', 'peerSettled', 'peerWhole', 'peerHasSlot'], goal: 'pair', why: 'the follower streams and has caught up (A3)' },
+  { id: 'pair',               role: 'leader',   when: ['alone', 'settled', 'postgresUp', 'notFrozen', 'caughtUp', 'slotThere', 'followerSame', 'peerAgrees', 'peerSettled', 'peerWhole', 'peerHasSlot'], goal: 'pair', why: 'the follower streams and has caught up (A3)' },
   { id: 'replacement',        role: 'leader',   when: ['askedToReplace', 'alone', 'settled', 'peerSilent'], goal: 'accept-replacement', why: 'alone, and the follower that is replaced is silent (B10)' },
 
   { id: 'restrict',           role: 'leader',   when: ['settled', 'restrictionDue', 'postgresUp'],          goal: 'restrict', why: 'what may be changed in Kubernetes is not what this mode allows' },

@@ -22,6 +22,7 @@ export type Judged = Pick<
   | 'stream'
   | 'slot'
   | 'slotKeepsBytes'
+  | 'followerDiffers'
   | 'lagBytes'
   | 'proven'
 >
@@ -46,6 +47,7 @@ export function judge(memory: Memory, by: Judge): Judged {
     stream: judgeStream(memory, by),
     slot: judgeSlot(memory, meta),
     slotKeepsBytes: memory.stream?.seen.keptBytes ?? 0,
+    followerDiffers: memory.differsBy !== null && memory.differsBy === meta?.slot,
     lagBytes: memory.inDoubt ? null : memory.lagBytes,
     proven: isProven(memory, by),
   }

@@ -34,6 +34,8 @@ export interface Memory {
   readonly disk: DiskBudget
   readonly stream: StreamMemory | null
   readonly subscription: SubscriptionMemory
+  /** A leader: by this slot its follower is no copy, their digests differed while both stood still (A7). */
+  readonly differsBy: string | null
   /** The highest term that either host has spoken of. */
   readonly highestTerm: number
 }
@@ -88,6 +90,7 @@ export function firstMemory(now: number): Memory {
     disk: FIRST_BUDGET,
     stream: null,
     subscription: NO_TROUBLE,
+    differsBy: null,
     highestTerm: 0,
   }
 }
@@ -105,6 +108,11 @@ export function unvouched(memory: Memory): Memory {
 /** A leader's peer, or an operator, has said that this host leads. */
 export function vouchedFor(memory: Memory): Memory {
   return { ...memory, vouched: true }
+}
+
+/** Both stood still, with everything flushed, and their tables were not the same (A7). */
+export function differedBy(memory: Memory, slot: string | null): Memory {
+  return { ...memory, differsBy: slot }
 }
 
 /** An operator says that this host leads, whatever the peer has. */

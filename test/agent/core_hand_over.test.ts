@@ -76,16 +76,30 @@ test.each([
 test.each([
   ['this host does not stand still', { handover: () => FAILED }],
   ['this host has no digest', { digest: () => DONE }],
-  [
-    'the digests differ',
-    { digest: () => ({ ...DIGEST, registered: { digest: { digest: 'x' } } }) },
-  ],
 ])('a hand-over is undone when %s (A7)', async (_, converges) => {
   const host = await handingOver()
   host.converges = { ...host.converges, ...converges }
   await host.rounds(4, GATEWAY_LOST)
   expect(host.disk.meta).toEqual(META)
   expect(host.log.slice(-2)).toEqual(['hand-over: cancel 2', 'converge role urgent'])
+})
+
+test('31: a follower whose digest is another one is no copy: it gives up its proof, its leader goes alone and gives it another slot (A7, B3)', async () => {
+  const host = await handingOver()
+  const other = { ...DIGEST, registered: { digest: { digest: 'x' } } }
+  host.converges = { ...host.converges, digest: () => other, alone: () => DONE }
+  host.voids = () => true
+  await host.rounds(5, GATEWAY_LOST)
+  const at = host.log.indexOf('hand-over: cancel 2')
+  expect(host.log.slice(at + 1)).toEqual([
+    'peer voids 2: yes',
+    'meta 3/1 alone h1 h2_1_1',
+    'converge alone urgent',
+    'converge role urgent',
+  ])
+  const { meta } = host.disk
+  await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta, proofTerm: null }), ...leading() })
+  expect(host.log.slice(at + 5)).toEqual(['meta 4/1 alone h1 h2_1_2', 'converge role'])
 })
 
 const tries = (log: readonly string[]) =>

@@ -28,6 +28,7 @@ const ASIDE: readonly Partial<Facts>[] = [
   { slot: 'missing' },
   { slot: 'lost' },
   { room: 'tight' },
+  { followerDiffers: true },
   { room: 'tight', slotKeepsBytes: 1e9 },
   { lagBytes: 10 },
   { handOverHeld: true },

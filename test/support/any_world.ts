@@ -42,6 +42,7 @@ export const anyWorld = fc.constantFrom(...METAS).chain((meta) =>
       slot: fc.constantFrom('ok' as const, 'missing' as const, 'lost' as const),
       room: fc.constantFrom('ok' as const, 'low' as const, 'tight' as const),
       slotKeepsBytes: fc.constantFrom(0, 1e9),
+      followerDiffers: fc.boolean(),
       promotable: fc.boolean(),
       postgres: fc.constantFrom('up' as const, 'starting' as const, 'failed' as const),
       disk: fc.constantFrom('ok' as const, 'full' as const),

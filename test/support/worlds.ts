@@ -81,6 +81,7 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     stream: 'caught-up',
     slot: 'ok',
     slotKeepsBytes: 0,
+    followerDiffers: false,
     promotable: false,
     copying: false,
     agentGone: false,

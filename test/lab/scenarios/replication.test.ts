@@ -90,3 +90,27 @@ test('32, A2, B3: what is dropped by hand on the leader, publication or slot, is
   expect(numberOf()).toBe(first + BY_HAND.length)
   expect(await scenario.end('h1', ['h1'])).toEqual([])
 })
+
+/** Of objects that nobody changes, as a disk that lost some pages would; nothing notices by itself. */
+const LOSE_ROWS = `set session_replication_role = replica;
+  delete from kine where id in (select id from kine where name like '/registry/namespaces/%')`
+
+// On the pair that the test before has left.
+test("31, A7: rows are gone from the follower's table: a hand-over finds it, the follower gives up its proof and copies the leader's; never the reverse", async () => {
+  const scenario = await onTheHealedPair()
+  const { lab } = scenario
+  await scenario.writer('h1')
+  const namespaces = "select count(*) from kine where name like '/registry/namespaces/%'"
+  const before = await psql('h1', namespaces)
+  await scenario.act('rows of h2 are lost', () => psql('h2', LOSE_ROWS))
+  expect(await psql('h2', namespaces)).toBe('0')
+  const { slot } = metaOf(lab, 'h1') ?? {}
+  await scenario.act('an operator switches over', () =>
+    lab.exec('h1', ['/usr/local/bin/twonode', 'switchover'], { timeoutMs: RETURN_MS }),
+  )
+  await scenario.poll('another slot', () => metaOf(lab, 'h1')?.slot !== slot, RETURN_MS)
+  await scenario.paired('h1', RETURN_MS)
+  expect(await psql('h2', namespaces)).toBe(before)
+  await scenario.sameTables('h1', RETURN_MS)
+  expect(await scenario.end('h1', ['h1'])).toEqual([])
+})
