@@ -71,8 +71,7 @@ export class AgentCore {
     await this.#lookAtSentinels()
     this.#state.claims.keep()
     const { meta } = this.#state
-    const looking = this.#ports.sight.look({ meta })
-    const sighting = await this.#untilSeen(looking, at)
+    const sighting = await this.#untilSeen(this.#ports.sight.look({ meta }), at)
     // What was seen before a stall says nothing of the time after it.
     if (!this.#stalled()) {
       const viewer = { self: this.#settings.self, meta, at }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { COPY_FAULT_NAMES, copyTrial, fillTable, keptACopy } from '../../../lab/copy_trial.ts'
 import { metaOf } from '../../../lab/pair_view.ts'
-import { healthy, laptop } from '../pair.ts'
+import { laptop } from '../pair.ts'
 import { startScenario } from '../scenario.ts'
 
 /** @unit MiB */
@@ -22,6 +22,5 @@ test(`20: in a copy of ${TABLE_MIB} MiB PostgreSQL, agent and runner are killed,
     const trial = await copyTrial({ ...orders, atMs: IN_THE_COPY_MS, pairedWithinMs: RETURN_MS })
     expect(keptACopy(trial), JSON.stringify(trial)).toBe(true)
     expect(metaOf(lab, 'h1')?.leader).toBe('h1')
-    await healthy(from, RETURN_MS)
   }
 })
