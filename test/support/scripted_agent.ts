@@ -91,7 +91,7 @@ export class ScriptedHost {
   permitted = true
   /** Those of its kines that use another database than its file names. */
   astray: readonly string[] = []
-  witness: Ports['witness'] = null
+  readonly witness: Ports['witness']
   readonly heartbeat: { lastBeatAt: number | null } = { lastBeatAt: null }
   /** What the pings hear beside the looks. */
   heard: HeardSince = { gateway: null, peerPing: null }
@@ -114,7 +114,9 @@ export class ScriptedHost {
     self: string,
     disk: Partial<Disk>,
     policy: Policy = { partition: 'availability', acceptLossBytes: 0 },
+    witness: Ports['witness'] = null,
   ) {
+    this.witness = witness
     this.self = self
     this.disk = {
       meta: null,
