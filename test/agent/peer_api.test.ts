@@ -55,6 +55,13 @@ test("the lines of the peer's journal are had for the asking", async () => {
   expect(await client.decisions()).toBeNull()
 })
 
+test("the content of the peer's table is had for the asking, where it can be told", async () => {
+  const { client } = await connected()
+  expect(await client.content()).toEqual({ revision: 7, digest: '3:42' })
+  await served.close()
+  expect(await client.content()).toBeNull()
+})
+
 test('rounds use one connection; a request that takes its time has another', async () => {
   const port = served.api.port()
   const ports = new Set<unknown>()

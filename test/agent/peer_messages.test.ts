@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest'
-import { StatusReader, statusMessage } from '../../src/agent/peer_messages.ts'
+import { describe, expect, test } from 'vitest'
+import {
+  BadMessage,
+  parseContent,
+  StatusReader,
+  statusMessage,
+} from '../../src/agent/peer_messages.ts'
 import { H1, statusOf } from './support/agents.ts'
 import { metaOf } from './support/metas.ts'
 
@@ -33,4 +38,24 @@ test('what was refused is refused again, also between two that are taken', () =>
   for (let round = 0; round < 2; round += 1)
     expect(() => reader.read(torn)).toThrow("the peer's hostMeta")
   expect(reader.read(fieldsOf(2)).meta).toEqual(metaOf({ term: 2 }))
+})
+
+describe('the content of a table', () => {
+  test('is a revision and a number, or not known', () => {
+    expect(parseContent({ revision: 1200, digest: '812:-99123' })).toEqual({
+      revision: 1200,
+      digest: '812:-99123',
+    })
+    expect(parseContent({ revision: null, digest: null })).toBeNull()
+  })
+
+  test.each([
+    { revision: 1200 },
+    { revision: -1, digest: '1:1' },
+    { revision: 1200, digest: null },
+    { revision: 1200, digest: 'x' },
+    { revision: 1200, digest: '1:1', more: true },
+  ])('%j is refused', (fields) => {
+    expect(() => parseContent(fields)).toThrow(BadMessage)
+  })
 })
