@@ -107,7 +107,7 @@ export const kineSalvage = defineModule<Args, State>({
     const name = `${table.branch}_${table.oid}`
     const folder = `${args.directory}/${name}`
     const manifest = manifestOf(await host.readFile(`${folder}/${SALVAGE_FILES.manifest}`))
-    if (manifest !== undefined && isOf(numbers, manifest.numbers))
+    if (manifest !== undefined && isFor(args, manifest) && isOf(numbers, manifest.numbers))
       return { kind: 'saved', folder, manifest }
     const noted = `${args.given_up}/${name}.json`
     const why = givenUp(await host.readFile(noted), numbers)
@@ -198,7 +198,8 @@ function requestOf(
 function manifestOf(text: string | undefined): SalvageManifest | undefined {
   const parsed = parseJson(text ?? '')
   if (!isObject(parsed) || parsed['format'] !== SALVAGE_FORMAT) return undefined
-  return isObject(parsed['numbers']) ? (parsed as unknown as SalvageManifest) : undefined
+  const isWhole = isObject(parsed['numbers']) && isObject(parsed['successor'])
+  return isWhole ? (parsed as unknown as SalvageManifest) : undefined
 }
 
 function givenUp(text: string | undefined, numbers: TableNumbers): string | undefined {
@@ -207,6 +208,11 @@ function givenUp(text: string | undefined, numbers: TableNumbers): string | unde
   return isOf(numbers, parsed['numbers'] as unknown as TableNumbers)
     ? String(parsed['why'])
     : undefined
+}
+
+/** Against another winner it is another fork. */
+function isFor({ branch, leader }: Args, { successor }: SalvageManifest): boolean {
+  return successor.branch === branch && successor.leader === leader
 }
 
 function isOf(one: TableNumbers, other: TableNumbers): boolean {

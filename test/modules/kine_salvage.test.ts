@@ -189,6 +189,17 @@ describe('A1: what the losing branch has of its own', () => {
     expect((await saved(args(fork))).changes).toHaveLength(2)
   })
 
+  test('is made anew when another branch has won meanwhile: the fork is another one then', async () => {
+    const early = await forkNow()
+    await writes(WEB, web(1))
+    const late = await forkNow()
+    await writes(WEB, web(2))
+    expect((await saved(args(late))).changes).toHaveLength(1)
+    const again = await saved(args(early, { branch: 3 }))
+    expect(again.changes).toHaveLength(2)
+    expect(again.manifest.successor).toEqual({ branch: 3, leader: 'h2' })
+  })
+
   test('larger than a fetch comes whole and in its order', async () => {
     const fork = await forkNow()
     await h1.server.sql(
