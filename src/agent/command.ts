@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { createInterface } from 'node:readline/promises'
 import { EXIT, type ExitCode, toTrouble } from '../core/errors.ts'
 import type { DaemonSettings } from './daemon.ts'
 
@@ -20,12 +21,23 @@ async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
     const over = new AbortController()
     // Only what is followed to its end has words for it.
     if (command === 'switchover') process.once('SIGINT', () => over.abort())
-    return await runLocalCommand([command ?? '--help', ...rest], out, { over: over.signal })
+    return await runLocalCommand([command ?? '--help', ...rest], out, { over: over.signal, ask })
   } catch (error) {
     const { code, message, hint, exitCode, detail } = toTrouble(error)
     const more = code === 'E_BUG' || detail === undefined ? '' : `${detail}\n`
     process.stderr.write(`${code}: ${message}\n${more}${hint === '' ? '' : `  ${hint}\n`}`)
     return exitCode
+  }
+}
+
+/** On a terminal only. */
+async function ask(question: string): Promise<string | undefined> {
+  if (!process.stdin.isTTY) return undefined
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await lines.question(question)
+  } finally {
+    lines.close()
   }
 }
 

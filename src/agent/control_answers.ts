@@ -3,7 +3,6 @@ import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { decide } from '../pair/fsm.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
-import { whyNotPromoted } from '../pair/request_refusal.ts'
 import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
 import type { AgentParts } from './assemble.ts'
 import type { WitnessStanding } from './claims.ts'
@@ -12,6 +11,7 @@ import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
 import { answerLeave } from './leave_answer.ts'
 import { answerPause, answerResume, pauseStanding } from './pause_answers.ts'
+import { answerPromote } from './promote_answer.ts'
 import { answerSwitchover } from './switchover_answer.ts'
 import { taken } from './taken.ts'
 import { answerSalvage } from './salvage/answers.ts'
@@ -44,11 +44,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   pause: answerPause,
   resume: answerResume,
   leave: answerLeave,
-  promote: async ({ core }, options, say) => {
-    const force = options['force'] === true
-    const answer = await core.ask({ kind: 'promote', force })
-    taken(answer, say, () => whyNotPromoted(core.facts(), force))
-  },
+  promote: answerPromote,
   switchover: answerSwitchover,
   replace,
   token: answerToken,
@@ -102,7 +98,7 @@ async function statusOf(parts: ControlParts): Promise<JsonObject> {
     followersSlot: meta?.slot ?? null,
     rule,
     why,
-    keptAside: core.keptAside(),
+    keptAside: core.desk.keptAside(),
     salvages: { ...salvages.summary() },
     partition: site.plan.site.partition,
     ...witnessOf(core.witness),

@@ -7,6 +7,7 @@ import { aged } from '../pair/proof_age.ts'
 import { carryOut } from './act.ts'
 import { type Act, type AskAnswer, converge, type Waiting } from './acting.ts'
 import type { WitnessStanding } from './claims.ts'
+import { Desk } from './desk.ts'
 import { answerHandOver } from './hand_over.ts'
 import { Jobs } from './jobs.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports, Sighting } from './ports.ts'
@@ -21,6 +22,8 @@ import { stoppablePeer } from './stoppable_peer.ts'
  * was cut off; what is more pressing ends what is less.
  */
 export class AgentCore {
+  /** What an operator asks beside decisions. */
+  readonly desk: Desk
   readonly #state: AgentState
   readonly #ports: Ports
   readonly #settings: Settings
@@ -38,6 +41,7 @@ export class AgentCore {
     this.#settings = settings
     this.#ports = ports
     this.#state = new AgentState(settings, ports)
+    this.desk = new Desk(this.#state, ports.clock)
     this.#jobs = new Jobs(ports.clock, settings.timing.intervalMs, () => this.#wake.abort())
   }
 
@@ -112,14 +116,6 @@ export class AgentCore {
   facts(): Facts {
     return this.#state.facts(null)
   }
-
-  /** This follower is about to stop: its leader goes on alone first. 0: it stays. */
-  leave(forMs: number): void {
-    this.#state.leavingUntil = this.#ports.clock.now() + forMs
-  }
-
-  /** Schemas with tables of other histories, as the last converge saw them; null: none has looked. */
-  readonly keptAside = (): readonly string[] | null => this.#state.aside.kept
 
   /** What the witness said last; null: the site has none, or it was not asked yet. */
   get witness(): WitnessStanding | null {

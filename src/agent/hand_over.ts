@@ -73,9 +73,12 @@ async function unequal(act: Act, term: number): Promise<string | null> {
   state.unsettled()
   const stopped = await converge(act)
   if (stopped.kind !== 'done') return `this host does not stand still: ${stopped.kind}`
-  const theirs = await ports.peer.handOver({ phase: 'digest', term })
+  // Both at once: nobody can write meanwhile, on either host.
+  const [theirs, ours] = await Promise.all([
+    ports.peer.handOver({ phase: 'digest', term }),
+    converge(act, { tags: DIGEST_TAGS, urgent: true }),
+  ])
   if (!theirs.ok) return `the peer has no digest: ${theirs.why}`
-  const ours = await converge(act, { tags: DIGEST_TAGS, urgent: true })
   const digest = ours.kind === 'done' ? digestOf(ours.registered) : null
   if (digest === null) return 'this host has no digest'
   if (digest === theirs.digest) return null

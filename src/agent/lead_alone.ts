@@ -3,7 +3,8 @@ import type { Facts } from '../pair/facts.ts'
 import { decide } from '../pair/fsm.ts'
 import { alone, promoted, type Stamp } from '../pair/goals.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
-import { forcedToLead, unvouched, vouchedFor } from '../pair/liveness.ts'
+import { forcedToLead, heardAgoMs, unvouched, vouchedFor } from '../pair/liveness.ts'
+import { mayLose, promotionRisk } from '../pair/promotion_risk.ts'
 import { refusedAgain } from '../pair/void_refusal.ts'
 import { type Act, change, converge, decidedAgain, unchanged } from './acting.ts'
 import type { Taken } from './claims.ts'
@@ -14,9 +15,14 @@ type Next = (meta: HostMeta, stamp: Stamp) => HostMeta
 
 /** The follower leads from now on: the claim first, where the site has one, and then hostMeta. */
 export async function promote(act: Act): Promise<boolean> {
-  const { state } = act
+  const { state, ports } = act
+  const heard = heardAgoMs(state.memory, ports.clock.now())
+  const risk = promotionRisk(state.facts(act.asked), heard)
   if (!(await record(act, { voided: false, still: decidedAgain(act), next: promoted })))
     return false
+  // By an operator's word, or because the site accepts it: what may be missing has to be said somewhere.
+  if (risk !== null && mayLose(risk, act.decision.rule))
+    ports.note({ kind: 'loss', lagBytes: risk.lagBytes, heardAgoMs: risk.heardAgoMs })
   state.impaired = false
   state.preparedUntil = 0
   state.owed = { tags: ['role'], urgent: true }

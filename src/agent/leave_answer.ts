@@ -28,7 +28,7 @@ export async function answerLeave(
 ): Promise<void> {
   const { self, meta } = core.facts()
   if (options['end'] === true) {
-    core.leave(0)
+    core.desk.leave(0)
     journal.note({ kind: 'leave' })
     return say({ message: `${self} stays` })
   }
@@ -37,12 +37,12 @@ export async function answerLeave(
       hint: '`twonode switchover` first.',
     })
   const forMs = durationOf(options['for'])
-  core.leave(forMs)
+  core.desk.leave(forMs)
   journal.note({ kind: 'leave', for: durationText(forMs) })
   const deadline = clock.now() + ALONE_MS
   while (core.facts().meta?.mode !== 'alone') {
     if (clock.now() > deadline) {
-      core.leave(0)
+      core.desk.leave(0)
       throw new TwonodeError('E_FAILED', `${meta.leader} does not go on alone`, {
         hint: '`twonode status` there says why; stopped now, this host lets its writes wait for two seconds.',
       })

@@ -16,7 +16,11 @@ export interface LocalWorld {
   readonly socket?: string
   /** Ctrl-C. */
   readonly over?: AbortSignal
+  /** What a person answers; undefined: nobody is there. */
+  readonly ask?: (question: string) => Promise<string | undefined>
 }
+
+const nobody = async (): Promise<undefined> => await Promise.resolve(undefined)
 
 const NEVER = new AbortController().signal
 
@@ -78,9 +82,9 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
     text: said,
   },
   promote: {
-    usage: 'promote [--force]',
-    brief: 'Lead. With --force whatever the peer may have that is not here.',
-    options: ['--force'],
+    usage: 'promote [--force] [--yes]',
+    brief: 'Lead. With --force whatever the peer may have that is not here: asks, unless --yes.',
+    options: ['--force', '--yes'],
     text: said,
   },
 }
@@ -89,7 +93,7 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
 export async function runLocalCommand(
   [name = '', ...words]: readonly string[],
   out: Output,
-  { socket = CONTROL_SOCKET, over = NEVER }: LocalWorld = {},
+  { socket = CONTROL_SOCKET, over = NEVER, ask = nobody }: LocalWorld = {},
 ): Promise<ExitCode> {
   if (['--help', '-h', 'help'].includes(name)) {
     out.write(helpText())
@@ -103,15 +107,44 @@ export async function runLocalCommand(
   const { json, options } = readOptions(name, command, words)
   const say = (data: JsonObject) =>
     out.write(json ? `${JSON.stringify(data)}\n` : `${command.text(data)}\n`)
-  if (name === 'switchover') await switchOver(options, { socket, over, say })
+  if (name === 'promote') await promote(options, { socket, ask, say })
+  else if (name === 'switchover') await switchOver(options, { socket, over, say })
   else await askAgent(socket, { command: name, options }, say)
   return EXIT.done
+}
+
+/** What is at risk is said first, and a person says yes to it. */
+async function promote(
+  options: JsonObject,
+  {
+    socket,
+    ask,
+    say,
+  }: Required<Pick<LocalWorld, 'socket' | 'ask'>> & { readonly say: (data: JsonObject) => void },
+): Promise<void> {
+  const { yes, ...asked } = options
+  const [risk = {}] = await answersOf(socket, 'promote', { check: true })
+  if (asked['force'] === true && risk['message'] !== '') say(risk)
+  if (asked['force'] === true && risk['isAtRisk'] === true && yes !== true) {
+    const answer = await ask('Type yes to lead without it: ')
+    if (answer === undefined)
+      throw new TwonodeError('E_USAGE', 'nobody is there to say yes to what may be lost', {
+        hint: 'Read what is above, and pass --yes.',
+      })
+    if (answer.trim() !== 'yes')
+      throw new TwonodeError('E_INTERRUPTED', 'nobody said yes: nothing is done')
+  }
+  await askAgent(socket, { command: 'promote', options: asked }, say)
 }
 
 /** Asked for and, unless nobody waits for it, followed to its end. */
 async function switchOver(
   options: JsonObject,
-  { socket, over, say }: Required<LocalWorld> & { readonly say: (data: JsonObject) => void },
+  {
+    socket,
+    over,
+    say,
+  }: Required<Pick<LocalWorld, 'socket' | 'over'>> & { readonly say: (data: JsonObject) => void },
 ): Promise<void> {
   const { 'no-wait': noWait, ...asked } = options
   if (noWait === true || asked['check'] === true)
@@ -157,6 +190,7 @@ const FLAGS: ReadonlySet<string> = new Set([
   '--no-wait',
   '--though-paused',
   '--end',
+  '--yes',
 ])
 
 /** Options with a text, and what an agent calls them. */

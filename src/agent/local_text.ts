@@ -39,6 +39,8 @@ function eventText(entry: JsonObject): string {
       return `salvage ${text('name')} ${text('what')}: ${text('words')}`
     case 'pause':
       return pauseText(entry)
+    case 'loss':
+      return lossText(entry)
     case 'leave':
       return entry['for'] === undefined
         ? 'stays: an operator says that it does not stop'
@@ -54,6 +56,16 @@ function eventText(entry: JsonObject): string {
     default:
       return JSON.stringify(entry)
   }
+}
+
+function lossText({ lagBytes, heardAgoMs }: JsonObject): string {
+  const behind =
+    typeof lagBytes === 'number'
+      ? `up to ${lagBytes} bytes, and what came later`
+      : 'nobody knows how much'
+  const heard =
+    typeof heardAgoMs === 'number' ? `${Math.round(heardAgoMs / 1000)} s before` : 'not at all'
+  return `promoted without the proof: acknowledged writes may be missing (${behind}); the leader was last heard ${heard}`
 }
 
 function pauseText(entry: JsonObject): string {

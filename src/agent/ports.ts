@@ -224,6 +224,8 @@ export type Note =
       readonly by?: 'expiry'
       readonly for?: string
     }
+  /** A promotion without the proof: what its leader acknowledged, and this host may miss. Null: not known. */
+  | { readonly kind: 'loss'; readonly lagBytes: number | null; readonly heardAgoMs: number | null }
   /** A follower is about to stop for so long; without `for` it stays. */
   | { readonly kind: 'leave'; readonly for?: string }
   /** booted: the first agent since the host's boot. `seconds`: since that. */

@@ -12,6 +12,7 @@ export const JOURNAL_DOCS = {
     "A table of another history was moved to `schema`, for the reason `why`. `led`: the `branch` and `mode` in which this host led until then, `since` when or earlier; null: not known. In mode alone it holds acknowledged writes that the cluster does not have. A laptop's converge that moves one writes no such line.",
   pause:
     '`paused`: an operator paused this host, `for` so long, or resumed it; `by` `expiry`: nobody did, and its time has passed.',
+  loss: 'A host was promoted without the proof that it has everything: it was `lagBytes` behind when its leader was last heard, `heardAgoMs` before; null: not known.',
   leave: 'A follower was told that it stops soon, `for` so long, or that it stays after all.',
   agent:
     '`what`: `started`, `booted` (the first since the boot) or `ended`; `seconds` since the boot. One that was killed writes no end.',

@@ -272,3 +272,8 @@ function unmovedSince(last: StreamMemory | null, seen: LeaderSighting, at: numbe
   if (since !== null && last?.seen.flushedBytes === seen.flushedBytes) return since
   return seen.oldestWaitMs > 0 ? at - seen.oldestWaitMs : null
 }
+
+/** Since the peer's agent was heard; null: never by this agent. @unit milliseconds */
+export function heardAgoMs({ agent }: Memory, now: number): number | null {
+  return agent.says === null ? null : Math.max(0, now - agent.heardAt)
+}

@@ -83,9 +83,11 @@ test('a request that the rules refuse ends with their reason; one that they take
     message: 'nothing is done: h1 leads, and answers',
     hint: '`twonode switchover` on h1 hands over.',
   })
+  // Else it promotes itself while somebody reads what is at risk.
+  host.disk.paused = true
   await host.rounds(1, SILENT)
   expect(await withRounds(host, twonode('promote', '--force'))).toMatch(
-    /^begun: .*\(rule promote-forced\)\n$/,
+    /\nbegun: .*\(rule promote-forced\)\n$/,
   )
 })
 

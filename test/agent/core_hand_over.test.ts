@@ -57,6 +57,7 @@ test.each([
       'hand-over: prepare 2',
       'converge handover urgent',
       'hand-over: digest 2',
+      'converge digest urgent',
       'hand-over: cancel 2',
       'converge role urgent',
     ],

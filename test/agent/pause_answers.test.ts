@@ -68,6 +68,7 @@ test('pause and resume are a file that the next round sees', async () => {
 
 test('who resumes has looked: the flap guard counts anew, before it freezes as well', async () => {
   const host = await agentOf('h2')
+  host.disk.paused = true
   await host.rounds(1, SILENT)
   await withRounds(host, twonode('promote', '--force'))
   expect(host.disk.changes).toHaveLength(1)

@@ -33,21 +33,21 @@ test.each(['paired', 'alone'] as const)(
         led: { branch: 1, mode, since: lastModified },
       },
     ])
-    expect(host.core.keptAside()).toEqual(['twonode_branch_1_16402'])
+    expect(host.core.desk.keptAside()).toEqual(['twonode_branch_1_16402'])
   },
 )
 
 test('a table that stays is no line, and a schema of before is still told by the status', async () => {
   const host = await superseded('alone', false)
   expect(host.notes.filter(({ kind }) => kind === 'set-aside')).toEqual([])
-  expect(host.core.keptAside()).toEqual(['twonode_branch_1_16402'])
+  expect(host.core.desk.keptAside()).toEqual(['twonode_branch_1_16402'])
 })
 
 test('an agent that has converged nothing yet knows of no schemas', async () => {
   const host = await leader({ meta: pairMeta() })
   host.converges = { role: () => DONE }
   await host.rounds(1, { ...GATEWAY_UP, ...leading() })
-  expect(host.core.keptAside()).toBeNull()
+  expect(host.core.desk.keptAside()).toBeNull()
 })
 
 test('what was saved before a table was moved is a line, and so is what could not be', async () => {

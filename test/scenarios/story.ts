@@ -111,6 +111,8 @@ function noteText(entry: Note): string {
       return `lets ${entry.name} in`
     case 'set-aside':
       return `keeps its table in ${entry.schema}`
+    case 'loss':
+      return `may miss ${entry.lagBytes ?? 'unknown'} bytes`
     case 'leave':
       return entry.for === undefined ? 'stays' : 'leaves'
     case 'salvage':

@@ -25,6 +25,8 @@ export class ControlBench {
   isReplaced = false
   /** What losing branches had here, and nobody has looked at. */
   salvagesWaiting: readonly string[] = []
+  /** What a person answers; undefined: nobody is there. */
+  ask: (question: string) => Promise<string | undefined> = () => Promise.resolve(undefined)
   #socket: ControlSocket | undefined
   #journal: DecisionJournal | undefined
 
@@ -81,7 +83,10 @@ export class ControlBench {
   async twonode(...words: readonly string[]): Promise<string> {
     let said = ''
     const out = { write: (text: string) => void (said += text) }
-    const exit = await runLocalCommand(words, out, { socket: this.#place })
+    const exit = await runLocalCommand(words, out, {
+      socket: this.#place,
+      ask: (question) => this.ask(question),
+    })
     if (exit !== 0) throw new Error(`it exited ${exit}: ${said}`)
     return said
   }

@@ -86,7 +86,7 @@ test('23: the follower is promoted by force while its leader lives behind a cut:
   const branch = (metaOf(lab, 'h2')?.term ?? 0) + 1
   await scenario.act('the link is cut', () => lab.cut('h1', { from: 'peer' }))
   await scenario.act('an operator promotes h1', () =>
-    inHost('h1', ['/usr/local/bin/twonode', 'promote', '--force']),
+    inHost('h1', ['/usr/local/bin/twonode', 'promote', '--force', '--yes']),
   )
   await scenario.until({ leader: 'h1', mode: 'alone', branch }, ['h1'], FAILOVER_MS)
   await scenario.until({ leader: 'h2', mode: 'alone' }, ['h2'], FAILOVER_MS)

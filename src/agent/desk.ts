@@ -1,0 +1,29 @@
+import { heardAgoMs } from '../pair/liveness.ts'
+import type { Clock } from './ports.ts'
+import type { AgentState } from './state.ts'
+
+/** What an operator asks of an agent, and no rule decides. */
+export class Desk {
+  readonly #state: AgentState
+  readonly #clock: Clock
+
+  constructor(state: AgentState, clock: Clock) {
+    this.#state = state
+    this.#clock = clock
+  }
+
+  /** This follower is about to stop: its leader goes on alone first. 0: it stays. */
+  leave(forMs: number): void {
+    this.#state.leavingUntil = this.#clock.now() + forMs
+  }
+
+  /** Since the peer's agent was heard; null: never by this agent. @unit milliseconds */
+  heardAgoMs(): number | null {
+    return heardAgoMs(this.#state.memory, this.#clock.now())
+  }
+
+  /** Schemas with tables of other histories, as the last converge saw them; null: none has looked. */
+  keptAside(): readonly string[] | null {
+    return this.#state.aside.kept
+  }
+}
