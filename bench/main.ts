@@ -7,6 +7,7 @@ import { benchCut, type CutOptions } from './cut.ts'
 import { benchCopy } from './copy.ts'
 import { benchFailover } from './failover.ts'
 import { benchSwitchover } from './switchover.ts'
+import { benchUpgrade } from './upgrade.ts'
 import { benchFollower } from './follower.ts'
 import { benchHistory } from './history.ts'
 
@@ -83,6 +84,14 @@ program
   .option('--seed <n>', 'which ones', count, 1)
   .option('--json', 'one JSON object instead of a table')
   .action(benchHistory)
+
+program
+  .command('upgrade')
+  .description(
+    'both hosts upgraded and booted under a writer: how often, and for how long, it waits',
+  )
+  .option('--json', 'one JSON object instead of words')
+  .action(benchUpgrade)
 
 program
   .command('agent')

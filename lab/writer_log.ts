@@ -105,6 +105,15 @@ export function longestGap(log: readonly WriterRecord[], since = 0): Gap | undef
   return longest
 }
 
+/** Each time without an acknowledgement that was longer than this. */
+export function gapsOver(log: readonly WriterRecord[], ms: number): readonly Gap[] {
+  const times = log.filter(({ kind }) => kind === 'ack').map(({ at }) => at)
+  return times.flatMap((to, index) => {
+    const from = times[index - 1]
+    return from === undefined || to - from <= ms ? [] : [{ from, to, ms: to - from }]
+  })
+}
+
 /** The first acknowledgement after a moment. @unit milliseconds of wall time */
 export function firstAckAfter(log: readonly WriterRecord[], moment: number): number | undefined {
   return log.find(({ kind, at }) => kind === 'ack' && at > moment)?.at

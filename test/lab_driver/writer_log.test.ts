@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   firstAckAfter,
+  gapsOver,
   judge,
   lastAck,
   longestGap,
@@ -101,4 +102,10 @@ describe('a watch', () => {
 it('a line that a kill cut short is left out', () => {
   const text = '{"at":1,"kind":"ack","n":1,"rv":2}\n{"at":2,"kind":"ac'
   expect(parseWriterLog(text)).toEqual([ack(1, 2, 1)])
+})
+
+it('gaps are counted that are longer than a bound', () => {
+  const log = [ack(1, 6, 0), ack(2, 7, 900), unknown(3, 1_000), ack(4, 8, 3_000), ack(5, 9, 4_500)]
+  expect(gapsOver(log, 1_000).map(({ ms }) => ms)).toEqual([2_100, 1_500])
+  expect(gapsOver(log, 5_000)).toEqual([])
 })

@@ -1,26 +1,12 @@
-import { appendFileSync, copyFileSync, writeFileSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { parse, stringify } from 'yaml'
 import { expect, test } from 'vitest'
+import { NEWER_KINE, withNewerKine } from '../../../lab/newer_kine.ts'
 import { finished, startTwonode, type Laptop } from '../../../lab/twonode_process.ts'
 import { inHost } from '../pair.ts'
-import { onThePair, startScenario, type Scenario } from '../scenario.ts'
+import { onThePair, startScenario } from '../scenario.ts'
 
 /** @unit milliseconds */
 const UPGRADE_MS = 15 * 60_000
 const PAIRED_MS = 90_000
-
-/** The same program, built again: a byte more at its end, and another version by its inventory. */
-async function withNewerKine({ lab, from }: Scenario): Promise<Laptop> {
-  const { kine } = await lab.artefacts()
-  const path = join(from.home, 'kine-newer')
-  copyFileSync(kine.path, path)
-  appendFileSync(path, '\n')
-  const site = parse(readFileSync(from.inventory, 'utf8')) as Record<string, object>
-  const inventory = join(from.home, 'newer.yaml')
-  writeFileSync(inventory, stringify({ ...site, kine: { version: 'v99.0.0', path } }))
-  return { ...from, inventory }
-}
 
 async function upgrade(from: Laptop, ...more: readonly string[]) {
   const argv = ['upgrade', '-i', from.inventory, '--json', ...more]
@@ -30,15 +16,15 @@ async function upgrade(from: Laptop, ...more: readonly string[]) {
 
 test('28: kine on both hosts is another one afterwards, and the follower had its turn first', async () => {
   const scenario = await startScenario()
-  const laptop = await withNewerKine(scenario)
+  const laptop = await withNewerKine(scenario.lab, scenario.from)
   const wrong = await upgrade(laptop, '--kine', 'v98.0.0')
   expect(wrong).toMatchObject({ code: 2, said: expect.stringContaining('inventory has v99.0.0') })
-  const check = await upgrade(laptop, '--kine', 'v99.0.0', '--check')
+  const check = await upgrade(laptop, '--kine', NEWER_KINE, '--check')
   expect(check.code, check.said).toBe(10)
 
   await scenario.writer('h1')
   await scenario.writer('h2')
-  const { code, said } = await upgrade(laptop, '--kine', 'v99.0.0')
+  const { code, said } = await upgrade(laptop, '--kine', NEWER_KINE)
   expect(code, said).toBe(0)
   expect(said.indexOf('h2 is done')).toBeGreaterThan(0)
   expect(said.indexOf('h2 is done')).toBeLessThan(said.indexOf('h1 is done'))
@@ -51,7 +37,7 @@ test('28: kine on both hosts is another one afterwards, and the follower had its
     expect(await inHost(host, ['/usr/local/bin/twonode', 'status'])).toMatch(
       /^paused +this host: no/m,
     )
-  const again = await upgrade(laptop, '--kine', 'v99.0.0')
+  const again = await upgrade(laptop, '--kine', NEWER_KINE)
   expect(again, 'nothing is left to do').toMatchObject({ code: 0 })
   expect(again.said).not.toContain('is done')
   expect(await scenario.end('h2', [])).toEqual([])
