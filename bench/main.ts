@@ -87,9 +87,7 @@ program
 
 program
   .command('upgrade')
-  .description(
-    'both hosts upgraded and booted under a writer: how often, and for how long, it waits',
-  )
+  .description('kine upgraded on both hosts under a writer: how often, and for how long, it waits')
   .option('--json', 'one JSON object instead of words')
   .action(benchUpgrade)
 
