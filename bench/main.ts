@@ -59,6 +59,8 @@ program
   .option('--seed <n>', 'of the moments', count, 1)
   .option('--json', 'one JSON object instead of a table')
   .action(benchSwitchover)
+
+program
   .command('follower')
   .description('power cuts of the follower under 50 writes a second: how long the leader stalls')
   .option('--runs <n>', 'how many power cuts', count, 20)
