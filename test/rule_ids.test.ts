@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 /** The rules of the design's trials: each was paid for with an experiment. */
 // oxfmt-ignore
 const RULES = [
-  'A1', 'A2', 'A3', 'A5', 'A6', 'A7', 'A8', 'A9',
+  'A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A8', 'A9',
   'B1', 'B2', 'B3', 'B4', 'B5', 'B6', 'B7', 'B8', 'B9', 'B10',
   'C1', 'C2', 'C3', 'C4',
 ]

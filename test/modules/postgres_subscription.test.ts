@@ -144,7 +144,8 @@ describe('changing it', () => {
   })
 
   test('A6: disabled means that no worker is alive, and where its history ended is told', async () => {
-    await kineWrites(pair.leader.server, '/registry/a', '1')
+    // What has not arrived by then has no place in its history.
+    await pair.arrives(await kineWrites(pair.leader.server, '/registry/a', '1'))
     await converge(pair.follower.host, 'postgres_subscription', pair.present({ enabled: false }))
     expect(await pair.workers()).toBe(0)
     expect(
