@@ -103,6 +103,22 @@ export class PlayedPair {
     })
   }
 
+  /** Whose power goes now had nothing on its way: a commit that waits is on one disk only (A1). */
+  async atRest(leader: HostName): Promise<void> {
+    for (const host of HOST_NAMES)
+      await inHost(host, ['systemctl', 'kill', '--signal=STOP', 'kine.service'])
+    await eventually('no commit waits', async () => {
+      const text = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'"
+      const waiting = await psql(leader, text)
+      return waiting === '0' ? true : `${waiting} wait`
+    })
+  }
+
+  /** The end of {@link atRest} on the host that is left. */
+  async goesOn(host: HostName): Promise<void> {
+    await inHost(host, ['systemctl', 'kill', '--signal=CONT', 'kine.service'])
+  }
+
   /** Without power, and with kine and k3s kept from the next boot: the reconciler's part. */
   async powerOff(host: HostName): Promise<void> {
     const units = ['kine.service', 'k3s.service', 'twonode-virtual-ip.service']

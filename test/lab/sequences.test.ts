@@ -27,7 +27,9 @@ const changedIn = (run: LocalRun) =>
 describe('the leader loses its power', () => {
   test('A6: the follower leads, serves and breaks no rule of the table', async () => {
     await writesThrough('h1', 'before')
+    await pair.atRest('h1')
     await pair.powerOff('h1')
+    await pair.goesOn('h2')
     const run = await pair.promote('h2', { warm: true })
     expect(registered(run, 'The branch has its marker')).toMatchObject({
       fork: { from: 1, slot: 'h2_1_1', lsn: expect.stringContaining('/') },
@@ -95,7 +97,9 @@ describe('the new leader loses its power too, with a write that only it has', ()
   })
 
   test('A, B, A, B: the second one takes over once more, and the first returns without a copy', async () => {
+    await pair.atRest('h1')
     await pair.powerOff('h1')
+    await pair.goesOn('h2')
     await pair.promote('h2', { warm: true })
     await writesThrough('h2', 'fourth-branch')
     await expectInvariants('h2')

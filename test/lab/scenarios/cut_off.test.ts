@@ -196,7 +196,9 @@ test("15: an old leader that wrote on behind a cut follows, and nothing of it is
   // The old table stays until the agents have compared the copy in its place with the leader's content.
   const table = `twonode_branch_${name}`
   expect(await scenario.keptTables('h1')).toContain(table)
-  const verified = async () => / salvage table \d+ verified: /.test(await journal())
+  // Each table is compared by itself: the one of the scenario before may have been as well.
+  const oid = await psql('h1', "select 'public.kine'::regclass::oid")
+  const verified = async () => (await journal()).includes(` salvage table ${oid} verified: `)
   await scenario.poll('the copy is verified', verified, HEALED_MS)
   await mustConverge(scenario.from)
   expect(await scenario.keptTables('h1')).not.toContain(table)
