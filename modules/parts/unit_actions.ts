@@ -45,16 +45,19 @@ function enabling({ unit, file }: UnitObservation, args: UnitArgs): readonly Cha
 function running({ unit }: UnitObservation, args: UnitArgs): readonly Change[] {
   const { name, state, if_running, wait } = args
   const active = unit.active === 'active' || unit.active === 'reloading'
+  const rests = unit.active === 'inactive' || unit.active === 'failed'
+  // Told to start, and not begun: systemd still waits for other units, or has not come to it.
+  const willStart = rests && unit.hasJob
   // The start limit counts failures: without this a start could be refused at once.
   const reset = unit.active === 'failed' ? [quick('reset-failed', name)] : []
   switch (state) {
     case 'none':
       return []
     case 'started':
-      if (active || (!wait && unit.active === 'activating')) return []
+      if (active || (!wait && (unit.active === 'activating' || willStart))) return []
       return [...reset, wait ? action('start', args) : quick('start', '--no-block', name)]
     case 'stopped':
-      return unit.active === 'inactive' || unit.active === 'failed' ? [] : [action('stop', args)]
+      return rests && !willStart ? [] : [action('stop', args)]
     case 'restarted':
       if (if_running) return unit.load === 'not-found' ? [] : [action('try-restart', args)]
       return [...reset, action('restart', args)]

@@ -56,6 +56,8 @@ export interface UnitState {
   /** The unit's file is newer than what systemd has loaded. */
   readonly needsReload: boolean
   readonly mainPid: number
+  /** systemd was told something of it that it has not done yet: a start, if the unit does not run. */
+  readonly hasJob: boolean
   /** When it last became active, µs on the monotonic clock; 0 if never. */
   readonly activeSinceUs: number
 }

@@ -11,6 +11,7 @@ const PROPERTIES = [
   'NeedDaemonReload',
   'MainPID',
   'ActiveEnterTimestampMonotonic',
+  'Job',
 ]
 
 /** A unit's own name; no pattern, which would be answered by any number of units. */
@@ -79,6 +80,7 @@ function parseUnit(block: string): UnitState {
     isStatic: ['static', 'generated', 'transient'].includes(file),
     needsReload: value('NeedDaemonReload') === 'yes',
     mainPid: Number(value('MainPID')),
+    hasJob: Number(value('Job')) > 0,
     activeSinceUs: Number(value('ActiveEnterTimestampMonotonic')),
   }
 }

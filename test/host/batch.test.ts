@@ -78,11 +78,30 @@ test('systemctl answers for all units in one go, in the order that was asked', (
     isStatic: false,
     needsReload: false,
     mainPid: 48,
+    hasJob: false,
     activeSinceUs: 6_235_834_921,
   })
   expect(states.get('nothing.service')).toMatchObject({ load: 'not-found', enabled: false })
   expect(states.get('apt-daily.service')).toMatchObject({ load: 'masked', enabled: false })
   expect(states.get('basic.target')).toMatchObject({ isStatic: true, mainPid: 0 })
+})
+
+/** Captured there too, of a unit that was told to start after one that was still starting. */
+const WAITS = `MainPID=0
+Id=b.service
+ActiveState=inactive
+Job=129
+
+MainPID=33
+Id=ssh.service
+ActiveState=active
+Job=
+`
+
+test('a unit that was told to start, and has not begun, has a job', () => {
+  const states = parseUnits(['b.service', 'ssh.service'], WAITS)
+  expect(states.get('b.service')).toMatchObject({ active: 'inactive', hasJob: true })
+  expect(states.get('ssh.service')).toMatchObject({ active: 'active', hasJob: false })
 })
 
 test('an instance that a generator enables on each boot is enabled; a unit enabled until then is not', () => {

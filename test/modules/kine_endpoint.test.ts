@@ -14,6 +14,7 @@ const UNIT: UnitState = {
   isStatic: false,
   needsReload: false,
   mainPid: 0,
+  hasJob: false,
   activeSinceUs: 0,
 }
 const ROOT_FILE = { kind: 'file', mode: 0o644, owner: 'root', group: 'root' } as const

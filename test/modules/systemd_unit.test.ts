@@ -16,6 +16,7 @@ const UNIT: UnitState = {
   isStatic: false,
   needsReload: false,
   mainPid: 0,
+  hasJob: false,
   activeSinceUs: 0,
 }
 

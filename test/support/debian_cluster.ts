@@ -74,6 +74,7 @@ function unitState(active: boolean): UnitState {
     isStatic: false,
     needsReload: false,
     mainPid: 0,
+    hasJob: false,
     activeSinceUs: 0,
   }
 }

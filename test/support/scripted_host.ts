@@ -53,6 +53,7 @@ const LOADED: UnitState = {
   isStatic: false,
   needsReload: false,
   mainPid: 0,
+  hasJob: false,
   activeSinceUs: 0,
 }
 
