@@ -35,23 +35,28 @@ export async function benchCopy({
 }): Promise<void> {
   const trials: CopyTrial[] = []
   const random = seeded(seed)
-  await withPair(LAB_NAME, {}, async (lab) => {
-    const from = await makeLaptop(lab, 'bench')
-    await lab.snapshot('pair')
-    // Their disks are memory's: they can be filled, and a gigabyte is written at once.
-    await lab.reset('pair', { smallDisks: true })
-    const digest = await fillTable(lab, await readyPair(lab), mib)
-    for (let moment = 1; moment <= moments; moment += 1)
-      for (const fault of COPY_FAULT_NAMES) {
-        const leader = await readyPair(lab)
-        const atMs = Math.floor(random() * mib * COPY_MS_A_MIB)
-        const pairedWithinMs = PAIRED_MS + mib * PAIRED_MS_A_MIB
-        const trial = await copyTrial({ lab, from, leader, fault, atMs, digest, pairedWithinMs })
-        trials.push(trial)
-        process.stderr.write(`moment ${moment} of ${moments}: ${JSON.stringify(trial)}\n`)
-        if (trial.paired === undefined) throw new LabError('no pair again', 'Look at both agents.')
-      }
-  })
+  await withPair(
+    LAB_NAME,
+    () => ({}),
+    async (lab) => {
+      const from = await makeLaptop(lab, 'bench')
+      await lab.snapshot('pair')
+      // Their disks are memory's: they can be filled, and a gigabyte is written at once.
+      await lab.reset('pair', { smallDisks: true })
+      const digest = await fillTable(lab, await readyPair(lab), mib)
+      for (let moment = 1; moment <= moments; moment += 1)
+        for (const fault of COPY_FAULT_NAMES) {
+          const leader = await readyPair(lab)
+          const atMs = Math.floor(random() * mib * COPY_MS_A_MIB)
+          const pairedWithinMs = PAIRED_MS + mib * PAIRED_MS_A_MIB
+          const trial = await copyTrial({ lab, from, leader, fault, atMs, digest, pairedWithinMs })
+          trials.push(trial)
+          process.stderr.write(`moment ${moment} of ${moments}: ${JSON.stringify(trial)}\n`)
+          if (trial.paired === undefined)
+            throw new LabError('no pair again', 'Look at both agents.')
+        }
+    },
+  )
   print(trials, { mib, seed, json })
   if (!trials.every(keptACopy)) process.exitCode = 3
 }

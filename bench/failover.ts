@@ -25,19 +25,23 @@ export async function benchFailover({
 }): Promise<void> {
   const trials: FailoverTrial[] = []
   const timing = interval === undefined ? {} : { liveness: { interval } }
-  await withPair(LAB_NAME, timing, async (lab) => {
-    const credentials = await adminCredentials(lab, 'h1')
-    const random = seeded(seed)
-    for (let run = 1; run <= runs; run += 1) {
-      const victim = await readyPair(lab)
-      await mayPromote(lab, peerOf(victim))
-      // Where in the agents' second, and in the writer's write, the power goes is the trial's input.
-      await pause(1_000 + Math.floor(random() * 2_000))
-      const trial = await failoverTrial(lab, { run, victim, credentials })
-      trials.push(trial)
-      process.stderr.write(`run ${run} of ${runs}: ${JSON.stringify(trial)}\n`)
-    }
-  })
+  await withPair(
+    LAB_NAME,
+    () => timing,
+    async (lab) => {
+      const credentials = await adminCredentials(lab, 'h1')
+      const random = seeded(seed)
+      for (let run = 1; run <= runs; run += 1) {
+        const victim = await readyPair(lab)
+        await mayPromote(lab, peerOf(victim))
+        // Where in the agents' second, and in the writer's write, the power goes is the trial's input.
+        await pause(1_000 + Math.floor(random() * 2_000))
+        const trial = await failoverTrial(lab, { run, victim, credentials })
+        trials.push(trial)
+        process.stderr.write(`run ${run} of ${runs}: ${JSON.stringify(trial)}\n`)
+      }
+    },
+  )
   printFailovers(trials, { seed, json })
   if (!meetsBars(trials)) process.exitCode = 3
 }

@@ -21,18 +21,22 @@ export async function benchFollower({
   json?: boolean
 }): Promise<void> {
   const trials: FollowerTrial[] = []
-  await withPair(LAB_NAME, {}, async (lab) => {
-    const credentials = await adminCredentials(lab, 'h1')
-    const random = seeded(seed)
-    for (let run = 1; run <= runs; run += 1) {
-      const leader = await readyPair(lab)
-      // Where in the agents' second, and in the writer's write, the power goes is the trial's input.
-      const writeForMs = 2_000 + Math.floor(random() * 2_000)
-      const trial = await followerTrial(lab, { run, leader, credentials, writeForMs })
-      trials.push(trial)
-      process.stderr.write(`run ${run} of ${runs}: ${JSON.stringify(trial)}\n`)
-    }
-  })
+  await withPair(
+    LAB_NAME,
+    () => ({}),
+    async (lab) => {
+      const credentials = await adminCredentials(lab, 'h1')
+      const random = seeded(seed)
+      for (let run = 1; run <= runs; run += 1) {
+        const leader = await readyPair(lab)
+        // Where in the agents' second, and in the writer's write, the power goes is the trial's input.
+        const writeForMs = 2_000 + Math.floor(random() * 2_000)
+        const trial = await followerTrial(lab, { run, leader, credentials, writeForMs })
+        trials.push(trial)
+        process.stderr.write(`run ${run} of ${runs}: ${JSON.stringify(trial)}\n`)
+      }
+    },
+  )
   print(trials, { seed, json })
   if (!trials.every(isGood)) process.exitCode = 3
 }

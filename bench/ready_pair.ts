@@ -4,7 +4,7 @@ import { HOST_NAMES, type HostName } from '../lab/names.ts'
 import { agentStatus, arePaired, metaOf } from '../lab/pair_view.ts'
 import { progressOnStderr } from '../lab/progress.ts'
 import { countAnew, kubernetesServes } from '../lab/trial_pair.ts'
-import { converge, explain, makeLaptop } from '../lab/twonode_process.ts'
+import { converge, explain, makeLaptop, type SiteSettings } from '../lab/twonode_process.ts'
 import { until } from '../lab/wait.ts'
 
 /** A pair that was just converged, or healed, is paired within this. @unit milliseconds */
@@ -13,17 +13,21 @@ const PAIRED_TIMEOUT_MS = 60_000
 /** k3s starts in 5 s where nothing else runs. @unit milliseconds */
 const KUBERNETES_TIMEOUT_MS = 180_000
 
-/** A lab of the bench's own with a converged pair, which is gone when the work has ended. */
+/**
+ * A lab of the bench's own with a converged pair, which is gone when the work has ended.
+ *
+ * @param settings - of the site, other than every lab's; asked for when the lab is up.
+ */
 export async function withPair(
   name: string,
-  overrides: Parameters<typeof makeLaptop>[2],
+  settings: (lab: Lab) => SiteSettings | Promise<SiteSettings>,
   work: (lab: Lab) => Promise<void>,
 ): Promise<void> {
   const lab = await openLab({ name, onProgress: progressOnStderr() })
   try {
     await Promise.all([lab.up(), lab.artefacts()])
     await lab.reset()
-    const first = await converge(await makeLaptop(lab, 'bench', overrides))
+    const first = await converge(await makeLaptop(lab, 'bench', await settings(lab)))
     if (first.code !== 0) throw new LabError(explain(first), 'Converge the lab by hand and look.')
     await work(lab)
   } finally {

@@ -27,6 +27,9 @@ export interface Laptop {
   readonly inventory: string
 }
 
+/** Settings of a site in an inventory; an object's own are laid over those that are there. */
+export type SiteSettings = Readonly<Record<string, object | string>>
+
 /**
  * A laptop of this name, with an inventory of the lab.
  * @param settings - of the site, beside those that the lab needs.
@@ -34,13 +37,14 @@ export interface Laptop {
 export async function makeLaptop(
   lab: Lab,
   name: string,
-  settings: Readonly<Record<string, object>> = {},
+  settings: SiteSettings = {},
 ): Promise<Laptop> {
   const home = join(lab.directory, 'laptops', name)
   mkdirSync(home, { recursive: true })
   const inventory = join(home, 'inventory.yaml')
-  const site = parse(lab.inventoryYaml(await lab.artefacts())) as Record<string, object>
-  for (const [key, value] of Object.entries(settings)) site[key] = { ...site[key], ...value }
+  const site = parse(lab.inventoryYaml(await lab.artefacts())) as Record<string, object | string>
+  for (const [key, value] of Object.entries(settings))
+    site[key] = typeof value === 'object' ? { ...(site[key] as object), ...value } : value
   writeFileSync(inventory, stringify(site))
   return { home, inventory }
 }

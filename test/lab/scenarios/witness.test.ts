@@ -5,12 +5,13 @@ import { parse, stringify } from 'yaml'
 import { agentStatus, metaOf } from '../../../lab/pair_view.ts'
 import { HOST_NAMES, peerOf } from '../../../lab/names.ts'
 import { finished, startTwonode } from '../../../lab/twonode_process.ts'
+import { endWitnesses, labWitness, type LabWitness, TOKEN } from '../../../lab/witness.ts'
 import { firstAckAfter, lastAck } from '../../../lab/writer_log.ts'
 import { HttpWitness } from '../../../src/witness/http.ts'
 import { pairMeta } from '../../support/agent_sightings.ts'
 import { mustConverge } from '../pair.ts'
 import { onTheHealedPair, onThePair, type Scenario, startScenario } from '../scenario.ts'
-import { endWitnesses, labWitness, type LabWitness, racerOn, TOKEN } from '../witness.ts'
+import { racerOn } from '../claim_racer.ts'
 
 /** @unit milliseconds */
 const FAILOVER_MS = 20_000

@@ -1,15 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { onTestFinished } from 'vitest'
-import type { RaceOrders } from '../../lab/claim_racer.ts'
-import { endsWithOthers, killGroup } from '../../lab/command.ts'
-import type { Lab } from '../../lab/lab.ts'
-import type { HostName } from '../../lab/names.ts'
-import { seenWithin } from '../../lab/wait.ts'
-import { makeAuthority, makeLeaf } from '../../src/host/x509.ts'
-import type { Claim } from '../../src/pair/claim.ts'
+import { makeAuthority, makeLeaf } from '../src/host/x509.ts'
+import type { Claim } from '../src/pair/claim.ts'
+import { endsWithOthers, killGroup } from './command.ts'
+import type { Lab } from './lab.ts'
+import { seenWithin } from './wait.ts'
 
 const ROOT = process.env['TWONODE_ROOT'] ?? process.cwd()
 
@@ -82,21 +78,5 @@ export async function labWitness(lab: Lab, { token }: { token: boolean }): Promi
       await ended
       if (child !== undefined) running.delete(child)
     },
-  }
-}
-
-/** An agent's dealings with the claim, inside a host: it says what became of each race. */
-export function racerOn(lab: Lab, host: HostName) {
-  const program = [process.execPath, join(ROOT, 'dist/claim_racer.mjs')]
-  const child = spawn('ip', ['netns', 'exec', lab.hosts[host].netns, ...program], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    cwd: '/',
-  })
-  onTestFinished(() => void child.stdin.end())
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  return async (orders: RaceOrders): Promise<string> => {
-    child.stdin.write(`${JSON.stringify(orders)}\n`)
-    const { value } = await lines.next()
-    return String(value)
   }
 }
