@@ -9,6 +9,9 @@ import { until } from './wait.ts'
 const MOVED_TIMEOUT_MS = 40_000
 const PAIRED_TIMEOUT_MS = 120_000
 
+/** So many swaps are acknowledged before a fault, during it, and when it is over: a fault that strikes nobody shows nothing. */
+const SWAPS = 20
+
 /** One fault under both clients; the pair is whole again, and acknowledges, when it ends. */
 export async function historyTrial(
   lab: Lab,
@@ -20,6 +23,7 @@ export async function historyTrial(
 ): Promise<void> {
   const { fault, leader, recorder } = orders
   const { strike, mend, moves } = faultOf(fault)
+  await acknowledges(recorder)
   await strike(lab, leader)
   const other = peerOf(leader)
   const moved = (): true | undefined => metaOf(lab, other)?.leader === other || undefined
@@ -31,10 +35,11 @@ export async function historyTrial(
   await acknowledges(recorder)
 }
 
-/** A swap that was begun from now on. */
+/** {@link SWAPS} that were begun from now on. */
 async function acknowledges({ swaps }: Recorder): Promise<void> {
   const from = performance.now() * 1_000
   const found = (): true | undefined =>
-    swaps.some(({ outcome, call }) => outcome === 'ok' && call >= from) || undefined
-  await until('an acknowledged swap', found, { timeoutMs: MOVED_TIMEOUT_MS })
+    swaps.filter(({ outcome, call }) => outcome === 'ok' && call >= from).length >= SWAPS ||
+    undefined
+  await until(`${SWAPS} acknowledged swaps`, found, { timeoutMs: MOVED_TIMEOUT_MS })
 }
