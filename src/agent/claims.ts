@@ -119,7 +119,6 @@ export class Claims {
       const { claim, version } = read
       if (claim.nonce === nonce) return { kind: 'won', term: claim.term }
       const verdict = taking(claim, { self, meta, highestTerm: spokenTerm, nonce, forced })
-      if (verdict.kind === 'held') return { kind: 'won', term: verdict.term }
       if (verdict.kind === 'refused')
         return { kind: 'refused', why: verdict.why, held: verdict.row === 'held-by-other' }
       if (swaps === MOST_SWAPS || clock.now() - began >= CLAIM_TAKE_MS)

@@ -19,6 +19,8 @@ export interface PauseFileOptions {
   readonly moment: () => Moment
   /** Told once when a pause has ended by itself. */
   readonly ended: () => void
+  /** The sentinel's text. */
+  readonly read?: typeof readText
 }
 
 /** What a sentinel says; null: it was made by hand, and stays until somebody removes it. */
@@ -85,7 +87,13 @@ export class PauseFile {
 
   async #content(version: string): Promise<Content> {
     if (this.#read?.version === version) return this.#read.content
-    const text = await readText(this.#options.path).catch(() => '')
+    let text: string | undefined
+    try {
+      text = await (this.#options.read ?? readText)(this.#options.path)
+    } catch {
+      // Nobody's text: a directory, or a file that a busy system could not read now and can the next time.
+      return null
+    }
     const content = parsePause(text ?? '')
     this.#read = { version, content }
     return content

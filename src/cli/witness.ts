@@ -38,6 +38,7 @@ export async function witness(invocation: Invocation, world: World): Promise<Exi
     server.close(() => resolve())
     server.closeAllConnections()
   })
+  await store.close()
   return EXIT.done
 }
 

@@ -61,14 +61,12 @@ export interface Claimant {
 /** What a host that would lead alone may do with the claim that it has read. */
 export type Taking =
   | { readonly kind: 'swap'; readonly row: string; readonly next: Claim }
-  /** It is ours, and unused: the term is hostMeta's next. */
-  | { readonly kind: 'held'; readonly row: string; readonly term: number }
   | { readonly kind: 'refused'; readonly row: string; readonly why: string }
 
 interface TakingRow {
   readonly id: string
   readonly when: (claim: Claim, by: Claimant) => boolean
-  readonly verdict: 'swap' | 'held' | 'refused'
+  readonly verdict: 'swap' | 'refused'
   readonly why: string
 }
 
@@ -80,13 +78,13 @@ const isAbove = ({ term }: Claim, { meta }: Claimant) => term > meta.term
  * host is a leader that is recorded as paired, or the follower with that term's proof. Neither leaves
  * that state without the other but by a claim of a higher term, and what they leave it by together (a void
  * proof, a hand-over) ends the other one's right on its own disk. So the claim need not be up to date for
- * one of the two to win it, and never both do: they swap one object.
+ * one of the two to win it, and never both do: they swap one object. Nothing is won without a swap, not by
+ * a claim of our own that was read: one that gives it up may be on its way still, and a swap outdates it.
  */
 // oxfmt-ignore
 export const TAKING: readonly TakingRow[] = [
   { id: 'forced',        when: (_, { forced }) => forced,                                                      verdict: 'swap',    why: 'an operator says that this host leads' },
-  { id: 'unused',        when: (claim, by) => isOwn(claim, by) && isAlone(claim) && isAbove(claim, by) && claim.term > by.highestTerm, verdict: 'held', why: 'this host won it, and was cut before it was recorded' },
-  { id: 'own',           when: (claim, by) => isOwn(claim, by) && isAlone(claim),                              verdict: 'swap',    why: 'each time that this host goes alone it takes a new term' },
+  { id: 'own',           when: (claim, by) => isOwn(claim, by) && isAlone(claim),                              verdict: 'swap',    why: 'each time that this host goes alone it takes a new term, though it won this one and never used it' },
   { id: 'held-by-other', when: (claim, by) => isAlone(claim) && isAbove(claim, by),                            verdict: 'refused', why: 'the other host holds it: only an operator takes it away' },
   { id: 'newer',         when: isAbove,                                                                        verdict: 'refused', why: 'it is of a later pair than the one that this host knows' },
   { id: 'past',          when: () => true,                                                                     verdict: 'swap',    why: 'nobody has gone alone since this pair was made' },
@@ -97,7 +95,6 @@ export function taking(claim: Claim, by: Claimant): Taking {
   const row = TAKING.find(({ when }) => when(claim, by))
   if (row === undefined) throw new Error('the table of claims is not total')
   const { id, verdict, why } = row
-  if (verdict === 'held') return { kind: 'held', row: id, term: claim.term }
   if (verdict === 'refused')
     return { kind: 'refused', row: id, why: `${why} (${claimText(claim)})` }
   const { self, meta, highestTerm, nonce } = by

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isHostName } from '../core/site.ts'
+import { syncFolder } from './durable.ts'
+import { lockFolder } from './folder_lock.ts'
 
 /** More objects than a thousand sites have are none of ours. */
 const MOST_OBJECTS = 2_000
@@ -12,28 +14,51 @@ export type Put =
   | { readonly kind: 'refused' }
   | { readonly kind: 'full' }
 
+interface Kept {
+  readonly text: string
+  readonly etag: string
+}
+
 /** What must hold for a write. */
 export type Condition = { readonly none: true } | { readonly tag: string }
 
 /**
  * The objects of a witness: one small file each. A write is on the disk, with its name, before it is
- * answered; of two at once one comes first, for they are done one by one.
+ * answered or can be read; of two at once one comes first, for they are done one by one.
  */
 export class ClaimStore {
   readonly #directory: string
   #turn: Promise<unknown> = Promise.resolve()
   #writes = 0
+  #lock: FileHandle | undefined
 
   constructor(directory: string) {
     this.#directory = directory
   }
 
+  /** @throws Error in words if another process keeps its claims there */
   async open(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
+    this.#lock ??= await lockFolder(this.#directory)
+    // What the process before this one renamed, and was ended before it was on the disk.
+    await syncFolder(this.#directory)
   }
 
-  /** Undefined: there is none of this name. */
-  async get(name: string): Promise<{ readonly text: string; readonly etag: string } | undefined> {
+  async close(): Promise<void> {
+    await this.#lock?.close()
+    this.#lock = undefined
+  }
+
+  /**
+   * Undefined: there is none of this name. What is being written is waited for: whoever reads his own
+   * nonce has won, and a witness that loses its power must not take that back (A4).
+   */
+  async get(name: string): Promise<Kept | undefined> {
+    await this.#turn
+    return await this.#read(name)
+  }
+
+  async #read(name: string): Promise<Kept | undefined> {
     try {
       const text = await readFile(this.#path(name), 'utf8')
       return { text, etag: tagOf(text) }
@@ -50,7 +75,7 @@ export class ClaimStore {
   }
 
   async #put(name: string, text: string, condition: Condition): Promise<Put> {
-    const before = await this.get(name)
+    const before = await this.#read(name)
     const holds =
       'none' in condition
         ? before === undefined
@@ -72,12 +97,7 @@ export class ClaimStore {
       await file.close()
     }
     await rename(next, path)
-    const folder = await open(this.#directory, 'r')
-    try {
-      await folder.sync()
-    } finally {
-      await folder.close()
-    }
+    await syncFolder(this.#directory)
   }
 
   #path(name: string): string {

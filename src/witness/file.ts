@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { messageOf } from '../core/errors.ts'
 import { type Claim, CLAIM_BYTES, parseClaim, serialiseClaim } from '../pair/claim.ts'
 import type { Witness, WitnessRead, WitnessSilent, WitnessSwap } from '../pair/witness.ts'
+import { syncFolder } from './durable.ts'
 
 /** Without it a folder is only where a share is not mounted. */
 const MARKER = '.twonode-witness'
@@ -54,6 +55,8 @@ export class FileWitness implements Witness {
     return await this.#bounded(async (): Promise<WitnessRead> => {
       const number = await this.#highest()
       if (number === 0) return { kind: 'absent' }
+      // Whoever reads his own nonce has won: the name must outlive the share's power.
+      await syncFolder(this.#place.directory)
       const text = await readFile(this.#path(number), 'utf8')
       if (text.length > CLAIM_BYTES) throw new Error('what it keeps is no claim')
       return { kind: 'claim', claim: parseClaim(text, this.#place.site), version: String(number) }
@@ -163,14 +166,5 @@ async function writeSynced(path: string, text: string, flags: 'w' | 'wx'): Promi
     await file.sync()
   } finally {
     await file.close()
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }

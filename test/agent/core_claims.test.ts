@@ -81,7 +81,7 @@ test('a follower promotes with the very term of the claim that it has won (A4)',
   expect(await secondClaim()).toBe('10 alone h2')
 })
 
-test('one whose power is cut between the claim and hostMeta goes on with the claim that it has, when its leader has spoken and is gone again (A4)', async () => {
+test('one whose power is cut between the claim and hostMeta wins another claim, when its leader has spoken and is gone again (A4)', async () => {
   await keepsClaim(2, 'h1', 'paired')
   const host = await follower()
   host.writesLeft = 0
@@ -101,7 +101,7 @@ test('one whose power is cut between the claim and hostMeta goes on with the cla
   host.log.length = 0
   await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta: META }), ...following('h2_1_1') })
   await promotes(host)
-  expect(written(host)).toContain('meta 3/3 alone h2')
+  expect(written(host)).toContain('meta 4/4 alone h2')
 })
 
 test('a follower whose leader has won the claim stays as it is, and asks no more than it must (A4)', async () => {

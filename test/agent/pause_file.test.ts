@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PauseFile } from '../../src/agent/pause_file.ts'
+import { readText } from '../../src/host/files.ts'
 import type { Moment } from '../../src/pair/pause.ts'
 
 const HOUR_MS = 3_600_000
@@ -22,8 +23,8 @@ beforeEach(async () => {
 afterEach(async () => await rm(directory, { recursive: true, force: true }))
 
 /** As an agent that has just started has it. */
-function opened(): PauseFile {
-  return new PauseFile({ path, moment: () => now, ended: () => (endings += 1) })
+function opened(read = readText): PauseFile {
+  return new PauseFile({ path, moment: () => now, ended: () => (endings += 1), read })
 }
 
 /** Time passes, by the clock of the boot and by the one on the wall. */
@@ -67,6 +68,19 @@ test.each([
   await file.remove()
   expect(await file.left()).toBeUndefined()
   expect(endings).toBe(0)
+})
+
+test('a pause whose file can not be read for a moment holds, and still ends by itself', async () => {
+  await opened().begin(HOUR_MS)
+  let isBusy = true
+  const file = opened(async (from) => {
+    if (isBusy) throw new Error('EMFILE: too many open files')
+    return await readText(from)
+  })
+  expect(await file.left()).toBeNull()
+  isBusy = false
+  pass(HOUR_MS)
+  expect(await file.left()).toBeUndefined()
 })
 
 test('asked again, a pause begins anew, also one that had no end', async () => {

@@ -39,9 +39,9 @@ describe('who would lead alone: h1 leads a pair in term 5, and h2 has the proof 
     ['3 alone h1',   'h2', 'past: 6 alone h2',         'h1 was alone, and has paired since: it needs a new claim to go alone again'],
     ['3 alone h1',   'h1', 'own: 6 alone h1',          'no old claim is enough'],
     ['5 alone h1',   'h1', 'own: 6 alone h1',          'no old claim is enough'],
-    ['6 alone h1',   'h1', 'unused: 6',                'its answer was lost, or the power was, before hostMeta was written'],
+    ['6 alone h1',   'h1', 'own: 7 alone h1',          'it was won and never recorded; what gives it up may be on its way still'],
     ['6 alone h1',   'h2', 'held-by-other',            'h1 may have acknowledged alone since'],
-    ['6 alone h2',   'h2', 'unused: 6',                'its answer was lost'],
+    ['6 alone h2',   'h2', 'own: 7 alone h2',          'its answer was lost'],
     ['6 alone h2',   'h1', 'held-by-other',            'h2 may lead since'],
     ['9 alone h2',   'h1', 'held-by-other',            'h2 may lead since'],
     ['7 paired h1',  'h2', 'newer',                    'h1 has made a pair since, with another host, or this disk is of an earlier day'],
@@ -50,12 +50,11 @@ describe('who would lead alone: h1 leads a pair in term 5, and h2 has the proof 
     const meta = pairMeta({ term: 5 })
     const by = { self, meta, highestTerm: 5, nonce: 'mine', forced: false }
     const found = taking(claimOf(kept), by)
-    const more =
-      found.kind === 'swap' ? textOf(found.next) : found.kind === 'held' ? `${found.term}` : null
+    const more = found.kind === 'swap' ? textOf(found.next) : null
     expect([found.row, more].filter((part) => part !== null).join(': ')).toBe(expected)
   })
 
-  test('a term that anybody has spoken of, or voided, is not used for a claim, not even an unused one of our own', () => {
+  test('a term that anybody has spoken of, or voided, is not used for a claim', () => {
     const meta = pairMeta({ term: 5 })
     const by = { self: 'h1', meta, highestTerm: 8, nonce: 'mine', forced: false }
     expect(taking(claimOf('5 paired h1'), by)).toMatchObject({ next: { term: 9, nonce: 'mine' } })

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
+import { HOST_NAMES } from '../../lab/names.ts'
 import { Claims } from '../../src/agent/claims.ts'
 import type { Facts } from '../../src/pair/facts.ts'
 import { timingOf } from '../../src/pair/timing.ts'
 import { pairMeta } from '../support/agent_sightings.ts'
+import { healthy, saying } from '../support/worlds.ts'
 import { randomOf } from './random.ts'
 import { type Life, VirtualTime } from './virtual_time.ts'
 import { SimWitness } from './witness.ts'
@@ -14,8 +16,24 @@ const TROUBLE_MS = 8_000
 
 const META = pairMeta({ term: 5 })
 
+/** By a host that was cut before it wrote hostMeta, and found its leader well afterwards. */
+const WON_BEFORE = { term: 6, mode: 'alone' } as const
+
+/** What its peer said, to the leader of the pair and to its follower. */
+const BEFORE = { h1: saying(META, { proofTerm: 5 }), h2: saying(META, { proofTerm: null }) }
+
+interface Runner {
+  readonly startMs: number
+  /** When it looks at the claim in the background; null: never. */
+  readonly gaveUpMs: number | null
+}
+
 /** One host that wants to lead: it asks again, round by round, until it has won or was refused. */
-function runner(host: string, time: VirtualTime, witness: SimWitness, startMs: number) {
+function runner(
+  host: 'h1' | 'h2',
+  { time, witness }: { readonly time: VirtualTime; readonly witness: SimWitness },
+  { startMs, gaveUpMs }: Runner,
+) {
   const life: Life = { alive: true, frozen: null }
   const clock = {
     now: () => time.now,
@@ -26,9 +44,8 @@ function runner(host: string, time: VirtualTime, witness: SimWitness, startMs: n
     self: host,
     meta: META,
     settings: { timing: timingOf({ intervalMs: 1_000, failures: 4 }) },
-    facts: (): Facts => {
-      throw new Error('nothing is looked at')
-    },
+    // As it was before the cut: in the background it gives up what it won and did not need.
+    facts: (): Facts => healthy({ self: host, meta: META, peer: BEFORE[host] }),
     spokenTerm: 5,
     fault: () => {},
   }
@@ -44,6 +61,7 @@ function runner(host: string, time: VirtualTime, witness: SimWitness, startMs: n
       })
       .catch((error: unknown) => answers.push(String(error)))
   }
+  if (gaveUpMs !== null) time.after(gaveUpMs, life, () => time.wake(() => claims.keep()))
   time.after(startMs, life, () => time.wake(ask))
   return answers
 }
@@ -56,9 +74,8 @@ async function race(seed: number) {
   witness.claim = {
     format: 1,
     site: META.site,
-    term: random.pick([3, 5]),
+    ...random.pick([{ term: 3, mode: 'paired' }, { term: 5, mode: 'paired' }, WON_BEFORE] as const),
     holder: random.pick(['h1', 'h2']),
-    mode: 'paired',
     nonce: 'first',
   }
   witness.loss = random.pick([0, 0.3, 0.6, 0.9])
@@ -70,7 +87,11 @@ async function race(seed: number) {
     witness.delayMs = 0
     witness.dead = false
   })
-  const both = ['h1', 'h2'].map((host) => runner(host, time, witness, random.between(0, 1_500)))
+  const both = HOST_NAMES.map((host) => {
+    const startMs = random.between(0, 1_500)
+    const gaveUpMs = random.chance(0.5) ? random.between(0, startMs) : null
+    return runner(host, { time, witness }, { startMs, gaveUpMs })
+  })
   await time.runTo(2 * TROUBLE_MS)
   return { last: both.map((answers) => answers.at(-1) ?? 'none'), claim: witness.claim }
 }

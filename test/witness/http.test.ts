@@ -125,7 +125,7 @@ describe('a witness of ours', () => {
     expect(await status('lab', 'no JSON', first)).toBe(400)
     expect(await status('lab', `{"a":"${'x'.repeat(5_000)}"}`, first)).toBe(413)
     expect((await fetch(url, { method: 'DELETE' })).status).toBe(405)
-    expect((await readdir(folder)).filter((name) => !name.includes('trial'))).toEqual([])
+    expect((await readdir(folder)).filter((name) => name.startsWith('lab.json'))).toEqual([])
   })
 })
 
