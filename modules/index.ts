@@ -8,6 +8,7 @@ import { directory } from './directory.ts'
 import { file } from './file.ts'
 import { hostMeta } from './host_meta.ts'
 import { k3sConfig } from './k3s_config.ts'
+import { k3sToken } from './k3s_token.ts'
 import { kineDigest } from './kine_digest.ts'
 import { kineEndpoint } from './kine_endpoint.ts'
 import { kineFence } from './kine_fence.ts'
@@ -46,6 +47,7 @@ export const MODULES: readonly AnyModule[] = [
   file,
   hostMeta,
   k3sConfig,
+  k3sToken,
   kineDigest,
   kineEndpoint,
   kineFence,

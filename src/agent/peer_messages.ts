@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { messageOf } from '../core/errors.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
+import { FORMATS, judgeFormat } from '../pair/formats.ts'
 import { type HostMeta, parseHostMeta, serialiseHostMeta } from '../pair/host_meta.ts'
 import type { HandOverAnswer, HandOverRequest, Heard, PeerAnswer } from './ports.ts'
 import type { Content } from './salvage/content.ts'
 
-/** Version of the messages. An agent reads its own and the one before: this is the first. */
-export const PEER_FORMAT = 1
+/** Of the messages, as {@link FORMATS} has it. */
+export const PEER_FORMAT = FORMATS.speaks
 
 /** The largest message that is read, either way. @unit bytes */
 export const MESSAGE_BYTES = 64 * 1024
@@ -75,7 +76,7 @@ export function openEnvelope(
 ): { readonly envelope: Envelope; readonly fields: Record<string, unknown> } {
   if (!isObject(message)) throw new BadMessage('message', 'the message is no JSON object')
   const { format, site: from, nonce, ...fields } = message
-  if (format !== PEER_FORMAT)
+  if (typeof format !== 'number' || judgeFormat(format) !== 'read')
     throw new BadMessage(
       'format',
       `this agent speaks format ${PEER_FORMAT}, and the other ${typeof format === 'number' ? format : 'none'}: upgrade the older twonode`,

@@ -40,6 +40,11 @@ function twoAuthorities(hellos: readonly HelloEvent[]): TwonodeError | undefined
     return new TwonodeError(
       'E_TWO_AUTHORITIES',
       `the hosts hold different ${name === 'ca' ? 'site CAs' : 'k3s tokens'}: ${each.join(', ')}`,
+      name === 'ca'
+        ? {}
+        : {
+            hint: 'Of one pair, after `twonode rotate token` with one host away or a run that was cut: run that again, it brings a new one over both. Otherwise these are hosts of two pairs.',
+          },
     )
   }
   return undefined

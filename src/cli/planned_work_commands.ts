@@ -128,17 +128,23 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
 /** New keys. */
 export const ROTATE: CommandSpec = {
   name: 'rotate',
-  brief: 'Give the hosts new keys and certificates, one host after the other.',
+  brief:
+    'Give the hosts new keys and certificates, or a new token of k3s, one host after the other.',
   notes: [
-    "Each host gets new keys for PostgreSQL, replication, kine and its agent, under the site's authority, the follower first. Kubernetes goes on; the leader's kine starts anew once.",
+    "`certificates`: each host gets new keys for PostgreSQL, replication, kine and its agent, under the site's authority, the follower first. Kubernetes goes on; the leader's kine starts anew once.",
     'With one host down: `--limit` names the other one, and the run is made again for the first when it is back. Its old certificates are good until they expire. A run that was cut goes on with `--since` and the time that it told.',
+    "`token`: k3s' servers get a new token, the follower first; then the lead is handed over, and the other host has its turn. Until both have started with it the old token is good as well. With one host down `--limit` names the one that leads: it gets the new token without a restart, and the old one is good until the run is made again for both. A run that was cut is made again too, with another new token.",
   ],
-  arguments: [{ syntax: '<what>', description: 'certificates.' }],
+  arguments: [{ syntax: '<what>', description: 'certificates or token.' }],
   options: [
     ...SELECTION,
     {
       flags: '--since <time>',
       description: 'Only what was issued before this time is made anew; default: all, now.',
+    },
+    {
+      flags: '--token-file <path>',
+      description: 'A token of your own, 16 to 256 letters, digits, _ and -; default: one is made.',
     },
     {
       flags: '-C, --check',
@@ -153,6 +159,7 @@ export const ROTATE: CommandSpec = {
   examples: [
     'twonode rotate certificates -i inventory.yaml',
     'twonode rotate certificates -i inventory.yaml --limit h1',
+    'twonode rotate token -i inventory.yaml',
   ],
   load: async () => (await import('./rotate.ts')).rotate,
 }

@@ -127,7 +127,9 @@ function upMs(uptime: string, first: string): number | null {
 }
 
 /** The pair as a gate wants it; undefined: it is well. */
-export function whyNotWhole(hosts: readonly LookedHost[]): string | undefined {
+export function whyNotWhole(
+  hosts: readonly Pick<LookedHost, 'name' | 'leads' | 'status'>[],
+): string | undefined {
   const leader = hosts.find(({ leads }) => leads)
   const follower = hosts.find(({ leads }) => !leads)
   if (leader === undefined || follower === undefined)

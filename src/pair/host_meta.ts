@@ -1,6 +1,7 @@
 import { parse } from 'yaml'
 import { TwonodeError, firstLineOf } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
+import { FORMATS, judgeFormat } from './formats.ts'
 import type { Began, ForkPoint, Mode, PairState, Role } from '../core/site.ts'
 
 /**
@@ -36,8 +37,8 @@ export interface HostEntry {
   readonly role: Role
 }
 
-/** Version of the file. A reader takes its own and the one before. */
-export const HOST_META_FORMAT = 1
+/** Of the file, as {@link FORMATS} has it: agents show each other theirs. */
+export const HOST_META_FORMAT = FORMATS.speaks
 
 /** Name of the file in a site's state directory. */
 export const HOST_META_FILE = 'host-meta.yaml'
@@ -162,7 +163,7 @@ function problemOf(parsed: unknown): string | undefined {
   if (parsed === null || parsed === undefined) return 'it is empty'
   if (!isObject(parsed)) return 'it is no mapping'
   const format = parsed['format']
-  if (format !== HOST_META_FORMAT)
+  if (judgeFormat(format) !== 'read')
     return `its format is ${JSON.stringify(format) ?? 'missing'}, not ${HOST_META_FORMAT}`
   const missing = KEYS.find((key) => !(key in parsed))
   if (missing !== undefined) return `'${missing}' is missing: it was torn, or is someone else's`

@@ -19,7 +19,11 @@ const PLAYBOOK = `- hosts: all
       directory: { path: /etc/other }
 `
 
-const files = { 'inventory.yaml': INVENTORY, [`${PLAYBOOKS}/site.yaml`]: PLAYBOOK }
+const files = {
+  'inventory.yaml': INVENTORY,
+  'token.txt': 'server:not-a-token-0123\n',
+  [`${PLAYBOOKS}/site.yaml`]: PLAYBOOK,
+}
 
 async function run(command: string) {
   const openings: ToRunner[] = []
@@ -48,9 +52,32 @@ test('one that was cut goes on with the time that it told', async () => {
 test.each([
   ['rotate keys', 'nothing is known of how keys are rotated'],
   ['rotate certificates --since yesterday', '--since yesterday is no time'],
+  ['rotate token --since yesterday', '--since is for `twonode rotate certificates` alone'],
+  [
+    'rotate certificates --token-file token.txt',
+    '--token-file is for `twonode rotate token` alone',
+  ],
+  ['rotate token --token-file token.txt', 'a token is 16 to 256 letters, digits, _ and -'],
+  ['rotate token --token-file none.txt', 'there is no file none.txt'],
+  ['rotate token --limit h7', '--limit: there is no host h7'],
 ])('%s is refused before a connection is opened', async (command, words) => {
   const { openings, exit, err } = await run(command)
   expect(exit).toBe(2)
   expect(err).toContain(words)
+  expect(err).not.toContain('not-a-token')
   expect(openings).toEqual([])
+})
+
+test('34: a token is looked at on both hosts before anything is done, and is nowhere but in what is sent to them', async () => {
+  const ran = await run('rotate token')
+  expect(ran.openings.length).toBeGreaterThan(0)
+  const plans = ran.openings.filter((opening) => opening.type === 'plan')
+  const values = plans.flatMap(({ secrets }) => Object.values(secrets).map(({ value }) => value))
+  const token = values.find((value) => /^[0-9a-f]{64}$/.test(value))
+  expect(token).toBeDefined()
+  for (const { plan, options } of plans) {
+    expect(options.check).toBe(true)
+    expect(JSON.stringify(plan)).not.toContain(token)
+  }
+  expect(`${ran.out}${ran.err}`).not.toContain(token)
 })

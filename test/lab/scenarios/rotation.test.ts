@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
-import { explain, finished, startTwonode, type Run } from '../../../lab/twonode_process.ts'
-import { inHost, laptop, mustConverge, stepNames } from '../pair.ts'
-import { startScenario, unitRuns } from '../scenario.ts'
+import type { HostName } from '../../../lab/names.ts'
+import {
+  converge,
+  explain,
+  finished,
+  killGroup,
+  startTwonode,
+  type Run,
+} from '../../../lab/twonode_process.ts'
+import { inHost, laptop, mustConverge, psql, stepNames } from '../pair.ts'
+import { onThePair, startScenario, unitRuns } from '../scenario.ts'
 
 /** @unit milliseconds */
 const ALONE_MS = 15_000
@@ -43,6 +51,91 @@ test('34: keys and certificates are rotated while a writer writes, of both hosts
     return run
   }
 })
+
+test("34: k3s' token is rotated while a writer writes: cut, made again, and with a host that is off", async () => {
+  const scenario = await onThePair()
+  const { lab } = scenario
+  const from = await laptop('first')
+  const before = await tokens()
+  expect(new Set(before).size).toBe(1)
+  await inHost('h2', ['/usr/local/bin/twonode', 'pause'])
+  const paused = await token([])
+  expect(paused.code, explain(paused)).toBe(3)
+  expect(paused.stdout).toContain('h2 is paused by an operator')
+  await inHost('h2', ['/usr/local/bin/twonode', 'resume'])
+
+  await scenario.writer('virtualIp')
+  await scenario.writer('h2')
+  await scenario.act('a rotation is cut when h2 has the new token', () =>
+    cutAt('k3s of h2 starts anew'),
+  )
+  await scenario.paired('h1', RETURN_MS)
+  expect(new Set(await tokens()).size, 'each has its own').toBe(2)
+
+  await scenario.act('h2 loses its power', () => lab.powerOff('h2'))
+  await scenario.until({ leader: 'h1', mode: 'alone' }, ['h1'], ALONE_MS)
+  const away = await token([])
+  expect(away.code, explain(away)).toBe(4)
+  expect(away.stdout).toContain('h2 does not answer')
+  expect(away.stderr).toContain('--limit h1')
+  const k3s = await inHost('h1', ['systemctl', 'show', '-P', 'MainPID', 'k3s.service'])
+  await scenario.act('h1 gets a newer one', () => mustRotate(['--limit', 'h1']))
+  const still = await inHost('h1', ['systemctl', 'show', '-P', 'MainPID', 'k3s.service'])
+  expect(still, 'nobody else serves').toBe(k3s)
+  expect(await keys('h1'), "the first one, h2's and the newest open").toBe('3')
+  await scenario.act('h2 has power again', () => lab.powerOn('h2'))
+  await scenario.paired('h1', RETURN_MS)
+  await scenario.poll("h2's k3s runs", () => unitRuns('h2', 'k3s.service'), RETURN_MS)
+  const refused = await converge(from)
+  expect(refused.code, explain(refused)).toBe(5)
+  expect(explain(refused)).toContain('twonode rotate token')
+
+  await scenario.act('both get one', () => mustRotate([]))
+  await scenario.paired('h2', RETURN_MS)
+  const after = await tokens()
+  expect(new Set(after).size, 'one token on both').toBe(1)
+  expect(after).not.toEqual(before)
+  expect(await keys('h2'), 'no other one opens').toBe('1')
+  expect(stepNames(await mustConverge(from), 'changed')).toEqual([])
+  expect(await scenario.end('h2', [])).toEqual([])
+
+  function start(more: readonly string[]) {
+    return startTwonode(from, ['rotate', 'token', '-i', from.inventory, '--json', ...more])
+  }
+  async function token(more: readonly string[]): Promise<Run> {
+    return await finished(start(more))
+  }
+  async function mustRotate(more: readonly string[]): Promise<void> {
+    const run = await token(more)
+    expect(run.code, `${explain(run)}\n${run.stdout}`).toBe(0)
+  }
+  async function cutAt(words: string): Promise<void> {
+    const child = start([])
+    let said = ''
+    child.stdout?.on('data', (text: Buffer) => {
+      said += text.toString()
+      if (said.includes(words)) killGroup(child)
+    })
+    const run = await finished(child)
+    expect(said, explain(run)).toContain(words)
+    expect(run.code).toBe(-1)
+  }
+})
+
+/** A hash of each host's token. */
+async function tokens(): Promise<readonly string[]> {
+  const argv = ['sha256sum', '/etc/twonode/pki/k3s-token']
+  return [await inHost('h1', argv), await inHost('h2', argv)]
+}
+
+/** How many tokens open what the servers share. */
+async function keys(host: HostName): Promise<string> {
+  return await psql(
+    host,
+    `select count(*) from (select distinct on (name) name, deleted from kine
+     where name like '/bootstrap/%' order by name, id desc) latest where deleted = 0`,
+  )
+}
 
 async function leaves(host: 'h1' | 'h2'): Promise<readonly string[]> {
   return (await inHost(host, ['sha256sum', ...LEAVES])).split('\n')
