@@ -2,6 +2,7 @@ import { type Trouble, TwonodeError } from '../core/errors.ts'
 import type { HelloEvent } from '../core/events.ts'
 import type { SiteSecretName } from '../core/host.ts'
 import type { PairState } from '../core/site.ts'
+import { movedHost } from './moved_host.ts'
 import { isNewer } from './version.ts'
 import { decidePair, hostMetaOf, type Note } from './pair_state.ts'
 import type { RunSettings } from './run_state.ts'
@@ -24,7 +25,8 @@ export function judgeHellos(settings: RunSettings, hellos: readonly HelloEvent[]
       : downgrade(settings.version, hellos)) ??
     (pairing.disagreement === undefined ? undefined : disagreement(pairing.disagreement)) ??
     unknownRole(settings, hellos) ??
-    newcomer(settings, hellos)
+    newcomer(settings, hellos) ??
+    movedHost(settings, hellos, pairing.pair.leader)
   if (refusal === undefined) return { kind: 'agreed', pair: pairing.pair, notes: pairing.notes }
   if (!settings.lookOnly) return { kind: 'refused', trouble: refusal.toTrouble() }
   const warning: Note = { level: 'warning', message: refusal.message }
