@@ -3,6 +3,7 @@ import { sidesOf } from '../core/site.ts'
 import { createSiteSecrets, type SiteSecrets } from '../host/site_secrets.ts'
 import { timingOf } from '../pair/timing.ts'
 import { openWitness } from '../witness/open_witness.ts'
+import { openPower } from '../witness/power.ts'
 import { createClock, momentOf, readBootId } from './clock.ts'
 import { AgentCore } from './core.ts'
 import { Faults } from './faults.ts'
@@ -18,7 +19,7 @@ import type { OwnSite } from './own_site.ts'
 import { createPeerApi, type PeerApi, type PeerHandlers } from './peer_api.ts'
 import { createPeerClient, type PeerClient } from './peer_client.ts'
 import type { PeerStatus } from './peer_messages.ts'
-import type { Clock, Note, Sight, Witness } from './ports.ts'
+import type { Clock, Note, PeerPower, Sight, Witness } from './ports.ts'
 import type { Settings } from './settings.ts'
 import { createSight, type LocalSight } from './probes/sight.ts'
 import { createReplacementApi } from './replacement_api.ts'
@@ -90,7 +91,7 @@ export function assemble(
   const acting = stoppingServiceFirst(engine, () => killService(site.plan.site.virtualIp))
   const looking = living(sight, alive)
   const seen = { clock, sight: looking, store, peer: client, heartbeat, kine: new KineProcesses() }
-  const ports = { ...seen, engine: acting, site, witness: witnessOf(site), note }
+  const ports = { ...seen, ...partiesOf(site), engine: acting, site, note }
   const core = new AgentCore(coreSettings(site), ports)
   const tokens = new JoinTokens(stateDirectory)
   const secrets = createSiteSecrets()
@@ -115,18 +116,38 @@ export function assemble(
   return { salvages, site, clock, journal, journalFolder, faults, store, tls, client, api, sight, engine, core, tokens, secrets, heartbeat, notifier }
 }
 
+/** Who else has a word on who leads. */
+function partiesOf(site: OwnSite) {
+  return { witness: witnessOf(site), power: powerOf(site) }
+}
+
 /** The site's third party; null under availability. */
 function witnessOf({ plan, secrets }: OwnSite): Witness | null {
   const { witness, name } = plan.site
   return witness === null ? null : openWitness(witness, { site: name, secrets })
 }
 
+/** What powers the peer off; null where a witness decides, or nobody. */
+function powerOf({ plan, secrets, host }: OwnSite): PeerPower | null {
+  const { fencing } = plan.site
+  const commands = fencing?.commands[sidesOf(plan.site, host).peer.name]
+  return fencing === null || commands === undefined
+    ? null
+    : openPower(fencing, { commands, secrets })
+}
+
 function coreSettings({ host, plan }: OwnSite): Settings {
-  const { liveness, reconcile, partition, replication, restricted } = plan.site
+  const { liveness, reconcile, partition, replication, restricted, fencing } = plan.site
+  const { acceptLossBytes } = replication
+  const followerDelayMs = fencing?.followerDelayMs
   return {
     self: host,
     timing: timingOf(liveness, reconcile.intervalMs),
-    policy: { partition, acceptLossBytes: replication.acceptLossBytes },
+    policy: {
+      partition,
+      acceptLossBytes,
+      ...(followerDelayMs === undefined ? {} : { fencing: { followerDelayMs } }),
+    },
     restricts: restricted.use !== 'none',
   }
 }

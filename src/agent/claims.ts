@@ -2,15 +2,18 @@ import { messageOf } from '../core/errors.ts'
 import { type Claim, claimText, keeping, taking } from '../pair/claim.ts'
 import type { Facts } from '../pair/facts.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
-import { CLAIM_AGAIN_MS, CLAIM_LOOK_MS, CLAIM_TAKE_MS, type Timing } from '../pair/timing.ts'
+import {
+  CLAIM_AGAIN_MS,
+  CLAIM_LOOK_MS,
+  CLAIM_TAKE_MS,
+  TOLD_AGAIN_MS,
+  type Timing,
+} from '../pair/timing.ts'
 import { Gate } from './gate.ts'
 import type { Ports, Witness } from './ports.ts'
 
 /** Swaps in one attempt. More are lost only to a host that swaps as often, and then one has won. */
 const MOST_SWAPS = 3
-
-/** The same trouble with the witness is told again after so long: a paired site rests on it in nothing. */
-const TOLD_AGAIN_MS = 3_600_000
 
 /** The longest pause between two tries of the background. @unit milliseconds */
 const LONGEST_PAUSE_MS = 60_000

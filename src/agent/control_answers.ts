@@ -6,6 +6,7 @@ import type { HostMeta } from '../pair/host_meta.ts'
 import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
 import type { AgentParts } from './assemble.ts'
 import type { WitnessStanding } from './claims.ts'
+import type { PowerStanding } from './power_off.ts'
 import type { Answerer, ControlRequest } from './control_socket.ts'
 import { readDecisions } from './journal.ts'
 import { timelineLine } from './local_text.ts'
@@ -102,6 +103,7 @@ async function statusOf(parts: ControlParts): Promise<JsonObject> {
     salvages: { ...salvages.summary() },
     partition: site.plan.site.partition,
     ...witnessOf(core.witness),
+    ...fencingOf(site, core.desk.power()),
     ...programOf(site, faults),
     peerAsks: core.peerAsks,
   }
@@ -114,6 +116,15 @@ function witnessOf(standing: WitnessStanding | null) {
   return answers
     ? { witness: 'answers', claim: text, witnessTrouble: null }
     : { witness: 'silent', claim: null, witnessTrouble: text }
+}
+
+/** What the other host's management controller says of it, where the site has fencing. */
+function fencingOf({ plan }: ControlParts['site'], standing: PowerStanding | null) {
+  if (plan.site.fencing === null) return { fencing: null, fencingTrouble: null }
+  if (standing === null) return { fencing: 'not asked', fencingTrouble: null }
+  return standing.answers
+    ? { fencing: 'answers', fencingTrouble: null }
+    : { fencing: 'silent', fencingTrouble: standing.text }
 }
 
 /** What it goes by, which a converge may have replaced a moment ago: then it is about to start anew. */

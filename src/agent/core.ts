@@ -34,8 +34,6 @@ export class AgentCore {
   /** When what is waited for should have come, at the latest. */
   #expectedBy = 0
   #lastRule = ''
-  /** When the peer's agent last asked. */
-  #askedAt = -Infinity
 
   constructor(settings: Settings, ports: Ports) {
     this.#settings = settings
@@ -74,6 +72,7 @@ export class AgentCore {
     this.#expect(this.#settings.timing.intervalMs)
     await this.#lookAtSentinels()
     this.#state.claims.keep()
+    this.#state.power.keep()
     const { meta } = this.#state
     const sighting = await this.#untilSeen(this.#ports.sight.look({ meta }), at)
     // What was seen before a stall says nothing of the time after it.
@@ -102,14 +101,14 @@ export class AgentCore {
   /** The peer's agent asks. A leader counts silence from no earlier than this: its follower neither. */
   onStatus(): ReturnType<AgentCore['status']> {
     const state = this.#state
-    this.#askedAt = this.#ports.clock.now()
+    state.askedAt = this.#ports.clock.now()
     if (!state.leads) state.memory = heardFrom(state.memory, this.#ports.clock.now())
     return this.status()
   }
 
   /** Its peer's agent hears this one: it asks, round by round. */
   get peerAsks(): boolean {
-    return this.#ports.clock.now() - this.#askedAt <= this.#settings.timing.promoteMs
+    return this.#ports.clock.now() - this.#state.askedAt <= this.#settings.timing.promoteMs
   }
 
   /** What the next round would be decided from. */
@@ -258,7 +257,7 @@ export class AgentCore {
     const { goal } = decision
     if (goal === 'stay' || goal === 'wait') return true
     if (goal === 'thaw') {
-      this.#state.thaw()
+      this.#state.flaps.thaw()
       return true
     }
     const work = (stop: AbortSignal) => carryOut(goal, this.#act(decision, asked, stop))

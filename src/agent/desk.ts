@@ -1,5 +1,6 @@
 import { heardAgoMs } from '../pair/liveness.ts'
 import type { Clock } from './ports.ts'
+import type { PowerStanding } from './power_off.ts'
 import type { AgentState } from './state.ts'
 
 /** What an operator asks of an agent, and no rule decides. */
@@ -20,6 +21,11 @@ export class Desk {
   /** Since the peer's agent was heard; null: never by this agent. @unit milliseconds */
   heardAgoMs(): number | null {
     return heardAgoMs(this.#state.memory, this.#clock.now())
+  }
+
+  /** What the peer's management controller said last; null: the site has none, or it was not asked yet. */
+  power(): PowerStanding | null {
+    return this.#state.power.standing
   }
 
   /** Schemas with tables of other histories, as the last converge saw them; null: none has looked. */

@@ -4,6 +4,7 @@ import { decide } from '../pair/fsm.ts'
 import { alone, promoted, type Stamp } from '../pair/goals.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 import { forcedToLead, heardAgoMs, unvouched, vouchedFor } from '../pair/liveness.ts'
+import { needsPowerOff } from '../pair/power.ts'
 import { mayLose, promotionRisk } from '../pair/promotion_risk.ts'
 import { refusedAgain } from '../pair/void_refusal.ts'
 import { type Act, change, converge, decidedAgain, unchanged } from './acting.ts'
@@ -73,9 +74,9 @@ interface Recording {
   readonly next: Next
 }
 
-/** Writes the hostMeta in which this host leads alone, with the claim if it needs one. */
+/** Writes the hostMeta in which this host leads alone: after the power-off, or with the claim, if it needs one. */
 async function record(act: Act, { voided, still, next }: Recording): Promise<boolean> {
-  const { state, decision, stop } = act
+  const { state, ports, decision, stop } = act
   const forced = FORCED.has(decision.rule)
   const written = async (term: number | null) =>
     await change(act, still, ({ meta }) => {
@@ -84,13 +85,18 @@ async function record(act: Act, { voided, still, next }: Recording): Promise<boo
       // hostMeta has moved on since the claim was won: it is of no use any more.
       return term === null || made.term === term ? made : null
     })
+  const power = needsPowerOff(state.facts(act.asked), decision, voided)
+  if (power !== 'no') {
+    const { off } = await state.power.off(stop)
+    return (off || power === 'tried') && (await written(null))
+  }
   if (needsClaim(state.settings, decision, voided))
     return await state.claims.withClaim({ forced: false, stop }, async (taken) => {
       if (taken.kind === 'won') return await written(taken.term)
       doubtOwnLead(act, taken)
       return false
     })
-  if (!forced || state.settings.policy.partition !== 'consistency') return await written(null)
+  if (!forced || ports.witness === null) return await written(null)
   // An operator's word moves the claim too, so that the other host finds it gone; it waits for nobody.
   return await state.claims.withClaim(
     { forced, stop },

@@ -31,6 +31,8 @@ function eventText(entry: JsonObject): string {
       return `proof: term ${text('term')}, voided to ${text('voided')}`
     case 'claim':
       return `claim: ${text('holder')} ${text('mode')}, term ${text('term')}, is asked for at the witness [${text('row')}]`
+    case 'power-off':
+      return `power-off of the other host [${text('row')}]: ${entry['proven'] === true ? 'seen to be off' : `no proof: ${text('words')}`}`
     case 'newcomer':
       return `newcomer: ${text('name')} (${text('address')}) is let in by join token ${text('token')}`
     case 'set-aside':

@@ -14,6 +14,10 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
     'mend the link to the other host, or the way to the witness; or `twonode promote --force` where clients are, if the other host is known to be off: what it acknowledged since is then not in the cluster any more',
   'claim-wanted':
     'the other host has won the claim: start it again, or mend the link; `twonode promote --force` here if it is known to be off: what it acknowledged since is then not in the cluster any more',
+  'power-off-missing':
+    'mend the link to the other host, or the way to its management controller; or switch it off and say `twonode promote --force` here',
+  'power-off-wanted':
+    'mend the way to the management controller of the other host; or switch that host off and say `twonode promote --force` here: what it acknowledged since is then not in the cluster any more',
   'no-meta':
     'start the other host: it brings hostMeta; or converge the site from a laptop with its inventory',
   'half-copy': 'start the leader again: the copy then goes on',

@@ -1,5 +1,6 @@
 import type { Room } from '../pair/disk_budget.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
+import type { Power } from '../pair/power.ts'
 import type { HeardSince, Sighting } from '../pair/sighting.ts'
 import type { Witness } from '../pair/witness.ts'
 
@@ -21,8 +22,18 @@ export interface Ports {
   readonly site: SiteKeeper
   /** Null: the site has none. */
   readonly witness: Witness | null
+  /** The peer's; null: the site has no fencing. */
+  readonly power: PeerPower | null
   /** A decision, a change, a fault: one structured line each, bounded and redacted by its keeper. */
   note(entry: Note): void
+}
+
+/** What powers the peer off, and within which bounds. */
+export interface PeerPower extends Power {
+  /** Of one command. @unit milliseconds */
+  readonly commandMs: number
+  /** Of an attempt as a whole. @unit milliseconds */
+  readonly attemptMs: number
 }
 
 export interface Clock {
@@ -195,6 +206,15 @@ export type Note =
       readonly term: number
       readonly holder: string
       readonly mode: 'paired' | 'alone'
+    }
+  /** An attempt to power the peer off has ended, by this row of its table. */
+  | {
+      readonly kind: 'power-off'
+      readonly row: string
+      /** It was seen to be off. */
+      readonly proven: boolean
+      readonly words: string
+      readonly ms: number
     }
   /** A host without a certificate got in by a join token. */
   | {

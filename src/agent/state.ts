@@ -1,5 +1,4 @@
 import type { Asked, Facts, PeerSays, Settled } from '../pair/facts.ts'
-import { atTime, CALM, type FlapGuard, isChange, kept, withChange } from '../pair/flap_guard.ts'
 import type { Owed, Stamp } from '../pair/goals.ts'
 import { type HandOverFailures, isPutOff } from '../pair/hand_over_failures.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
@@ -9,12 +8,14 @@ import { isRefused, type VoidRefusal } from '../pair/void_refusal.ts'
 import { COMMIT_LOST_MS } from '../pair/timing.ts'
 import { Claims } from './claims.ts'
 import { goesOn } from './continuity.ts'
+import { Flaps } from './flaps.ts'
 import { Gate } from './gate.ts'
 import { unbegunOf } from './hand_back.ts'
 import { MetaWatch } from './meta_watch.ts'
 import { ownWords } from './own_words.ts'
 import { PermitWatch } from './permit_watch.ts'
 import type { Ports, Proof } from './ports.ts'
+import { PowerOffs } from './power_off.ts'
 import { restrictionOf } from './restriction.ts'
 import type { Aside } from './set_aside.ts'
 import type { Settings } from './settings.ts'
@@ -34,7 +35,6 @@ export class AgentState {
   impaired = false
   late = false
   memory: Memory
-  flaps: FlapGuard = CALM
   owed: Owed | null = null
   /** Follower: its kine is stopped for a hand-over, until then. */
   preparedUntil = 0
@@ -52,7 +52,11 @@ export class AgentState {
   /** Kubernetes was told what may be changed in this term; 0: none. */
   restrictedTerm = 0
   aside: Aside = { led: null, kept: null }
+  /** When the peer's agent last asked. */
+  askedAt = -Infinity
   readonly claims: Claims
+  readonly power: PowerOffs
+  readonly flaps: Flaps
   readonly settings: Settings
   readonly #ports: Ports
   #settledFor: HostMeta | null = null
@@ -68,6 +72,8 @@ export class AgentState {
     this.#file = new MetaWatch(this, ports.store)
     this.#permit = new PermitWatch(this, ports)
     this.claims = new Claims(this, ports)
+    this.power = new PowerOffs(this, ports)
+    this.flaps = new Flaps(ports, (what, error) => this.fault(what, error))
     this.memory = firstMemory(ports.clock.now())
   }
 
@@ -82,9 +88,8 @@ export class AgentState {
     this.proof = await store.readProof()
     await this.lookAtSentinels()
     const continued = await goesOn(meta, this.settings, this.#ports)
-    const [now, wall] = [clock.now(), Date.parse(clock.wallTime())]
-    this.flaps = kept(await store.readChanges(), { wall, now })
-    this.memory = { ...firstMemory(now), continued }
+    await this.flaps.load()
+    this.memory = { ...firstMemory(clock.now()), continued }
   }
 
   async lookAtSentinels(): Promise<void> {
@@ -114,7 +119,6 @@ export class AgentState {
 
   facts(asked: Asked | null): Facts {
     const now = this.#ports.clock.now()
-    this.flaps = atTime(this.flaps, now)
     const { self, policy, timing } = this.settings
     const judged = judge(this.memory, this.judgeAt(now))
     return {
@@ -122,7 +126,7 @@ export class AgentState {
       policy,
       initialised: this.initialised,
       paused: this.paused,
-      frozen: this.flaps.frozen,
+      frozen: this.flaps.frozenNow(),
       meta: this.meta,
       metaDoubtful: this.metaDoubtful,
       late: this.late,
@@ -135,6 +139,7 @@ export class AgentState {
       voidRefused: isRefused(this.voidRefusal, now, timing),
       restriction: restrictionOf(this),
       claimBarred: this.claims.isBarred,
+      powerHeld: this.power.isHeld,
       asked,
       ...judged,
       ...unbegunOf(this, judged),
@@ -144,7 +149,9 @@ export class AgentState {
   judgeAt(now: number): Judge {
     const { timing, policy } = this.settings
     const { meta, metaDoubtful } = this
-    return { now, timing, meta, metaDoubtful, acceptLossBytes: policy.acceptLossBytes }
+    const { acceptLossBytes, fencing } = policy
+    const followerDelayMs = fencing?.followerDelayMs ?? 0
+    return { now, timing, meta, metaDoubtful, acceptLossBytes, followerDelayMs }
   }
 
   /** Our proof of this term, and nothing that puts it in doubt (A3). */
@@ -181,7 +188,7 @@ export class AgentState {
     this.voidRefusal = null
     this.#pauses.reset()
     this.#noteMeta(next)
-    if (isChange(before, next)) this.#countChange()
+    this.flaps.count(before, next)
   }
 
   /** In the gate. */
@@ -200,6 +207,15 @@ export class AgentState {
 
   get spokenTerm(): number {
     return Math.max(this.memory.highestTerm, this.proof.voided)
+  }
+
+  get hearsPeer(): boolean {
+    return this.memory.agent.says !== null && this.memory.agent.missed === 0
+  }
+
+  /** Anything of it, and also when it asks. */
+  get peerHeardAt(): number {
+    return Math.max(this.askedAt, this.memory.peer.arrivedAt, this.memory.agent.heardAt)
   }
 
   get isSettled(): boolean {
@@ -267,11 +283,6 @@ export class AgentState {
     this.#faults.tell(what, error)
   }
 
-  thaw(): void {
-    this.flaps = CALM
-    this.#keepChanges()
-  }
-
   #noteMeta({ term, branch, mode, leader }: HostMeta): void {
     this.#ports.note({ kind: 'meta', term, branch, mode, leader })
   }
@@ -280,21 +291,5 @@ export class AgentState {
     if (now < this.preparedUntil) return 'later'
     if (this.isSettled && this.owed === null) return this.#pauses.isRoutineDue(now) ? 'due' : 'yes'
     return this.#pauses.isOver(now) ? 'due' : 'later'
-  }
-
-  #countChange(): void {
-    const frozen = this.flaps.frozen
-    this.flaps = withChange(this.flaps, this.#ports.clock.now())
-    const why = `${this.flaps.changes.length} changes in an hour: frozen until an operator thaws it, or an hour was calm`
-    if (this.flaps.frozen && !frozen) this.fault('flap guard', why)
-    this.#keepChanges()
-  }
-
-  /** For the next agent only: a disk that can't take it stops nothing. */
-  #keepChanges(): void {
-    const { clock, store } = this.#ports
-    const wall = Date.parse(clock.wallTime())
-    const changes = this.flaps.changes.map((at) => wall - (clock.now() - at))
-    store.writeChanges(changes).catch((error: unknown) => this.fault('changes', error))
   }
 }

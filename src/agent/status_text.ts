@@ -110,9 +110,11 @@ function salvageLines(salvages: Json | undefined): readonly Line[] {
   return lines
 }
 
-/** Under consistency the witness is needed when the peer is not there any more. */
-function witnessLines({ partition, witness, claim, witnessTrouble }: JsonObject): readonly Line[] {
+/** Under consistency the witness, or fencing, is needed when the peer is not there any more. */
+function witnessLines(status: JsonObject): readonly Line[] {
+  const { partition, witness, claim, witnessTrouble, fencing } = status
   if (partition !== 'consistency') return []
+  if (typeof fencing === 'string') return [['fencing', fencingText(status)]]
   if (witness === 'answers') return [['witness', `answers, and keeps: ${textOf(claim)}`]]
   if (witness !== 'silent') return [['witness', 'was not asked yet']]
   const why = textOf(witnessTrouble)
@@ -122,6 +124,12 @@ function witnessLines({ partition, witness, claim, witnessTrouble }: JsonObject)
       `gives no answer that can be relied on (${why}); until it does nobody takes over from the other host`,
     ],
   ]
+}
+
+function fencingText({ fencing, fencingTrouble }: JsonObject): string {
+  if (fencing === 'answers') return "the other host's power can be asked after"
+  if (fencing !== 'silent') return 'was not asked yet'
+  return `can not be relied on (${textOf(fencingTrouble)}); until it can nobody takes over from the other host`
 }
 
 /** What is worth a line only while it holds. */

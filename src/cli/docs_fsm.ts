@@ -3,8 +3,16 @@ import { CONDITIONS } from '../pair/conditions.ts'
 import type { Goal } from '../pair/facts.ts'
 import { type Rule, RULES, SIGHT_TABLE } from '../pair/fsm.ts'
 import { GOALS } from '../pair/goals.ts'
+import { POWER_STEPS } from '../pair/power.ts'
 import { PROOF_UNUSED_MS } from '../pair/proof_age.ts'
-import { FLAP_LIMIT, HAND_OVER_PAUSE_MAX_MS, HAND_OVER_PAUSE_MS, timingOf } from '../pair/timing.ts'
+import {
+  FLAP_LIMIT,
+  HAND_OVER_PAUSE_MAX_MS,
+  HAND_OVER_PAUSE_MS,
+  POWER_AGAIN_MAX_MS,
+  POWER_AGAIN_MS,
+  timingOf,
+} from '../pair/timing.ts'
 import { page, table } from './docs_markdown.ts'
 
 /** The agent's decisions: the table that it runs on, and a picture of it. */
@@ -57,6 +65,8 @@ export function fsmPage(): string {
     ),
     '## The claim',
     ...claimTexts(),
+    '## The power-off',
+    ...powerTexts(),
     '## Times',
     timesText(),
   ])
@@ -74,6 +84,17 @@ function claimTexts(): readonly string[] {
     table(
       ['row', 'why'],
       KEEPING.map(({ id, why }) => [`\`${id}\``, why]),
+    ),
+  ]
+}
+
+/** What becomes of an attempt at the other host's power. */
+function powerTexts(): readonly string[] {
+  return [
+    `Where the site has \`fencing\` in place of a witness, whoever goes alone without a void proof of its peer, or promotes, powers it off first, and sees that it is. It proves that the other host takes no writes now, and nothing of what it did before: a leader that boots alone waits for its peer, or for an operator. A follower tries \`followerDelay\` later than it would promote; an attempt that proved nothing is made again after ${POWER_AGAIN_MS / 1000} s, and after twice as long each time, ${POWER_AGAIN_MAX_MS / 1000} s at most. First row that fits:`,
+    table(
+      ['row', 'then', 'why'],
+      POWER_STEPS.map(({ id, step, why }) => [`\`${id}\``, step, why]),
     ),
   ]
 }

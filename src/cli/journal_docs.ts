@@ -7,6 +7,8 @@ export const JOURNAL_DOCS = {
   proof: 'promotable.json was written: `term` that is proven, and the highest that is `voided`.',
   claim:
     'The claim was asked for at the witness: by which `row`, and the `term`, `holder` and `mode` it is to have. Who won it is told by hostMeta.',
+  'power-off':
+    'An attempt to power the other host off has ended, by which `row`, after `ms`: `proven`, or why not, in `words`.',
   newcomer: 'A host got in by a join token: `name`, `address`, `token`.',
   'set-aside':
     "A table of another history was moved to `schema`, for the reason `why`. `led`: the `branch` and `mode` in which this host led until then, `since` when or earlier; null: not known. In mode alone it holds acknowledged writes that the cluster does not have. A laptop's converge that moves one writes no such line.",

@@ -20,6 +20,7 @@ export interface Site {
   readonly gateways: readonly string[]
   readonly partition: 'availability' | 'consistency'
   readonly witness: WitnessSettings | null
+  readonly fencing: FencingSettings | null
   readonly liveness: LivenessSettings
   readonly reconcile: ReconcileSettings
   readonly replication: ReplicationSettings
@@ -86,6 +87,25 @@ export type WitnessSettings = {
   /** Run with `read`, or with `swap`, as its last argument. */
   | { readonly kind: 'script'; readonly command: readonly string[] }
 )
+
+/** How a host is powered off by the other one, and how that sees that it is. */
+export interface FencingSettings {
+  /** What is run against each host, by its name. */
+  readonly commands: Readonly<Record<string, PowerCommands>>
+  /** A regular expression: what `status` prints of a host that is off, and of no other. */
+  readonly says: string
+  /** On both commands' standard input. */
+  readonly input: { readonly $secret: string } | null
+  /** Of one command. @unit milliseconds */
+  readonly timeoutMs: number
+  /** A follower waits so much longer than its leader. @unit milliseconds */
+  readonly followerDelayMs: number
+}
+
+export interface PowerCommands {
+  readonly off: readonly string[]
+  readonly status: readonly string[]
+}
 
 export interface LivenessSettings {
   readonly intervalMs: number

@@ -198,7 +198,8 @@ export function needsClaim(
   { rule, goal }: Pick<Decision, 'rule' | 'goal'>,
   voided: boolean,
 ): boolean {
-  if (policy.partition !== 'consistency' || voided) return false
+  const decides = policy.partition === 'consistency' && policy.fencing === undefined
+  if (!decides || voided) return false
   return (goal === 'go-alone' || goal === 'promote') && !WITHOUT_CLAIM.has(rule)
 }
 

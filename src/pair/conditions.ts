@@ -44,7 +44,14 @@ export const CONDITIONS = {
   settleDue: c('settling is due', (f) => f.settled === 'due'),
 
   availability: c('partition: availability', (f) => f.policy.partition === 'availability'),
-  consistency: c('partition: consistency', (f) => f.policy.partition === 'consistency'),
+  claimDecides: c(
+    'partition: consistency by a witness',
+    (f) => f.policy.partition === 'consistency' && f.policy.fencing === undefined,
+  ),
+  powerDecides: c(
+    'partition: consistency by power-off',
+    (f) => f.policy.partition === 'consistency' && f.policy.fencing !== undefined,
+  ),
   gatewayUp: c('gateway answers', (f) => f.gateway === 'up'),
   gatewayNotUp: c('gateway does not answer', (f) => f.gateway !== 'up'),
   gatewayDown: c('gateway lost for the fence time', (f) => f.gateway === 'down'),
@@ -125,6 +132,11 @@ export const CONDITIONS = {
       policy.acceptLossBytes > 0 && lagBytes !== null && lagBytes <= policy.acceptLossBytes,
   ),
   claimNotBarred: c('the claim may be had', (f) => !f.claimBarred),
+  powerNotHeld: c('no attempt at its power failed just now', (f) => !f.powerHeld),
+  longGone: c(
+    "peer gone for fencing's followerDelay longer, or its agent for 20 s",
+    (f) => f.longGone,
+  ),
   notHeld: c('no hand-over was refused just now', (f) => !f.handOverHeld),
   handOverPutOff: c(
     'a hand-over failed that had stopped kine, and the next is not due yet',

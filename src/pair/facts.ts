@@ -70,6 +70,10 @@ export interface Facts {
   readonly restriction: 'done' | 'due'
   /** The claim was refused, and no look at it since has shown that it may be had (A4). */
   readonly claimBarred: boolean
+  /** An attempt to power the peer off proved nothing, and the next is not due yet. */
+  readonly powerHeld: boolean
+  /** Its leader, which goes first, had the time to power this follower off: gone for longer than that. */
+  readonly longGone: boolean
   /** What an operator or the peer has asked of us; taken once. */
   readonly asked: Asked | null
 }
@@ -78,6 +82,8 @@ export interface Policy {
   readonly partition: 'availability' | 'consistency'
   /** @unit bytes */
   readonly acceptLossBytes: number
+  /** Under consistency: no witness decides, but who has powered the other one off. */
+  readonly fencing?: { readonly followerDelayMs: number }
 }
 
 /**

@@ -38,10 +38,10 @@ export const GOALS: Readonly<Record<Goal, GoalSpec>> = {
   pair:      { tags: ['pair'],     urgent: false, rank: 2, before: UNCHANGED, after: 'term + 1, mode paired; then the follower stores its proof of that term' },
   'hand-over': { tags: ['handover'], urgent: true, rank: 3, before: UNCHANGED, after: 'digests equal: term + 1, branch = term, leader = the peer, mode alone; then tags `role`' },
   recover:   { tags: ['role'],     urgent: true,  rank: 3, before: UNCHANGED, after: UNCHANGED },
-  'go-alone': { tags: ['alone'],   urgent: true,  rank: 4, before: 'the peer answers: its proof is void first; else, under consistency, the claim is won first; term + 1 or the one of the claim, mode alone', after: UNCHANGED },
+  'go-alone': { tags: ['alone'],   urgent: true,  rank: 4, before: 'the peer answers: its proof is void first; else, under consistency, the claim is won or the peer seen to be off first; term + 1 or the one of the claim, mode alone', after: UNCHANGED },
   yield:     { tags: ['impair'],   urgent: true,  rank: 5, before: UNCHANGED, after: 'unchanged; then the peer is asked to promote' },
   'hand-back': { tags: null,       urgent: false, rank: 5, before: UNCHANGED, after: 'unchanged; then the peer is asked to lead again' },
-  promote:   { tags: ['role'],     urgent: true,  rank: 6, before: 'under consistency the claim is won first; term + 1 or the one of the claim, branch = term, leader = this host, mode alone, a first slot for the peer', after: 'the fork point of its marker' },
+  promote:   { tags: ['role'],     urgent: true,  rank: 6, before: 'under consistency the claim is won or the peer seen to be off first; term + 1 or the one of the claim, branch = term, leader = this host, mode alone, a first slot for the peer', after: 'the fork point of its marker' },
   adopt:     { tags: ['role'],     urgent: true,  rank: 7, before: "the peer's", after: 'as with settle' },
   impair:    { tags: ['impair'],   urgent: true,  rank: 8, before: UNCHANGED, after: UNCHANGED },
 }

@@ -25,6 +25,7 @@ export type Judged = Pick<
   | 'followerDiffers'
   | 'lagBytes'
   | 'proven'
+  | 'longGone'
 >
 
 export interface Judge {
@@ -33,14 +34,20 @@ export interface Judge {
   readonly meta: HostMeta | null
   readonly metaDoubtful: boolean
   readonly acceptLossBytes: number
+  /** How much longer than its leader a follower waits before it powers the other one off. */
+  readonly followerDelayMs: number
 }
 
 export function judge(memory: Memory, by: Judge): Judged {
   const { meta } = by
+  const peer = judgePeer(memory, by)
+  const agentGone = memory.agent.missed > 0 && by.now - memory.agent.heardAt >= AGENT_GONE_MS
+  const dueAt = promoteAt(memory.peer, by.timing) + by.followerDelayMs
   return {
     gateway: judgeGateway(memory, by),
-    peer: judgePeer(memory, by),
-    agentGone: memory.agent.missed > 0 && by.now - memory.agent.heardAt >= AGENT_GONE_MS,
+    peer,
+    agentGone,
+    longGone: agentGone || (peer.contact === 'gone' && by.now >= dueAt),
     postgres: judgePostgres(memory, by.now),
     disk: memory.disk.room === 'full' ? 'full' : 'ok',
     room: memory.disk.room,

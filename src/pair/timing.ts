@@ -127,6 +127,22 @@ export const CLAIM_AGAIN_MS = 5000
 /** One that is true, after this: a witness that is down is to be known before it is needed. */
 export const CLAIM_LOOK_MS = 30_000
 
+/** The same trouble with a third party is told again after so long: a paired site rests on it in nothing. */
+export const TOLD_AGAIN_MS = 3_600_000
+
+/** An attempt at the peer's power that proved nothing is made again after this, and after twice as long each time. */
+export const POWER_AGAIN_MS = 5000
+export const POWER_AGAIN_MAX_MS = 60_000
+
+/** Between two questions whether a host that was powered off is off: most are within one second. */
+export const POWER_STATUS_MS = 500
+
+/** While all is well the peer's power is asked after this often: what fails is to be known before it is needed. */
+export const POWER_LOOK_MS = 60_000
+
+/** No host that is off boots and answers within this: one that does was never off. */
+export const POWER_LIE_MS = 3000
+
 /** A prepared follower starts its kine again when it hears nothing for this long. */
 export const PREPARED_MS = 10_000
 

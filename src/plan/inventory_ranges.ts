@@ -19,6 +19,11 @@ export const SCRIPT_TIMEOUT_RANGE: Range = { shortestMs: 100, longestMs: 60_000 
 /** A try at the claim is a few requests, and has two seconds (C3). */
 export const WITNESS_TIMEOUT_RANGE: Range = { shortestMs: 100, longestMs: 2_000 }
 
+/** A management controller takes its time; a leader's writes wait for it. */
+export const FENCING_TIMEOUT_RANGE: Range = { shortestMs: 1_000, longestMs: 30_000 }
+
+export const FENCING_DELAY_RANGE: Range = { shortestMs: 0, longestMs: 60_000 }
+
 /** A converge takes seconds: more often than this the host would do nothing else. */
 export const RECONCILE_RANGE: Range = { shortestMs: 30_000, longestMs: 86_400_000 }
 

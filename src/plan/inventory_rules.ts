@@ -3,6 +3,7 @@ import type { SecretRef } from '../core/plan.ts'
 import type { AllowedChange } from '../core/restriction.ts'
 import { fenceAndPromote, type VirtualIp } from '../core/site.ts'
 import { canonicalAddress, familyOf, isNetwork, parseEndpoint, sameSubnet } from './addresses.ts'
+import type { FencingWords } from './fencing_rules.ts'
 import {
   isWithin,
   LIVENESS_RANGE,
@@ -28,6 +29,8 @@ export interface SiteSettings {
   readonly gateway?: string
   readonly partition: 'availability' | 'consistency'
   readonly witness?: WitnessWords
+  readonly fencing?: FencingWords
+  readonly vars?: JsonObject
   readonly liveness: {
     readonly interval: string
     readonly failures: number
@@ -64,6 +67,7 @@ interface HostSettings {
   readonly name: string
   readonly address: string
   readonly runtime: 'bundled' | 'system'
+  readonly vars?: JsonObject
   readonly ssh?: {
     readonly user?: string
     readonly port?: number

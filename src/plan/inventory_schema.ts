@@ -2,6 +2,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { Schema } from '../core/module.ts'
 import { ALLOWED_CHANGES, BREAK_GLASS_LABEL, LABEL_KEY } from '../core/restriction.ts'
 import { HOST_NAME } from '../core/site.ts'
+import { FENCING_SCHEMA } from './fencing_schema.ts'
 import {
   LIVENESS_RANGE,
   RECONCILE_RANGE,
@@ -216,6 +217,7 @@ const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
     description: 'What a cut between the hosts costs: possibly a salvage, or a stand-still.',
   },
   witness: WITNESS_SCHEMA,
+  fencing: FENCING_SCHEMA,
   liveness,
   reconcile,
   replication,

@@ -2,6 +2,7 @@ import type { Place } from '../core/place.ts'
 import { type Restriction, UNRESTRICTED } from '../core/restriction.ts'
 import type { ArtifactSetting, Endpoint, Site } from '../core/site.ts'
 import { parseEndpoint } from './addresses.ts'
+import { toFencing } from './fencing_rules.ts'
 import type { InventoryHost } from './inventory.ts'
 import type { SiteSettings } from './inventory_rules.ts'
 import { resolvePath } from './paths.ts'
@@ -52,6 +53,7 @@ export function toSite(settings: SiteSettings, file: string): Site {
     gateways: [...new Set(gateways)],
     partition: settings.partition,
     witness: toWitness(settings),
+    fencing: toFencing(settings),
     liveness: {
       intervalMs: parseDuration(liveness.interval) ?? 0,
       failures: liveness.failures,

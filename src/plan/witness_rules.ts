@@ -1,6 +1,7 @@
 import type { SecretRef } from '../core/plan.ts'
 import type { WitnessSettings } from '../core/site.ts'
 import { canonicalAddress } from './addresses.ts'
+import { checkFencing } from './fencing_rules.ts'
 import { isWithin, rangeWords, WITNESS_TIMEOUT_RANGE } from './inventory_ranges.ts'
 import type { Refuse, SiteSettings } from './inventory_rules.ts'
 import { parseDuration, parseSize } from './units.ts'
@@ -13,32 +14,42 @@ export interface WitnessWords {
   readonly timeout: string
 }
 
+const WORDS = { witness: 'a witness is asked', fencing: 'a host is powered off' } as const
+
 const KINDS = ['http', 'file', 'script'] as const
 
 /** What a policy needs, and what only looks like a third party. */
 export function checkPartition(settings: SiteSettings, refuse: Refuse): void {
-  const { partition, witness, replication } = settings
+  const { partition, witness, fencing, replication } = settings
   if (partition === 'availability') {
-    if (witness !== undefined)
-      refuse(
-        'a witness is asked under partition: consistency only',
-        ['witness'],
-        'Add partition: consistency, or take the witness away.',
-      )
+    for (const key of ['witness', 'fencing'] as const)
+      if (settings[key] !== undefined)
+        refuse(
+          `${WORDS[key]} under partition: consistency only`,
+          [key],
+          `Add partition: consistency, or take the ${key} away.`,
+        )
     return
   }
+  if (fencing !== undefined) checkFencing(fencing, settings, refuse)
+  if (witness !== undefined && fencing !== undefined)
+    refuse(
+      'one of witness and fencing decides who goes on: a host that went on by one would not be seen by the other',
+      ['fencing'],
+      'docs/operations.md says what each of them proves.',
+    )
   if ((parseSize(replication.acceptLoss) ?? 0) > 0)
     refuse('partition: consistency loses nothing: acceptLoss is for availability', [
       'replication',
       'acceptLoss',
     ])
-  if (witness === undefined)
+  if (witness === undefined && fencing === undefined)
     refuse(
-      'partition: consistency needs a witness',
+      'partition: consistency needs a witness, or fencing',
       ['partition'],
       'Add `witness: {http: {url: …}}`; docs/operations.md says what there is.',
     )
-  else checkWitness(witness, settings, refuse)
+  if (witness !== undefined) checkWitness(witness, settings, refuse)
 }
 
 function checkWitness(witness: WitnessWords, settings: SiteSettings, refuse: Refuse): void {

@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { messageOf } from '../core/errors.ts'
 import { isObject, parseJson } from '../core/json.ts'
 import { type Claim, CLAIM_BYTES, CLAIM_FORMAT, parseClaim } from '../pair/claim.ts'
 import type { Witness, WitnessRead, WitnessSilent, WitnessSwap } from '../pair/witness.ts'
+import { runProgram } from './program.ts'
 
 /** A claim, its version, and what stands around them. @unit bytes */
 const MOST_OUTPUT = 2 * CLAIM_BYTES
@@ -48,7 +48,11 @@ export class ScriptWitness implements Witness {
   async #ask(verb: 'read' | 'swap', more: object): Promise<Record<string, unknown>> {
     const asked = JSON.stringify({ format: CLAIM_FORMAT, site: this.#place.site, ...more })
     const answer = parseJson(
-      await run([...this.#place.command, verb], asked, this.#place.timeoutMs),
+      await runProgram([...this.#place.command, verb], {
+        input: asked,
+        timeoutMs: this.#place.timeoutMs,
+        mostOutput: MOST_OUTPUT,
+      }),
     )
     if (!isObject(answer)) throw new Error('what it says is no JSON object')
     return answer
@@ -60,51 +64,5 @@ export class ScriptWitness implements Witness {
     } catch (error) {
       return { kind: 'silent', why: `${this.#place.command[0] ?? ''}: ${messageOf(error)}` }
     }
-  }
-}
-
-/** What it printed. @throws Error unless it ended in time, with 0, and printed little */
-async function run(argv: readonly string[], input: string, timeoutMs: number): Promise<string> {
-  const [program = '', ...rest] = argv
-  return await new Promise((resolve, reject) => {
-    const child = spawn(program, rest, {
-      cwd: '/',
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' },
-      detached: true,
-      stdio: ['pipe', 'pipe', 'ignore'],
-    })
-    let output = ''
-    const fail = (why: string) => {
-      killGroup(child)
-      reject(new Error(why))
-    }
-    const timer = setTimeout(() => fail(`it did not end within ${timeoutMs} ms`), timeoutMs)
-    child.once('error', (error) => {
-      clearTimeout(timer)
-      reject(new Error(`it can not be started: ${error.message}`))
-    })
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-      if (output.length > MOST_OUTPUT) fail(`it says more than ${MOST_OUTPUT} characters`)
-    })
-    // One that reads nothing closes its end.
-    child.stdin.on('error', () => {})
-    child.stdin.end(input)
-    child.once('close', (code, signal) => {
-      clearTimeout(timer)
-      killGroup(child)
-      if (code === 0) resolve(output)
-      else reject(new Error(`it ended with ${signal ?? code}`))
-    })
-  })
-}
-
-/** With all that it has started. */
-function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // Nobody of it is left.
   }
 }

@@ -6,7 +6,14 @@ import type { Facts, Goal } from '../../src/pair/facts.ts'
 import { decide, type Rule, RULES } from '../../src/pair/fsm.ts'
 import { GOALS } from '../../src/pair/goals.ts'
 import { anyWorld, ASKED, CENTRE } from '../support/any_world.ts'
+import { needsPowerOff } from '../../src/pair/power.ts'
 import { healthy, METAS, peersOf, product } from '../support/worlds.ts'
+
+const FENCING = {
+  partition: 'consistency',
+  acceptLossBytes: 0,
+  fencing: { followerDelayMs: 0 },
+} as const
 
 /** The others, at most one of which is not as usual. */
 const ASIDE: readonly Partial<Facts>[] = [
@@ -41,6 +48,10 @@ const ASIDE: readonly Partial<Facts>[] = [
   { claimBarred: true, policy: { partition: 'consistency', acceptLossBytes: 0 } },
   { metaDoubtful: true, policy: { partition: 'consistency', acceptLossBytes: 0 } },
   { policy: { partition: 'consistency', acceptLossBytes: 0 } },
+  { policy: FENCING },
+  { policy: FENCING, powerHeld: true },
+  { policy: FENCING, longGone: false },
+  { policy: FENCING, metaDoubtful: true },
   { policy: { partition: 'availability', acceptLossBytes: 100 } },
   { policy: { partition: 'consistency', acceptLossBytes: 100 }, lagBytes: 10 },
   { policy: { partition: 'availability', acceptLossBytes: 100 }, lagBytes: 10 },
@@ -66,7 +77,8 @@ type Law = (facts: Facts, goal: Goal) => boolean
 const leads = ({ meta, self }: Facts) => meta?.leader === self
 const operator = ({ asked }: Facts) => asked !== null && asked.kind !== 'yielded'
 /** It leads only when it has won the claim. */
-const claims = (f: Facts) => needsClaim(f, decide(f), false) && f.policy.partition === 'consistency'
+const claims = (f: Facts) => needsClaim(f, decide(f), false)
+const powersOff = (f: Facts) => needsPowerOff(f, decide(f), false) === 'proven'
 const higherPeer = ({ peer, meta }: Facts) =>
   peer.contact === 'answers' &&
   peer.says.meta !== null &&
@@ -134,17 +146,20 @@ const LAWS: Readonly<Record<string, Law>> = {
     f,
     goal,
   ) => goal !== 'go-alone' || operator(f) || f.peer.contact === 'answers' || f.gateway === 'up',
-  'under consistency nobody promotes or goes alone without a void or a claim (A4)': (f, goal) =>
-    f.policy.partition === 'availability' ||
-    (f.asked?.kind === 'promote' && f.asked.force) ||
-    f.asked?.kind === 'handed-back' ||
-    (goal !== 'promote' && goal !== 'go-alone') ||
-    needsClaim(f, decide(f), false),
-  'nobody asks for a claim whose own state could have been left without it: a doubtful hostMeta, a void or old proof, a mode of alone (A4)':
+  'under consistency nobody promotes or goes alone without a void, a claim or a power-off, but whose leader gives it the lead (A4)':
+    (f, goal) =>
+      f.policy.partition === 'availability' ||
+      (f.asked?.kind === 'promote' && f.asked.force) ||
+      f.asked?.kind === 'handed-back' ||
+      (f.policy.fencing !== undefined && f.asked?.kind === 'yielded') ||
+      (goal !== 'promote' && goal !== 'go-alone') ||
+      claims(f) ||
+      powersOff(f),
+  'nobody asks for a claim, or powers a host off, whose own state could have been left without it: a doubtful hostMeta, a void or old proof, a mode of alone (A4)':
     (f, goal) =>
       f.policy.partition === 'availability' ||
       (goal !== 'promote' && goal !== 'go-alone') ||
-      !needsClaim(f, decide(f), false) ||
+      !(claims(f) || powersOff(f)) ||
       (leads(f)
         ? (f.meta?.mode === 'paired' && !f.metaDoubtful) ||
           (f.peer.contact === 'answers' && !f.voidRefused)
@@ -154,10 +169,22 @@ const LAWS: Readonly<Record<string, Law>> = {
     goal,
   ) =>
     f.policy.partition === 'availability' ||
+    f.policy.fencing !== undefined ||
     !f.claimBarred ||
     f.asked !== null ||
     (goal !== 'promote' &&
       (goal !== 'go-alone' || (f.peer.contact === 'answers' && !f.voidRefused))),
+  'no leader powers its peer off that sees no gateway, and no follower before its leader could have':
+    (f) =>
+      !powersOff(f) ||
+      operator(f) ||
+      (leads(f)
+        ? f.gateway === 'up' || (f.peer.contact === 'answers' && !f.voidRefused)
+        : f.gateway === 'up' && f.longGone),
+  'a power-off that proved nothing is not tried again at once': (f) =>
+    !(powersOff(f) && f.powerHeld) ||
+    operator(f) ||
+    (leads(f) && f.peer.contact === 'answers' && !f.voidRefused),
   'nothing is paired with a follower that is not whole (A3)': (f, goal) =>
     goal !== 'pair' ||
     (f.stream === 'caught-up' &&
@@ -246,6 +273,11 @@ describe('a mutated table is caught by a law', { timeout: 120_000 }, () => {
     ['a doubtful hostMeta asks for the claim',       lacking('go-alone-claimed', 'metaCertain')],
     ['a leader that boots asks by a doubtful hostMeta', lacking('claim-lead', 'metaCertain')],
     ['a refused claim is asked for in each round',   lacking('promote-claimed', 'claimNotBarred')],
+    ['a boot leads by a power-off (A5)',             change('claim-lead', ({ when }) => ({ when: when.map((name) => (name === 'claimDecides' ? 'powerDecides' : name)) }))],
+    ['a void proof powers a host off',               lacking('promote-fenced', 'promotable')],
+    ['a follower powers its leader off first',       lacking('promote-fenced', 'longGone')],
+    ['a host is powered off in each round',          lacking('go-alone-fenced', 'powerNotHeld')],
+    ['a leader without a gateway powers its peer off', lacking('go-alone-fenced', 'gatewayUp')],
     ['paired while behind',                          lacking('pair', 'caughtUp')],
     ['paired with half a copy',                      lacking('pair', 'peerWhole')],
     ['a paused leader hands over',                   lacking('gateway-lost', 'notPaused')],

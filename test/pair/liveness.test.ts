@@ -29,7 +29,14 @@ function seen(
 }
 
 function judged(memory: Memory, now: number, meta = META, acceptLossBytes = 0) {
-  return judge(memory, { now, timing: TIMING, meta, metaDoubtful: false, acceptLossBytes })
+  return judge(memory, {
+    now,
+    timing: TIMING,
+    meta,
+    metaDoubtful: false,
+    acceptLossBytes,
+    followerDelayMs: 0,
+  })
 }
 
 const streamAfter = (oldestWaitMs: number) =>

@@ -73,7 +73,7 @@ function pingsIn(
 }
 
 function by(now: number, timing: Timing): Judge {
-  return { now, timing, meta: META, metaDoubtful: false, acceptLossBytes: 0 }
+  return { now, timing, meta: META, metaDoubtful: false, acceptLossBytes: 0, followerDelayMs: 0 }
 }
 
 const fenced = ({ peer, gateway }: ReturnType<typeof judge>) =>

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { CLAIM_FORMAT, needsClaim, taking } from '../../src/pair/claim.ts'
 import type { Facts, PeerFacts, Policy } from '../../src/pair/facts.ts'
 import { decide } from '../../src/pair/fsm.ts'
+import { needsPowerOff } from '../../src/pair/power.ts'
 import type { HostMeta } from '../../src/pair/host_meta.ts'
 import { pairMeta } from '../support/agent_sightings.ts'
 import { healthy, product, saying } from '../support/worlds.ts'
@@ -53,6 +54,7 @@ const WORLDS = product<World>({
     { partition: 'availability', acceptLossBytes: 100 },
     { partition: 'consistency', acceptLossBytes: 0 },
     { partition: 'consistency', acceptLossBytes: 100 },
+    { partition: 'consistency', acceptLossBytes: 0, fencing: { followerDelayMs: 0 } },
   ],
 })
 
@@ -67,6 +69,8 @@ function view(world: World, index: 0 | 1): Facts {
     proofTerm: index === 0 && world.proof ? world.metas[1].term : null,
     impaired: world.impaired[other],
   }
+  // Beside fencing its leader went alone when this host was off, or had voided its proof.
+  const wasOff = world.policy.fencing !== undefined && world.metas[0].term > world.metas[1].term
   const peer: PeerFacts = world.link ? saying(world.metas[other], says) : { contact: 'gone' }
   return healthy({
     self,
@@ -75,7 +79,7 @@ function view(world: World, index: 0 | 1): Facts {
     peer,
     gateway: world.gateways[index] ? 'up' : 'down',
     stream: world.link && !follows ? 'caught-up' : 'lost',
-    promotable: follows && index === 1 && world.proof && meta.mode === 'paired',
+    promotable: follows && index === 1 && world.proof && !wasOff && meta.mode === 'paired',
     lagBytes: follows ? 10 : null,
     impaired: !follows && world.impaired[index],
     proven: follows || world.proven[index],
@@ -116,18 +120,21 @@ function claimOf({ metas: [first, second] }: World) {
   return { format: CLAIM_FORMAT, site: first.site, term, mode, holder: leader, nonce: 'n' }
 }
 
-/** Leads for sure, or if it wins the claim, or not. */
-function lead(world: World, index: 0 | 1): 'surely' | 'by the claim' | 'no' {
+/** Leads for sure, or if it wins the claim or its peer is off, or not. */
+function lead(world: World, index: 0 | 1): 'surely' | 'by its proof' | 'no' {
   const facts = view(world, index)
   const { meta, self } = facts
   if (meta === null || leadsAfter(facts) === null) return 'no'
   const decision = decide(facts)
-  if (!needsClaim(facts, decision, facts.peer.contact === 'answers')) return 'surely'
+  const answers = facts.peer.contact === 'answers'
+  // Of two that power each other off one is on at most.
+  if (needsPowerOff(facts, decision, answers) === 'proven') return 'by its proof'
+  if (!needsClaim(facts, decision, answers)) return 'surely'
   const by = { self, meta, highestTerm: meta.term, nonce: 'mine', forced: false }
-  return taking(claimOf(world), by).kind === 'refused' ? 'no' : 'by the claim'
+  return taking(claimOf(world), by).kind === 'refused' ? 'no' : 'by its proof'
 }
 
-test('under consistency no decision makes two hosts take writes: of two that may swap the claim one wins (A4)', () => {
+test('under consistency no decision makes two hosts take writes: of two that may swap the claim one wins, and one that is powered off takes none (A4)', () => {
   const broken = WORLDS.filter((world) => {
     if (world.policy.partition === 'availability' || bothLed(world)) return false
     const both = [lead(world, 0), lead(world, 1)]

@@ -29,6 +29,7 @@ test('the example is read, with defaults filled in', () => {
     gateways: ['192.0.2.1'],
     partition: 'availability',
     witness: null,
+    fencing: null,
     liveness: {
       intervalMs: 1000,
       failures: 4,

@@ -17,7 +17,14 @@ export function agentWith(
   timing: Timing,
   partition: Partition = 'availability',
 ): RunningAgent {
-  const policy = { partition, acceptLossBytes: 0 }
+  const policy =
+    partition === 'power'
+      ? {
+          partition: 'consistency' as const,
+          acceptLossBytes: 0,
+          fencing: { followerDelayMs: 3_000 },
+        }
+      : { partition, acceptLossBytes: 0 }
   const core = new AgentCore({ self, timing, policy, restricts: false }, ports)
   const stop = new AbortController().signal
   void core

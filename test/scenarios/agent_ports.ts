@@ -87,6 +87,10 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
         })
       },
     },
+    power:
+      world.policy === 'power'
+        ? world.power.portOf(machine.name, world.machine(machine.peerName), life)
+        : null,
     witness: world.policy === 'consistency' ? world.witness.portOf(machine.name, life) : null,
     site: { takeIn: () => Promise.resolve() },
     engine: {

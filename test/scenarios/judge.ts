@@ -146,7 +146,7 @@ export class Judge {
     if (!kine.running || kine.endpoint !== leader.name) return "the follower's kine is not up"
     const { claim } = this.#world.witness
     const isTrue = claim?.term === a.meta.term && claim.holder === leader.name
-    return isTrue || this.#world.policy === 'availability' ? null : 'the claim is not true'
+    return isTrue || this.#world.policy !== 'consistency' ? null : 'the claim is not true'
   }
 
   /** At the end, when nothing is under way: who follows has what its leader has. */
@@ -221,7 +221,7 @@ export class Judge {
   #mayGoAlone({ agent, heardPeer, voidRefused }: Machine): boolean {
     if (this.#world.time.now < this.forcedUntil) return true
     // Under consistency silence is no excuse (A4).
-    if (this.#world.policy === 'consistency') return false
+    if (this.#world.policy !== 'availability') return false
     return agent?.heardPeer === true && (!heardPeer || voidRefused)
   }
 
@@ -233,7 +233,7 @@ export class Judge {
   /** It could win the claim, now or when the witness answers. */
   #claimLets({ name, meta }: Machine): boolean {
     const { policy, witness, time } = this.#world
-    if (policy === 'availability') return true
+    if (policy !== 'consistency') return true
     // What an operator's word has moved is the operator's.
     if (time.now < this.forcedUntil) return false
     const { claim } = witness
@@ -242,7 +242,7 @@ export class Judge {
   }
 
   #leadsItsTerm({ name, meta }: Machine): void {
-    if (this.#world.policy !== 'consistency' || meta === null || this.#forced) return
+    if (this.#world.policy === 'availability' || meta === null || this.#forced) return
     const led = this.#ledIn.get(meta.term) ?? name
     if (led !== name) this.#fail(`${led} and ${name} both led in term ${meta.term}`)
     this.#ledIn.set(meta.term, name)

@@ -274,8 +274,8 @@ export class Machine {
     if (this.agent.heardPaired !== term) return false
     if (this.postgres.subscription?.state !== 'ready') return false
     const { cutOffSince } = this
-    // The claim says what a doubt is about (A4).
-    if (this.#world.policy === 'consistency') return true
+    // The claim says what a doubt is about (A4), and no leader goes alone beside a follower that runs.
+    if (this.#world.policy !== 'availability') return true
     return cutOffSince === null || this.#world.time.now - cutOffSince < 6_000
   }
 

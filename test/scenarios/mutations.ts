@@ -162,6 +162,32 @@ const seesNoHolder: StartAgent = (ports, host, partition) => {
   return startAgent({ ...ports, witness: { ...witness, read } }, host, partition)
 }
 
+const POWERED = { partition: 'power' } as const
+
+/** Neither reaches the other's controller when the link is cut. */
+const BLIND = [
+  { atMs: 20_000, text: 'cut-controller h1' },
+  { atMs: 20_000, text: 'cut-controller h2' },
+  ...CUT,
+]
+
+/** No answer of a controller is taken for the one that is hoped for. */
+function takesSilenceForOff({ power }: Ports): Partial<Ports> {
+  if (power === null) return {}
+  const run: typeof power.run = async (command, bound) => {
+    const answer = await power.run(command, bound)
+    return answer.kind === 'silent' ? { kind: 'ended', off: true, text: '' } : answer
+  }
+  return { power: { ...power, run } }
+}
+
+/** Who has powered its peer off leads, whatever it did before. */
+const leadsByPowerAtBoot = (rules: readonly Rule[]) =>
+  rules.map((rule) => {
+    const when = rule.when.map((name) => (name === 'claimDecides' ? 'powerDecides' : name))
+    return rule.id === 'claim-lead' ? { ...rule, when } : rule
+  })
+
 /** Each must be caught by some seed. */
 // oxfmt-ignore
 export const MUTATIONS: readonly Mutation[] = [
@@ -186,6 +212,10 @@ export const MUTATIONS: readonly Mutation[] = [
   { name: 'a claim that another holds is taken (A4)', plan: { ...WITNESSED, storm: SUCCEEDED, startAgent: seesNoHolder } },
   { name: 'under consistency a leader goes alone without a claim (A4)', plan: { ...WITNESSED, storm: CUT, startAgent: (ports, host) => startAgent(ports, host, host === 'h1' ? 'availability' : 'consistency') } },
   { name: 'under consistency a follower promotes without a claim (A4)', plan: { ...WITNESSED, storm: CUT, startAgent: (ports, host) => startAgent(ports, host, host === 'h2' ? 'availability' : 'consistency') } },
+  { name: 'no answer counts as a power-off (A4)', plan: { ...POWERED, storm: BLIND, startAgent: withPorts(takesSilenceForOff) } },
+  { name: 'beside fencing a leader goes alone without a power-off (B7)', plan: { ...POWERED, storm: BLIND, startAgent: (ports, host) => startAgent(ports, host, host === 'h1' ? 'availability' : 'power') } },
+  { name: 'beside fencing a follower promotes without a power-off (B6)', plan: { ...POWERED, storm: CUT, startAgent: (ports, host) => startAgent(ports, host, host === 'h2' ? 'availability' : 'power') } },
+  { name: 'a peer that is off is a reason to lead after a boot (A5)', plan: { ...POWERED, storm: SUCCEEDED }, rules: leadsByPowerAtBoot },
   { name: 'a follower keeps its kine on its own table (A7)', plan: { sequence: lacking('No kine writes to the table of this host', 'kine serves the follower', "The follower's table refuses writes that are not the leader's") } },
 ]
 

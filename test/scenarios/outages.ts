@@ -47,6 +47,12 @@ export const OUTAGES: Readonly<Record<string, Act>> = {
   'join-witness':    ({ witness }, { name }) => { witness.cuts.delete(name) },
   'witness-delay':   ({ witness }, _, ms) => { witness.delayMs = Number(ms) },
   'witness-loses':   ({ witness }, _, percent) => { witness.loss = Number(percent) / 100 },
+  'controller-dies':    ({ power }, { name }) => { power.dead.add(name) },
+  'controller-returns': ({ power }, { name }) => { power.dead.delete(name) },
+  'cut-controller':  ({ power }, { name }) => { power.cuts.add(name) },
+  'join-controller': ({ power }, { name }) => { power.cuts.delete(name) },
+  'controllers-delay': ({ power }, _, ms) => { power.delayMs = Number(ms) },
+  'controllers-lose': ({ power }, _, percent) => { power.loss = Number(percent) / 100 },
   'step-clock':      (_, machine, seconds) => { machine.wallOffsetMs += Number(seconds) * 1000 },
   'lose-slot':       (_, { postgres }) => { for (const slot of postgres.slots.values()) slot.lost = true },
   'drop-slot':       (_, { postgres }) => postgres.slots.clear(),
@@ -70,6 +76,8 @@ const WITHOUT_HOST = new Set([
   'witness-returns',
   'witness-delay',
   'witness-loses',
+  'controllers-delay',
+  'controllers-lose',
   'heal',
 ])
 
@@ -115,7 +123,8 @@ function replace(world: World, machine: Machine): void {
 }
 
 /** Everything that an outage may have left is well again. */
-function heal({ network, machines, witness }: World): void {
+function heal({ network, machines, witness, power }: World): void {
+  power.heal()
   witness.dead = false
   witness.cuts.clear()
   witness.loss = 0

@@ -16,7 +16,8 @@ export interface RunningAgent {
 /** Starts an agent over its ports; it runs until its life ends. */
 export type StartAgent = (ports: Ports, host: string, partition?: Partition) => RunningAgent
 
-export type Partition = 'availability' | 'consistency'
+/** What decides who goes on: nobody, a witness, or who has powered the other one off. */
+export type Partition = 'availability' | 'consistency' | 'power'
 
 export interface Agent {
   readonly life: Life

@@ -17,7 +17,7 @@ export interface ScenarioFile {
 const FENCE = '----'
 
 /**
- * Lines of `SECONDSs OUTAGE`, the last one `SECONDSs end`; one may say `partition: consistency`; `#` begins a remark; below a line of dashes
+ * Lines of `SECONDSs OUTAGE`, the last one `SECONDSs end`; one may say `partition: consistency` or `power`; `#` begins a remark; below a line of dashes
  * stands the transcript.
  * @throws when a line is none of these
  */
@@ -28,8 +28,8 @@ export function parseScenario(text: string): ScenarioFile {
   let partition: Partition = 'availability'
   for (const line of head.split('\n')) {
     if (line.trim() === '' || line.startsWith('#')) continue
-    if (line === 'partition: consistency') {
-      partition = 'consistency'
+    if (line === 'partition: consistency' || line === 'partition: power') {
+      partition = line === 'partition: power' ? 'power' : 'consistency'
       continue
     }
     const found = /^\s*(\d+(?:\.\d+)?)s\s+(\S.*)$/.exec(line)

@@ -45,10 +45,13 @@ export async function runSeeds(
   return { broken, story }
 }
 
+/** Which file runs the seeds of a policy. */
+const SEEDS_FILE = { availability: 'seeds_1', consistency: 'seeds_3', power: 'seeds_4' } as const
+
 async function storyOf(seed: number, storms: number, partition: Partition): Promise<string> {
   const { world } = await simulate({ seed, startAgent, storms, partition, told: true })
   const more = storms === 1 ? '' : ` TWONODE_STORMS=${storms}`
-  const file = partition === 'consistency' ? 'seeds_3' : 'seeds_1'
+  const file = SEEDS_FILE[partition]
   const again = `TWONODE_SEED=${seed}${more} npx vitest run test/scenarios/${file}.test.ts`
   return `the story of seed ${seed}; again by: ${again}\n${world.story.whole()}\n`
 }

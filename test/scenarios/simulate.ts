@@ -60,7 +60,7 @@ export async function simulate(plan: SimulationPlan): Promise<SimulationResult> 
           stormOf(random, {
             fromMs,
             toMs: fromMs + STORM_MS,
-            witness: world.policy === 'consistency',
+            partition: world.policy,
           }),
       )
       await becomeWell(world, HEAL_BOUND_MS)
@@ -94,6 +94,7 @@ async function becomeWell(world: World, boundMs: number): Promise<void> {
       )
     await time.runTo(time.now + 500)
     thawFrozen(world)
+    powerOn(world)
     since = judge.complaint() === null ? (since ?? time.now) : null
   }
 }
@@ -102,6 +103,11 @@ async function becomeWell(world: World, boundMs: number): Promise<void> {
 function thawFrozen({ machines, time }: World): void {
   for (const { agent } of machines)
     if (agent?.core.frozen() === true) time.wake(() => agent.core.ask({ kind: 'thaw' }))
+}
+
+/** And switches on what was powered off meanwhile by a host that had not heard it yet. */
+function powerOn({ machines, policy }: World): void {
+  if (policy === 'power') for (const machine of machines) machine.powerOn()
 }
 
 /** Writes end, what is under way arrives, and the two tables are one. */

@@ -1,5 +1,6 @@
 import type { Outage } from './outages.ts'
 import type { Random } from './random.ts'
+import type { Partition } from './running_agent.ts'
 
 /** What begins, what ends it, and how often it is drawn. HOST is one of the two, drawn anew each time. */
 interface Weather {
@@ -59,7 +60,22 @@ const WITNESS_WEATHER: readonly Weather[] = [
   { weight: 4, begin: ['cut HOST', 'cut PEER', 'cut-witness HOST'], end: ['join HOST', 'join PEER', 'join-witness HOST'] },
 ]
 
-const WITH_WITNESS = [...WEATHER, ...WITNESS_WEATHER]
+/** What comes to it where who has powered the other one off goes on. */
+// oxfmt-ignore
+const POWER_WEATHER: readonly Weather[] = [
+  { weight: 4, begin: ['controller-dies HOST', 'power-off HOST'], end: ['controller-returns HOST', 'power-on HOST'] },
+  { weight: 4, begin: ['cut-controller HOST'],                    end: ['join-controller HOST'] },
+  { weight: 4, begin: ['controllers-lose 50'],                    end: ['controllers-lose 0'] },
+  { weight: 4, begin: ['controllers-delay 1800'],                 end: ['controllers-delay 0'] },
+  { weight: 6, begin: ['cut HOST', 'cut PEER', 'controllers-lose 50'], end: ['join HOST', 'join PEER', 'controllers-lose 0'] },
+  { weight: 6, begin: ['cut HOST', 'cut PEER', 'cut-controller HOST'], end: ['join HOST', 'join PEER', 'join-controller HOST', 'power-on PEER', 'power-on HOST'] },
+]
+
+const WEATHER_OF: Readonly<Record<Partition, readonly Weather[]>> = {
+  availability: WEATHER,
+  consistency: [...WEATHER, ...WITNESS_WEATHER],
+  power: [...WEATHER, ...POWER_WEATHER],
+}
 
 /** How often a link that flaps changes. @unit milliseconds */
 const FLAP_MS = { low: 300, high: 4_000 }
@@ -67,10 +83,10 @@ const FLAP_MS = { low: 300, high: 4_000 }
 /** The outages of one seed: some at once, some in a row, from before the first to the last one's end. */
 export function stormOf(
   random: Random,
-  settings: { fromMs: number; toMs: number; witness?: boolean },
+  settings: { fromMs: number; toMs: number; partition: Partition },
 ): Outage[] {
-  const { fromMs, toMs, witness } = settings
-  const weather = witness === true ? WITH_WITNESS : WEATHER
+  const { fromMs, toMs, partition } = settings
+  const weather = WEATHER_OF[partition]
   const outages: Outage[] = []
   const count = random.between(2, 7)
   for (let drawn = 0; drawn < count; drawn++) {

@@ -88,7 +88,12 @@ export class Story {
 
 function matters(entry: Note): boolean {
   if (entry.kind === 'decision') return !QUIET_GOALS.includes(entry.goal)
-  return entry.kind === 'meta' || entry.kind === 'proof' || entry.kind === 'claim'
+  return (
+    entry.kind === 'meta' ||
+    entry.kind === 'proof' ||
+    entry.kind === 'claim' ||
+    entry.kind === 'power-off'
+  )
 }
 
 function noteText(entry: Note): string {
@@ -107,6 +112,10 @@ function noteText(entry: Note): string {
         : `converge ${entry.tags.join(', ')} ${entry.outcome}: ${entry.message ?? ''}`
     case 'claim':
       return `asks for the claim (${entry.row}): ${entry.mode}, term ${entry.term}, ${entry.holder}`
+    case 'power-off':
+      return entry.proven
+        ? `has powered its peer off (${entry.row})`
+        : `has no proof (${entry.row}): ${entry.words}`
     case 'newcomer':
       return `lets ${entry.name} in`
     case 'set-aside':

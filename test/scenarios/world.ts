@@ -7,6 +7,7 @@ import { Machine } from './machine.ts'
 import { FILES, type Partition, type RunningAgent, type StartAgent } from './running_agent.ts'
 import { Network } from './network.ts'
 import { type Random, randomOf } from './random.ts'
+import { SimPower } from './power.ts'
 import { Replication } from './replication.ts'
 import { RULES, SEQUENCE, type SequenceRules } from './sequences.ts'
 import { Story } from './story.ts'
@@ -46,6 +47,7 @@ export class World {
   readonly rules: SequenceRules
   readonly policy: Partition
   readonly witness: SimWitness
+  readonly power: SimPower
   /** Agents that wait: a signal keeps its listeners alive, and they the world, until they are forgotten. */
   readonly asleep = new Set<{ readonly life: Life; readonly forget: () => void }>()
   readonly #life: Life = { alive: true, frozen: null }
@@ -59,6 +61,7 @@ export class World {
     this.network = new Network(this.random.fork(1))
     this.policy = settings.partition ?? 'availability'
     this.witness = new SimWitness(this.time, this.random.fork(4))
+    this.power = new SimPower(this.time, this.random.fork(5))
     this.story = new Story(this.time, settings.told ?? false)
     this.judge = new Judge(this)
     this.sequence = settings.sequence ?? SEQUENCE

@@ -55,10 +55,19 @@ export const anyWorld = fc.constantFrom(...METAS).chain((meta) =>
       claimBarred: fc.boolean(),
       restriction: fc.constantFrom('done' as const, 'due' as const),
       asked: fc.constantFrom(...ASKED),
-      policy: fc.record({
-        partition: fc.constantFrom('availability' as const, 'consistency' as const),
-        acceptLossBytes: fc.constantFrom(0, 100),
-      }),
+      powerHeld: fc.boolean(),
+      longGone: fc.boolean(),
+      policy: fc.oneof(
+        fc.record({
+          partition: fc.constantFrom('availability' as const, 'consistency' as const),
+          acceptLossBytes: fc.constantFrom(0, 100),
+        }),
+        fc.constant({
+          partition: 'consistency' as const,
+          acceptLossBytes: 0,
+          fencing: { followerDelayMs: 0 },
+        }),
+      ),
     })
     .map((more) => healthy({ meta, ...more })),
 )

@@ -92,6 +92,8 @@ export class ScriptedHost {
   /** Those of its kines that use another database than its file names. */
   astray: readonly string[] = []
   readonly witness: Ports['witness']
+  /** Taken when the agent starts. */
+  power: Ports['power'] = null
   readonly heartbeat: { lastBeatAt: number | null } = { lastBeatAt: null }
   /** What the pings hear beside the looks. */
   heard: HeardSince = { gateway: null, peerPing: null }
@@ -222,6 +224,7 @@ export class ScriptedHost {
         },
       },
       witness: this.witness,
+      power: this.power,
       kine: { astray: () => Promise.resolve(this.astray) },
       heartbeat: this.heartbeat,
       note: (note) => {

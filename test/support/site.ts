@@ -18,6 +18,7 @@ export function siteOf(
     gateways: [],
     partition: 'availability',
     witness: null,
+    fencing: null,
     reconcile: { intervalMs: 300_000 },
     replication: { acceptLossBytes: 0, maxSlotWalKeepMb: 4096 },
     salvage: { keep: 3, maxSizeMb: 1024 },

@@ -85,6 +85,8 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     promotable: false,
     copying: false,
     agentGone: false,
+    powerHeld: false,
+    longGone: true,
     lagBytes: null,
     unbegun: 'no',
     handOverHeld: false,
