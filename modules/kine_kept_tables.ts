@@ -36,9 +36,9 @@ export const kineKeptTables = defineModule<Args, State>({
     summary: 'Old tables of branches that lost are dropped when nobody needs them any more.',
     notes:
       "None is, until the table of now is known to be the leader's content: the agent compares the two by " +
-      'a digest and writes that down. Then one goes whose salvage was replayed or discarded, and one that ' +
+      'a digest and writes that down. Then one goes whose salvage was discarded, or replayed and whole, and one that ' +
       'is older than the `keep` newest, if its salvage has all that it had. One of which nothing was saved, ' +
-      'or not all, stays until an operator has settled it. It registers `kept`, how many there are, and `verified`.',
+      'or not all, stays until an operator has discarded it. It registers `kept`, how many there are, and `verified`.',
     source: 'https://www.postgresql.org/docs/15/sql-dropschema.html',
     examples: [
       {
@@ -103,6 +103,9 @@ async function salvageOf(
   const read = async (name: string) => parseJson((await host.readFile(`${folder}/${name}`)) ?? '')
   const manifest = await read(SALVAGE_FILES.manifest)
   if (!isObject(manifest)) return 'none'
-  if (isObject(await read(SALVAGE_FILES.settled))) return 'settled'
-  return manifest['exact'] === true && manifest['missing'] === null ? 'whole' : 'part'
+  const isWhole = manifest['exact'] === true && manifest['missing'] === null
+  const settled = await read(SALVAGE_FILES.settled)
+  // A replay gives back what was saved, and knows nothing of the rest.
+  if (isObject(settled) && (isWhole || settled['kind'] === 'discarded')) return 'settled'
+  return isWhole ? 'whole' : 'part'
 }

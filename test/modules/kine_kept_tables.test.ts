@@ -42,13 +42,14 @@ const schemas = async () =>
     )
   ).map(({ name }) => name)
 
-async function kept(name: string, manifest?: object, settled = false): Promise<void> {
+async function kept(name: string, manifest?: object, settled?: string): Promise<void> {
   await h1.server.sql('kine', `create schema twonode_branch_${name}`)
   await h1.server.sql('kine', `create table twonode_branch_${name}.kine (id bigint)`)
   if (manifest === undefined) return
   await mkdir(join(directory, name))
   await writeFile(join(directory, name, 'manifest.json'), JSON.stringify(manifest))
-  if (settled) await writeFile(join(directory, name, 'settled.json'), '{"kind":"discarded"}')
+  if (settled !== undefined)
+    await writeFile(join(directory, name, 'settled.json'), JSON.stringify({ kind: settled }))
 }
 
 async function verified(): Promise<void> {
@@ -63,8 +64,8 @@ const WHOLE = { exact: true, missing: null }
 const args = () => ({ database: 'kine', directory, keep: 1 })
 
 test('A2: no old table goes before the copy in its place is known to be the leader’s content', async () => {
-  await kept('1_10', WHOLE, true)
-  await kept('2_20', WHOLE, true)
+  await kept('1_10', WHOLE, 'replayed')
+  await kept('2_20', WHOLE, 'replayed')
   expect(await plan(h1.host, step('kine_kept_tables', args()))).toEqual([])
   await writeFile(join(directory, 'verified.json'), '{"table":1}')
   expect(await plan(h1.host, step('kine_kept_tables', args()))).toEqual([])
@@ -78,7 +79,7 @@ test('what is settled goes, what is beyond the number goes if all of it was save
   await kept('2_20', { exact: false, missing: null })
   await kept('3_30', { exact: true, missing: 'values' })
   await kept('4_40', WHOLE)
-  await kept('5_50', WHOLE, true)
+  await kept('5_50', WHOLE, 'discarded')
   await kept('6_60', WHOLE)
   await verified()
   await converge(h1.host, 'kine_kept_tables', args())
@@ -90,6 +91,15 @@ test('what is settled goes, what is beyond the number goes if all of it was save
   ]
   expect(await schemas()).toEqual(left)
   expect(await plan(h1.host, step('kine_kept_tables', args()))).toEqual([])
+})
+
+test('what was replayed of a branch that was not saved whole is no reason to drop its table; that it was discarded is', async () => {
+  await kept('1_10', { exact: true, missing: '312 changes are not listed' }, 'replayed')
+  await kept('2_20', { exact: false, missing: null }, 'replayed')
+  await kept('3_30', { exact: false, missing: null }, 'discarded')
+  await verified()
+  await converge(h1.host, 'kine_kept_tables', args())
+  expect(await schemas()).toEqual(['twonode_branch_1_10', 'twonode_branch_2_20'])
 })
 
 test('the content of a table is the same before and after a compaction, and not at another revision', async () => {

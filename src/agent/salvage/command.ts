@@ -9,7 +9,7 @@ import { differencesOf } from './differences.ts'
 import { findSalvage, readSalvages, type Salvaged, settle } from './folders.ts'
 import { replay, replayPlan } from './replay.ts'
 import { readWords, type SalvageWords } from './words.ts'
-import { diffLines, listLine, showLines } from './text.ts'
+import { diffLines, gapOf, listLine, showLines } from './text.ts'
 
 /** What the command is given of the machine. */
 export interface SalvageWorld {
@@ -135,9 +135,16 @@ function isLeft({ kind, salvaged }: Difference): boolean {
 async function settleIfDone(turn: Turn, salvaged: Salvaged): Promise<void> {
   const left = await differencesOf(salvaged, turn.world.kubectl)
   const names = left.filter(isLeft).map(({ name }) => name)
-  const { name, settled } = salvaged
+  const { name, settled, manifest } = salvaged
   if (names.length > 0)
     return turn.say(`still only in the salvage: ${names.join(', ')}`, { waiting: names })
+  // What it has not is in the old table only, which goes with a branch that is settled.
+  const gap = gapOf(manifest)
+  if (gap !== null)
+    return turn.say(
+      `${name}: all that was saved is in the cluster, and nobody knows of the rest: ${gap}. It waits for \`twonode salvage discard ${name}\`, and its old table stays until then`,
+      { waiting: [], gap },
+    )
   if (settled === null)
     await settle(salvaged, { kind: 'replayed', at: new Date().toISOString(), by: 'operator' })
   turn.say(`${name}: all that the losing side wanted is in the cluster`, { waiting: [] })
@@ -150,12 +157,16 @@ async function discard(turn: Turn): Promise<void> {
   if (settled?.kind === 'discarded')
     throw new TwonodeError('E_SALVAGE', `${name} was discarded at ${settled.at} already`)
   const { objects } = manifest.counts.spec
-  const loss = settled === null && objects > 0
+  const gap = gapOf(manifest)
+  const losses = [
+    ...(settled === null && objects > 0
+      ? [`${counted(objects)} that somebody changed there will not be known any more. `]
+      : []),
+    ...(gap === null ? [] : [`What was not saved goes with its old table: ${gap}. `]),
+  ]
   await mustAgree(
     turn,
-    loss
-      ? `${counted(objects)} that somebody changed there will not be known any more. Discard ${name}?`
-      : `discard ${name}?`,
+    losses.length === 0 ? `discard ${name}?` : `${losses.join('')}Discard ${name}?`,
   )
   await settle(salvaged, { kind: 'discarded', at: new Date().toISOString(), by: 'operator' })
   await tell(turn, name, { what: 'discarded', words: 'by an operator; its record stays' })

@@ -32,19 +32,24 @@ function standing({ settled, manifest }: Salvaged): string {
 }
 
 /** Somebody has to decide: it has more than heartbeats, events and status, or nobody can tell. */
-export function waits({ counts, exact, missing }: SalvageManifest): boolean {
-  return counts.spec.objects + counts.derived.objects > 0 || !exact || missing !== null
+export function waits(manifest: SalvageManifest): boolean {
+  const { counts } = manifest
+  return counts.spec.objects + counts.derived.objects > 0 || gapOf(manifest) !== null
+}
+
+/** Why the losing branch may have had more than was saved of it; null: this is all. */
+export function gapOf({ exact, inexact, missing }: SalvageManifest): string | null {
+  return exact ? missing : [inexact ?? 'it is not exact', missing ?? []].flat().join('; ')
 }
 
 export async function showLines(salvaged: Salvaged): Promise<readonly string[]> {
   const { manifest, settled } = salvaged
-  const { transactions, from, until, inexact, missing, counts } = manifest
+  const { transactions, from, until, counts } = manifest
   const when = from === null ? '' : `, from ${from} to ${until}`
   const lines = [
     listLine(salvaged),
     `  ${transactions} transactions beyond the fork${when}`,
-    ...(inexact === null ? [] : [`  not exact: ${inexact}`]),
-    ...(missing === null ? [] : [`  not all of it: ${missing}`]),
+    ...gapLines(manifest).map((line) => `  ${line}`),
     ...classLines(counts),
   ]
   if (settled?.kind === 'discarded') return lines
@@ -58,6 +63,13 @@ export async function showLines(salvaged: Salvaged): Promise<readonly string[]> 
       const what = change === 'unknown' ? 'as this host had it' : change
       return `  ${objectName({ change, changes, owner, ...object })}: ${what} (${times(changes)}${of})`
     }),
+  ]
+}
+
+function gapLines({ inexact, missing }: SalvageManifest): readonly string[] {
+  return [
+    ...(inexact === null ? [] : [`not exact: ${inexact}`]),
+    ...(missing === null ? [] : [`not all of it: ${missing}`]),
   ]
 }
 
@@ -98,7 +110,7 @@ export function diffLines(
     return count.changes === 0 ? [] : [countText(of, count)]
   })
   const rest = others.length === 0 ? [] : [`beside them ${others.join('; ')}`]
-  const exact = manifest.inexact === null ? [] : [`not exact: ${manifest.inexact}`]
+  const exact = gapLines(manifest)
   const none =
     differences.length === 0 ? [`${name}: nothing that somebody wanted is only there`] : []
   return [...lines, ...[...none, ...rest, ...exact].map((text) => ({ text, data: { note: text } }))]

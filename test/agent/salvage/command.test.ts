@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import type { TwonodeError } from '../../../src/core/errors.ts'
+import type { SalvageManifest } from '../../../src/core/salvage.ts'
 import {
   answered,
   api,
@@ -120,6 +121,35 @@ describe('twonode salvage', () => {
     expect(cluster.size).toBe(0)
     await answered(['replay', '1', '--all'], true)
     expect(cluster.size).toBe(1)
+  })
+
+  test.each<[string, Partial<SalvageManifest>, string]>([
+    ['not all of its objects are listed', { missing: '312 changes are not listed' }, '312 changes'],
+    ['it is not exact', { exact: false, inexact: 'the slot is gone' }, 'the slot is gone'],
+  ])(
+    'all that a salvage has is in the cluster, and it still waits with its old table when %s',
+    async (_, over, why) => {
+      saves('1_16402', [CREATED], over)
+      const said = await salvage('replay', '1', '--all', '--yes')
+      expect(said).toContain(
+        `all that was saved is in the cluster, and nobody knows of the rest: ${why}`,
+      )
+      expect(await salvage('replay', '1', '--all')).toContain('nothing is left to replay')
+      expect(await salvage('list')).toContain('waits to be looked at')
+      expect(await readdir(inFolder('salvage/1_16402'))).not.toContain('settled.json')
+      await expect(salvage('discard', '1')).rejects.toThrow(
+        `What was not saved goes with its old table: ${why}`,
+      )
+      await salvage('discard', '1', '--yes')
+      expect(await salvage('list')).toContain('discarded')
+    },
+  )
+
+  test('diff says why it may not show all that the losing side had', async () => {
+    saves('1_16402', [CREATED], { missing: '312 changes are not listed' })
+    saves('3_164', [], { exact: false, inexact: 'the slot is gone' })
+    expect(await salvage('diff', '1')).toContain('not all of it: 312 changes are not listed')
+    expect(await salvage('diff', '3')).toContain('not exact: the slot is gone')
   })
 
   test('discard asks, leaves the record, and shows nothing of it any more', async () => {
