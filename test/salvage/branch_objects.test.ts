@@ -87,6 +87,12 @@ const cron = (spec: number, status: number) =>
 const bare = (status: number) =>
   storedJson({ apiVersion: 'x/v1', kind: 'Y', metadata: { name: 'c' }, status })
 
+/** An object of that kind which somebody has made. */
+function madeAs(key: string, apiVersion: string, kind: string): string {
+  const object = { apiVersion, kind, metadata: { name: 'flat-7', namespace: 'shop' } }
+  return judged(row(key, storedJson(object), { created: true }))
+}
+
 const WEB = '/registry/deployments/default/web'
 const NODE = '/registry/minions/h1'
 
@@ -135,6 +141,44 @@ describe('a change of a branch is', () => {
     ])
       expect(judged(row(key, web(1), { created: true })), key).toMatch(/^lease /)
   })
+
+  test('somebody’s wish, when it only bears the name of a heartbeat or an event of Kubernetes', () => {
+    const of = '/registry/crm.example.com'
+    expect(madeAs(`${of}/leases/shop/flat-7`, 'crm.example.com/v1', 'Lease')).toBe('spec created')
+    expect(madeAs(`${of}/events/shop/flat-7`, 'crm.example.com/v1', 'Event')).toBe('spec created')
+    const group = '/registry/leases.example.com/contracts/shop/flat-7'
+    expect(madeAs(group, 'leases.example.com/v1', 'Contract')).toBe('spec created')
+    expect(madeAs('/registry/x', 'coordination.k8s.io/v1', 'Lease')).toBe('lease created')
+    expect(madeAs('/registry/x', 'events.k8s.io/v1', 'Event')).toBe('event created')
+  })
+
+  test.each([
+    ['discovery.k8s.io/v1', 'EndpointSlice', 'endpointslice', 'cluster-admins', 'spec'],
+    [
+      'discovery.k8s.io/v1',
+      'EndpointSlice',
+      'endpointslice',
+      'endpointslice-controller.k8s.io',
+      'status',
+    ],
+    [
+      'discovery.k8s.io/v1',
+      'EndpointSlice',
+      'endpointslice',
+      'endpointslicemirroring-controller.k8s.io',
+      'status',
+    ],
+    ['v1', 'Endpoints', 'endpoints', 'staff', 'spec'],
+    ['v1', 'Endpoints', 'endpoints', 'endpoint-controller', 'status'],
+    ['apps/v1', 'Deployment', 'endpointslice', 'endpointslice-controller.k8s.io', 'spec'],
+  ])(
+    '%s %s with the label %s.kubernetes.io/managed-by of %s is %s: only what a controller of Kubernetes says so of its own kind is no wish',
+    (apiVersion, kind, prefix, who, wanted) => {
+      const labels = { [`${prefix}.kubernetes.io/managed-by`]: who }
+      const slice = storedProtobuf({ apiVersion, kind, namespace: 'shop', name: 'db', labels })
+      expect(judged(row('/registry/x/shop/db', slice, { created: true }))).toBe(`${wanted} created`)
+    },
+  )
 
   test("a node's own conditions and taints, but not a taint of an operator", () => {
     const unreachable = node(['node.kubernetes.io/unreachable'])
