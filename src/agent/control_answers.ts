@@ -90,6 +90,7 @@ async function statusOf(parts: ControlParts): Promise<JsonObject> {
     leader: meta?.leader ?? null,
     term: meta?.term ?? null,
     branch: meta?.branch ?? null,
+    began: meta?.began ?? null,
     fork: JSON.parse(JSON.stringify(meta?.fork ?? null)) as JsonObject | null,
     mode: meta?.mode ?? null,
     peer: peer.contact,

@@ -105,7 +105,7 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
       { flags: '--keep-roles', description: 'Do not hand the lead over: writes wait meanwhile.' },
       {
         flags: '--drain-timeout <duration>',
-        description: 'As of kubectl drain; default 5m.',
+        description: 'As of kubectl drain, up to 29m; default 5m.',
       },
       {
         flags: '-C, --check',

@@ -1,7 +1,9 @@
 import { TwonodeError } from '../core/errors.ts'
 import { type CommandRun, flagOption, type Invocation, textOption } from './command.ts'
+import { parseDuration } from '../plan/units.ts'
 import { readRunFlags } from './run_flags.ts'
 import { createTeller, theSite } from './switchover.ts'
+import { COMMAND_MS } from './upgrade_hands.ts'
 import { refuseVersion, type UpgradeWanted } from './upgrade_plan.ts'
 import { runUpgrade } from './upgrade_run.ts'
 
@@ -17,6 +19,7 @@ export const upgrade: CommandRun = async (invocation, world) => {
   if (wanted.kine !== undefined)
     refuseVersion('kine', { wanted: wanted.kine, inventory: kine.version })
   if (wanted.k3s !== undefined) refuseVersion('k3s', { wanted: wanted.k3s, inventory: k3s.version })
+  const drainTimeout = drainTimeoutOf(invocation)
   const over = new AbortController()
   const dispose = world.onInterrupt(() => over.abort())
   const teller = await createTeller(flags, world)
@@ -25,8 +28,12 @@ export const upgrade: CommandRun = async (invocation, world) => {
     world,
     teller,
     postgres: postgres.version,
-    drainTimeout: textOption(invocation, 'drainTimeout') ?? DRAIN_TIMEOUT,
-    command: commandOf(wanted, flags.inventory),
+    drainTimeout,
+    command: commandOf(wanted, {
+      inventory: flags.inventory,
+      site: flags.sites.length > 0 ? name : undefined,
+      drainTimeout,
+    }),
     over: over.signal,
   }
   try {
@@ -54,15 +61,34 @@ function wantedOf(invocation: Invocation, allowDowngrade: boolean): UpgradeWante
   })
 }
 
+/** Bounded by the command that drains: the pause that it runs in is longer. */
+function drainTimeoutOf(invocation: Invocation): string {
+  const text = textOption(invocation, 'drainTimeout') ?? DRAIN_TIMEOUT
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms >= 1_000 && ms < COMMAND_MS) return text
+  throw new TwonodeError('E_USAGE', `--drain-timeout ${text}: a duration from 1s to 29m`, {
+    hint: 'Pods that a budget holds back for longer are better moved first, by `kubectl drain`.',
+  })
+}
+
+interface Selected {
+  readonly inventory: string
+  readonly site: string | undefined
+  readonly drainTimeout: string
+}
+
 /** What is to be run again, wherever this was cut. */
-function commandOf(wanted: UpgradeWanted, inventory: string): string {
+function commandOf(wanted: UpgradeWanted, { inventory, site, drainTimeout }: Selected): string {
   const flags = [
+    ...(site === undefined ? [] : ['--site', site]),
     ...(wanted.k3s === undefined ? [] : ['--k3s', wanted.k3s]),
     ...(wanted.kine === undefined ? [] : ['--kine', wanted.kine]),
     ...(wanted.postgresMinor ? ['--postgres-minor'] : []),
     ...(wanted.packages ? ['--packages'] : []),
     ...(wanted.reboot ? ['--reboot'] : []),
     ...(wanted.keepRoles ? ['--keep-roles'] : []),
+    ...(drainTimeout === DRAIN_TIMEOUT ? [] : ['--drain-timeout', drainTimeout]),
+    ...(wanted.allowDowngrade ? ['--allow-downgrade'] : []),
   ]
   return ['twonode upgrade -i', inventory, ...flags].join(' ')
 }

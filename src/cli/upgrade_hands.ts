@@ -1,12 +1,14 @@
 import { stringify } from 'yaml'
 import { EXIT, TwonodeError } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
+import { durationText } from '../plan/units.ts'
 import { compileSites, playbookNamed, type PlaybookSource } from './compile_sites.ts'
 import { askHosts } from './host_words.ts'
 import type { RunFlags } from './run_flags.ts'
 import { runSites } from './run_sites.ts'
 import type { Teller } from './switchover.ts'
-import { lookAtHosts, type LookedHost } from './upgrade_look.ts'
+import { switchOver } from './switchover_run.ts'
+import { findingsOn, lookAtHosts, type LookedHost } from './upgrade_look.ts'
 import type { World } from './world.ts'
 
 export interface UpgradeParts {
@@ -24,15 +26,25 @@ export interface UpgradeParts {
   readonly over: AbortSignal
 }
 
-/** What an upgrade does to hosts, and how it looks at them. */
-export class UpgradeHands {
+/** What an upgrade does to hosts, and how it looks at them. Throws what stops it. */
+export interface Hands {
+  /** Asks the agent of that host; of both, if none is named. */
+  ask(host: string | undefined, words: readonly string[]): Promise<void>
+  look(): Promise<readonly LookedHost[]>
+  /** What verify finds on a host, as sentences. */
+  findings(host: string): Promise<readonly string[]>
+  switchOver(to: string): Promise<void>
+  converge(limit: readonly string[], tags: readonly string[]): Promise<void>
+  commands(limit: readonly string[], tasks: readonly object[]): Promise<void>
+}
+
+export class UpgradeHands implements Hands {
   readonly #parts: UpgradeParts
 
   constructor(parts: UpgradeParts) {
     this.#parts = parts
   }
 
-  /** @throws TwonodeError when a host refuses, or can't be reached */
   async ask(host: string | undefined, words: readonly string[]): Promise<void> {
     const { flags, world, teller } = this.#parts
     const limit = host === undefined ? [] : [host]
@@ -47,10 +59,21 @@ export class UpgradeHands {
   }
 
   async look(): Promise<readonly LookedHost[]> {
-    return await lookAtHosts(this.looking)
+    return await lookAtHosts(this.#looking)
   }
 
-  get looking() {
+  async findings(host: string): Promise<readonly string[]> {
+    return await findingsOn(host, this.#looking)
+  }
+
+  async switchOver(to: string): Promise<void> {
+    const { flags, world, teller, over } = this.#parts
+    const wanted = { to, check: false, thoughPaused: true, over }
+    const exit = await switchOver(wanted, { flags: { ...flags, limit: [] }, world, teller })
+    if (exit !== EXIT.done) throw this.#stopped(`the lead is not handed over to ${to}`)
+  }
+
+  get #looking() {
     const { flags, world, teller } = this.#parts
     return { flags: { ...flags, limit: [] }, world, emit: teller.emit }
   }
@@ -95,8 +118,11 @@ export function again({ command }: Pick<UpgradeParts, 'command'>) {
   }
 }
 
+/** Of one command of a host; a drain has a bound of its own below it. @unit milliseconds */
+export const COMMAND_MS = 30 * 60_000
+
 /** A command of a host, as a task. */
 export function task(name: string, argv: readonly string[]): object {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  return { name, command: { argv, env, timeout: '30m' } }
+  return { name, command: { argv, env, timeout: durationText(COMMAND_MS) } }
 }

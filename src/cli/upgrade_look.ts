@@ -4,7 +4,7 @@ import { isObject, type JsonObject, parseJson } from '../core/json.ts'
 import { compileSites, playbookNamed, type PlaybookSource } from './compile_sites.ts'
 import type { RunFlags } from './run_flags.ts'
 import { runSites } from './run_sites.ts'
-import { type HostState, packagesIn, versionIn } from './upgrade_plan.ts'
+import { type HostState, type NodeState, packagesIn, versionIn } from './upgrade_plan.ts'
 import type { World } from './world.ts'
 
 /** Reads only; what can't be asked is not known. */
@@ -31,7 +31,7 @@ const QUESTIONS = `- name: What the hosts run
       assert: { command: [/usr/local/bin/twonode, status, --json], that: ['true'] }
     - name: the node
       assert:
-        command: [/usr/local/bin/k3s, kubectl, --request-timeout=10s, get, node, '{{ host.name }}', -o, name]
+        command: [/usr/local/bin/k3s, kubectl, --request-timeout=10s, get, node, '{{ host.name }}', -o, json]
         that: ['true']
 `
 
@@ -39,9 +39,10 @@ const QUESTIONS = `- name: What the hosts run
 export interface LookedHost extends HostState {
   readonly status: JsonObject
   readonly bootId: string
-  /** Kubernetes knows it as a node; the control plane alone runs on others. */
-  readonly isNode: boolean
 }
+
+/** On a node from before it is drained until it is taken back: a run that goes on has no memory but this. */
+export const DRAINED_MARK = 'twonode.dev/drained-by'
 
 interface LookParts {
   readonly flags: RunFlags
@@ -111,12 +112,23 @@ function hostOf(name: string, steps: readonly StepEvent[]): LookedHost {
     upMs: upMs(uptime, first),
     status,
     bootId,
-    isNode: words('the node')?.startsWith('node/') === true,
+    node: nodeIn(step('the node')?.result ?? {}),
   }
 }
 
 /** Of proc_pid_stat(5), counted behind the name: when the process was started. @unit hundredths of a second */
 const START_TIME = 20
+
+/** Pure: of `kubectl get node -o json`, or of how it failed. */
+export function nodeIn({ code, stdout, stderr }: JsonObject): NodeState {
+  if (code !== 0) return String(stderr).includes('(NotFound)') ? 'none' : 'unknown'
+  const node = parseJson(String(stdout))
+  const { metadata, spec } = isObject(node) ? node : {}
+  if (!isObject(metadata) || !isObject(spec)) return 'unknown'
+  const { annotations } = metadata
+  if (isObject(annotations) && DRAINED_MARK in annotations) return 'drained'
+  return spec['unschedulable'] === true ? 'cordoned' : 'there'
+}
 
 /** Since systemd was started: in a container the kernel's own boot is another's. */
 function upMs(uptime: string, first: string): number | null {
@@ -139,7 +151,16 @@ export function whyNotWhole(
   if (ours['settled'] !== 'yes') return `${leader.name} settles`
   if (ours['stream'] !== 'caught-up') return `${follower.name} is behind`
   if (theirs['settled'] !== 'yes') return `${follower.name} settles`
-  return theirs['promotable'] === true ? undefined : `${follower.name} has no proof yet`
+  if (theirs['promotable'] !== true) return `${follower.name} has no proof yet`
+  const unknown = hosts.find(({ node }) => node === 'unknown')
+  return unknown && `Kubernetes does not say what node ${unknown.name} is`
+}
+
+/** One of them. */
+export function named(hosts: readonly LookedHost[], name: string): LookedHost {
+  const host = hosts.find((one) => one.name === name)
+  if (host === undefined) throw new Error(`${name} was not looked at`)
+  return host
 }
 
 /** Refuses a site of which a host can't be looked at. */

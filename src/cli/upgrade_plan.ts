@@ -24,7 +24,15 @@ export interface HostState {
   readonly packages: readonly string[] | null
   /** @unit milliseconds since its boot */
   readonly upMs: number | null
+  readonly node: NodeState
 }
+
+/**
+ * What Kubernetes says of the host's node: `none`, for a host that runs the control plane alone; `drained`,
+ * by an upgrade that has not taken it back; `cordoned`, by somebody else, and stays so; `unknown`, it gave
+ * no answer.
+ */
+export type NodeState = 'none' | 'there' | 'drained' | 'cordoned' | 'unknown'
 
 export interface ProgramState {
   readonly current: boolean
@@ -39,6 +47,13 @@ export interface HostWork {
   readonly name: string
   readonly leads: boolean
   readonly work: readonly Work[]
+  /** Its node is still as a run before this one drained it. */
+  readonly isDrained: boolean
+}
+
+/** A host has its turn for its node alone, too. */
+export function hasTurn({ work, isDrained }: HostWork): boolean {
+  return work.length > 0 || isDrained
 }
 
 /**
@@ -51,7 +66,10 @@ export const BOOTED_LATELY_MS = 60 * 60_000
 export function workOf(wanted: UpgradeWanted, hosts: readonly HostState[]): readonly HostWork[] {
   return hosts
     .toSorted((a, b) => Number(a.leads) - Number(b.leads))
-    .map((host) => ({ name: host.name, leads: host.leads, work: workFor(wanted, host) }))
+    .map((host) => {
+      const { name, leads, node } = host
+      return { name, leads, work: workFor(wanted, host), isDrained: node === 'drained' }
+    })
 }
 
 function workFor(wanted: UpgradeWanted, host: HostState): readonly Work[] {
@@ -70,7 +88,7 @@ function waits(packages: readonly string[] | null): boolean {
 }
 
 /** PostgreSQL, or the whole host, stops for it: its leader goes alone first. */
-export function stopsPostgres({ work }: HostWork): boolean {
+export function stopsPostgres({ work }: Pick<HostWork, 'work'>): boolean {
   return work.some((one) => one !== 'kine' && one !== 'k3s')
 }
 
@@ -79,9 +97,10 @@ export function upgradeText(
   works: readonly HostWork[],
   { keepRoles }: Pick<UpgradeWanted, 'keepRoles'>,
 ): readonly string[] {
-  const lines = works.map(({ name, leads, work }) => {
+  const lines = works.map(({ name, leads, work, isDrained }) => {
     const role = leads ? 'leads' : 'follows'
-    return `${name} ${role}: ${work.length === 0 ? 'nothing is to be done' : work.join(', then ')}`
+    const steps = [...work, ...(isDrained ? ['its node is taken back'] : [])]
+    return `${name} ${role}: ${steps.length === 0 ? 'nothing is to be done' : steps.join(', then ')}`
   })
   const leader = works.find(({ leads }) => leads)
   if (leader === undefined || leader.work.length === 0) return lines

@@ -1,10 +1,18 @@
 import { setTimeout } from 'node:timers/promises'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
-import { switchOver } from './switchover_run.ts'
-import { again, stopped, task, UpgradeHands, type UpgradeParts } from './upgrade_hands.ts'
-import { bothOf, findingsOn, type LookedHost, whyNotWhole } from './upgrade_look.ts'
 import {
+  again,
+  type Hands,
+  stopped,
+  task,
+  UpgradeHands,
+  type UpgradeParts,
+} from './upgrade_hands.ts'
+import { bothOf, DRAINED_MARK, type LookedHost, named, whyNotWhole } from './upgrade_look.ts'
+import {
+  hasTurn,
   type HostWork,
+  type NodeState,
   refuseDowngrades,
   stopsPostgres,
   type UpgradeWanted,
@@ -13,9 +21,11 @@ import {
   workOf,
 } from './upgrade_plan.ts'
 
-/** Longer than any step of it, and begun anew before each. */
+/** Longer than any step of it with its gate, and begun anew before each. */
 const PAUSE = '1h'
 const LEAVE = '1h'
+
+const BOTH: readonly string[] = []
 
 /** A host boots, Kubernetes starts on a small machine, and the follower catches up. @unit milliseconds */
 const GATE_MS = 10 * 60_000
@@ -37,9 +47,13 @@ const APT = [
 ]
 
 /** Upgrades both hosts, the follower first; stops at the first gate that does not open. */
-export async function runUpgrade(wanted: UpgradeWanted, parts: UpgradeParts): Promise<ExitCode> {
+export async function runUpgrade(
+  wanted: UpgradeWanted,
+  parts: UpgradeParts,
+  hands: Hands = new UpgradeHands(parts),
+): Promise<ExitCode> {
   try {
-    return await new UpgradeRun(wanted, parts).go()
+    return await new UpgradeRun(wanted, parts, hands).go()
   } catch (error) {
     if (error instanceof TwonodeError) return parts.teller.fail(error)
     throw error
@@ -49,12 +63,13 @@ export async function runUpgrade(wanted: UpgradeWanted, parts: UpgradeParts): Pr
 class UpgradeRun {
   readonly #wanted: UpgradeWanted
   readonly #parts: UpgradeParts
-  readonly #hands: UpgradeHands
+  readonly #hands: Hands
+  #isPaused = false
 
-  constructor(wanted: UpgradeWanted, parts: UpgradeParts) {
+  constructor(wanted: UpgradeWanted, parts: UpgradeParts, hands: Hands) {
     this.#wanted = wanted
     this.#parts = parts
-    this.#hands = new UpgradeHands(parts)
+    this.#hands = hands
   }
 
   async go(): Promise<ExitCode> {
@@ -64,15 +79,12 @@ class UpgradeRun {
     refuseDowngrades(this.#wanted, hosts)
     const works = workOf(this.#wanted, hosts)
     for (const message of upgradeText(works, this.#wanted)) this.#say('plan', message)
-    const todo = works.filter(({ work }) => work.length > 0)
+    const todo = works.filter(hasTurn)
     if (flags.check) return todo.length === 0 ? EXIT.done : EXIT.wouldChange
-    if (todo.length === 0) return await this.#end()
-    await this.#gate(
-      hosts.map(({ name }) => name),
-      'before anything is done',
-    )
-    for (const work of todo) await this.#host(work, hosts)
-    return await this.#end()
+    // Also with nothing to be done: a run before this one may have stopped behind the last work.
+    let whole = await this.#gate(BOTH, 'before anything is done')
+    for (const work of todo) whole = await this.#host(work, whole)
+    return await this.#end(todo.length > 0)
   }
 
   get #usesApt(): boolean {
@@ -87,41 +99,70 @@ class UpgradeRun {
     )
   }
 
-  /** One host: out of the way, worked on, and back in a whole pair. */
-  async #host(work: HostWork, before: readonly LookedHost[]): Promise<void> {
+  /**
+   * One host: out of the way, worked on, and back in a whole pair.
+   * @param whole - the hosts as the last gate saw them: since the plan was made, roles may have moved.
+   */
+  async #host(
+    { name, work }: HostWork,
+    whole: readonly LookedHost[],
+  ): Promise<readonly LookedHost[]> {
     this.#refuseInterrupted()
     await this.#pause()
-    const { name } = work
-    if (work.leads && !this.#wanted.keepRoles) await this.#switchFrom(name)
-    const isNode = before.some((host) => host.name === name && host.isNode)
-    if (isNode) await this.#drain(name)
-    else this.#say('step', `${name} is no node of Kubernetes: nothing is drained`)
-    // With the roles kept a leader has nobody to leave: whoever writes waits for it.
-    if (stopsPostgres(work) && !(work.leads && this.#wanted.keepRoles)) await this.#leave(name)
-    for (const one of work.work) await this.#work(one, name)
-    await this.#gate([name], `after ${work.work.join(', ')} on ${name}`)
-    if (isNode)
-      await this.#hands.commands([name], [task('The node is back', [...KUBECTL, 'uncordon', name])])
+    const host = named(whole, name)
+    if (work.length > 0) await this.#workOn(host, { work, whole })
+    const after = await this.#gate([name], `after ${work.join(', ') || 'all its work'} on ${name}`)
+    const { node } = named(after, name)
+    if (node === 'drained')
+      await this.#hands.commands(
+        [name],
+        [
+          task('The node is back', [...KUBECTL, 'uncordon', name]),
+          task('Nobody is to take it back', [
+            ...KUBECTL,
+            'annotate',
+            'node',
+            name,
+            `${DRAINED_MARK}-`,
+          ]),
+        ],
+      )
+    if (node === 'cordoned') this.#say('step', `${name} stays cordoned, as it was`)
     this.#say('step', `${name} is done`)
+    return after
   }
 
-  async #switchFrom(leader: string): Promise<void> {
-    const { flags, world, teller, over } = this.#parts
-    const other = (await this.#hands.look()).find(({ name }) => name !== leader)
-    if (other?.leads === true) return
-    this.#say('step', `${leader} hands its lead over`)
-    const wanted = { to: other?.name, check: false, thoughPaused: true, over }
-    const exit = await switchOver(wanted, { flags: { ...flags, limit: [] }, world, teller })
-    if (exit !== EXIT.done) throw this.#stopped(`${leader} does not hand over`)
+  async #workOn(
+    { name, leads, node }: LookedHost,
+    { work, whole }: { readonly work: readonly Work[]; readonly whole: readonly LookedHost[] },
+  ): Promise<void> {
+    const { keepRoles } = this.#wanted
+    const other = whole.find((host) => host.name !== name)
+    if (leads && !keepRoles && other !== undefined) {
+      this.#say('step', `${name} hands its lead over`)
+      await this.#hands.switchOver(other.name)
+    }
+    if (node === 'none') this.#say('step', `${name} is no node of Kubernetes: nothing is drained`)
+    else await this.#drain(name, node)
+    for (const one of work) {
+      await this.#pause()
+      // With the roles kept a leader has nobody to leave: whoever writes waits for it.
+      if (stopsPostgres({ work: [one] }) && !(leads && keepRoles)) await this.#leave(name)
+      await this.#work(one, name)
+    }
   }
 
-  async #drain(name: string): Promise<void> {
-    this.#say('step', `${name} is drained`)
+  async #drain(name: string, node: NodeState): Promise<void> {
+    this.#say('step', `${name} is drained, its pods' emptyDir data with them`)
+    const mark = [...KUBECTL, 'annotate', '--overwrite', 'node', name, `${DRAINED_MARK}=upgrade`]
     const options = ['--ignore-daemonsets', '--delete-emptydir-data']
     const timeout = `--timeout=${this.#parts.drainTimeout}`
     await this.#hands.commands(
       [name],
-      [task('The node is drained', [...KUBECTL, 'drain', name, ...options, timeout])],
+      [
+        ...(node === 'there' ? [task('The node is to be taken back', mark)] : []),
+        task('The node is drained', [...KUBECTL, 'drain', name, ...options, timeout]),
+      ],
     )
   }
 
@@ -173,14 +214,20 @@ class UpgradeRun {
     })
   }
 
-  /** The pair is whole again, and verify finds nothing on these hosts that was not to be upgraded. */
-  async #gate(names: readonly string[], when: string): Promise<void> {
+  /**
+   * The pair is whole again, and verify finds nothing on these hosts that was not to be upgraded.
+   * @returns the hosts as they were then
+   */
+  async #gate(only: readonly string[], when: string): Promise<readonly LookedHost[]> {
+    let seen: readonly LookedHost[] = []
+    const names = only.length > 0 ? only : bothOf(await this.#hands.look()).map(({ name }) => name)
     for (const name of names) await this.#hands.ask(name, ['leave', '--end'])
     await this.#until(`the gate ${when}`, async () => {
-      const why = whyNotWhole(await this.#hands.look())
+      seen = await this.#hands.look()
+      const why = whyNotWhole(seen)
       if (why !== undefined) return why
       for (const name of names) {
-        const findings = await findingsOn(name, this.#hands.looking)
+        const findings = await this.#hands.findings(name)
         const other = findings.find((finding) => !this.#isAskedFor(finding))
         if (other !== undefined) return `${name}: ${other}`
       }
@@ -190,6 +237,7 @@ class UpgradeRun {
       'gate',
       `${when}: the pair is whole, and verify finds nothing on ${names.join(' and ')}`,
     )
+    return seen
   }
 
   /** Before its turn a host has another program than the inventory: that is what it is all for. */
@@ -213,20 +261,23 @@ class UpgradeRun {
   }
 
   /** What the site's files on the hosts say of versions is the inventory's from here on; nobody is paused. */
-  async #end(): Promise<ExitCode> {
+  async #end(worked: boolean): Promise<ExitCode> {
     const { kine, k3s } = this.#wanted
-    if (kine !== undefined || k3s !== undefined) {
+    if (worked && (kine !== undefined || k3s !== undefined)) {
       this.#say('step', 'both hosts are converged')
       await this.#hands.converge([], [])
     }
+    if (worked) await this.#gate(BOTH, 'in the end')
     await this.#hands.ask(undefined, ['resume'])
     this.#say('done', 'both hosts are as they were asked to be, and resumed')
     return EXIT.done
   }
 
+  /** Begun anew before each step: no agent takes a host at work for one that has failed. */
   async #pause(): Promise<void> {
     await this.#hands.ask(undefined, ['pause', '--for', PAUSE])
-    this.#say('step', `both hosts are paused for ${PAUSE}`)
+    if (!this.#isPaused) this.#say('step', `both hosts are paused for ${PAUSE}`)
+    this.#isPaused = true
   }
 
   #refuseInterrupted(): void {

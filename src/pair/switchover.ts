@@ -37,6 +37,8 @@ interface Standing {
   readonly mode: Json
   readonly isSettled: boolean
   readonly isPromotable: boolean
+  /** The branch was handed over: hostMeta says so after both tables were found equal only (A7). */
+  readonly isHandedOver: boolean
   readonly revision: number | null
   readonly kept: number | null
 }
@@ -53,9 +55,11 @@ export interface SwitchoverProof {
   readonly follower: string
   readonly term: number
   readonly branch: number
+  /** False: the old leader fell silent half-way, and the new one promoted itself. */
+  readonly handedOver: boolean
   /** Within it nobody could write, by the new leader's own clock. Null: its account was not heard. @unit milliseconds */
   readonly gapMs: number | null
-  /** The last of before, and the new branch's marker. Null: not recorded yet. */
+  /** The last of before, and the new branch's marker. Null: a promotion, which jumps. */
   readonly revision: { readonly before: number; readonly after: number } | null
   readonly copied: boolean
 }
@@ -81,7 +85,7 @@ export function judgeSwitchover(
 
 function proofOf(
   { from, to, kept }: Begun,
-  { term, branch, revision, kept: keptNow }: Standing,
+  { term, branch, isHandedOver, revision, kept: keptNow }: Standing,
   account: readonly JsonObject[],
 ): SwitchoverProof {
   return {
@@ -89,9 +93,10 @@ function proofOf(
     follower: from,
     term,
     branch: Number(branch),
-    gapMs: gapOf(to, account),
+    handedOver: isHandedOver,
+    gapMs: isHandedOver ? gapOf(to, account) : null,
     // By agreement the marker is the next row: nothing was written in between (A7).
-    revision: revision === null ? null : { before: revision, after: revision + 1 },
+    revision: isHandedOver && revision !== null ? { before: revision, after: revision + 1 } : null,
     copied: (keptNow ?? 0) > (kept ?? 0),
   }
 }
@@ -115,7 +120,7 @@ function isDone({ kind, outcome, tags }: JsonObject, tag: string): boolean {
 
 /** The proof as sentences. */
 export function proofText(proof: SwitchoverProof): readonly string[] {
-  const { leader, follower, term, branch, gapMs, revision, copied } = proof
+  const { leader, follower, term, branch, handedOver, gapMs, revision, copied } = proof
   const gap =
     gapMs === null ? [] : [`writes stood still for ${seconds(gapMs)} at most, by its clock`]
   const revisions =
@@ -125,7 +130,9 @@ export function proofText(proof: SwitchoverProof): readonly string[] {
   return [
     `${leader} leads in term ${term}, branch ${branch}; ${follower} follows, and could take over`,
     ...gap,
-    `nobody wrote when both tables were compared, and they were equal`,
+    handedOver
+      ? `nobody wrote when both tables were compared, and they were equal`
+      : `${follower} did not hand over: it fell silent, and ${leader} promoted itself as after a failure`,
     ...revisions,
     copied ? `${follower} set its table aside and copied` : 'nothing was copied',
   ]
@@ -137,8 +144,8 @@ export function begunFrom(plan: SwitchoverPlan, status: JsonObject): Begun {
 }
 
 function standingOf(status: JsonObject): Standing {
-  const { leader = null, term, branch = null, mode = null, settled, promotable, fork } = status
-  const { keptAside } = status
+  const { leader = null, term, branch = null, mode = null, settled, promotable } = status
+  const { began, fork, keptAside } = status
   const max = isObject(fork) ? fork['max'] : undefined
   return {
     leader,
@@ -147,6 +154,7 @@ function standingOf(status: JsonObject): Standing {
     mode,
     isSettled: settled === 'yes',
     isPromotable: promotable === true,
+    isHandedOver: began === 'handover',
     revision: typeof max === 'number' ? max : null,
     kept: Array.isArray(keptAside) ? keptAside.length : null,
   }

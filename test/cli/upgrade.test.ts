@@ -9,7 +9,7 @@ import {
   versionIn,
   workOf,
 } from '../../src/cli/upgrade_plan.ts'
-import { type LookedHost, whyNotWhole } from '../../src/cli/upgrade_look.ts'
+import { DRAINED_MARK, type LookedHost, nodeIn, whyNotWhole } from '../../src/cli/upgrade_look.ts'
 import { FILES, SECRETS } from './support/fixtures.ts'
 import { runCommandLine } from './support/test_world.ts'
 
@@ -28,14 +28,22 @@ const CURRENT = { current: true, version: 'v1.34.1+k3s1' }
 function host(name: string, more: Partial<HostState> = {}): HostState {
   const programs = { kine: CURRENT, k3s: OLD }
   const packages = { postgresPackages: [], packages: ['libc6'] }
-  return { name, leads: name === 'h1', ...programs, ...packages, upMs: 86_400_000, ...more }
+  return {
+    name,
+    leads: name === 'h1',
+    ...programs,
+    ...packages,
+    upMs: 86_400_000,
+    node: 'none',
+    ...more,
+  }
 }
 
 test('28: the follower has its turn first, and only for what is not done yet', () => {
   const wanted = { ...NOTHING, kine: 'v0.16.4', k3s: 'v1.34.1+k3s1', packages: true, reboot: true }
   expect(workOf(wanted, [host('h1'), host('h2', { k3s: CURRENT })])).toEqual([
-    { name: 'h2', leads: false, work: ['packages', 'reboot'] },
-    { name: 'h1', leads: true, work: ['k3s', 'packages', 'reboot'] },
+    { name: 'h2', leads: false, work: ['packages', 'reboot'], isDrained: false },
+    { name: 'h1', leads: true, work: ['k3s', 'packages', 'reboot'], isDrained: false },
   ])
 })
 
@@ -59,7 +67,7 @@ test.each([
   [['k3s', 'postgres-minor'], true],
   [['reboot'], true],
 ] as const)('for %j the leader goes alone first: %s (B7)', (work, does) => {
-  expect(stopsPostgres({ name: 'h2', leads: false, work })).toBe(does)
+  expect(stopsPostgres({ work })).toBe(does)
 })
 
 test('the plan names the one gap of writes, or that they wait', () => {
@@ -91,16 +99,29 @@ test('versions and packages are read from what the programs say', () => {
   expect(packagesIn(said)).toEqual(['libc6'])
 })
 
+const NODE = { kind: 'Node', metadata: { name: 'h1' }, spec: {} }
+const MARKED = { metadata: { annotations: { [DRAINED_MARK]: 'upgrade' } } }
+
+test.each([
+  ['none', { code: 1, stderr: 'Error from server (NotFound): nodes "h1" not found' }],
+  ['unknown', { code: 1, stderr: 'The connection to the server was refused' }],
+  ['unknown', { code: 0, stdout: '{"kind":' }],
+  ['unknown', {}],
+  ['there', { code: 0, stdout: JSON.stringify(NODE) }],
+  ['cordoned', { code: 0, stdout: JSON.stringify({ ...NODE, spec: { unschedulable: true } }) }],
+  ['drained', { code: 0, stdout: JSON.stringify({ ...NODE, ...MARKED }) }],
+])('a node is %s by what kubectl says', (state, said) => {
+  expect(nodeIn(said)).toBe(state)
+})
+
 const LEADER: LookedHost = {
   ...host('h1'),
   bootId: 'a',
-  isNode: false,
   status: { mode: 'paired', settled: 'yes', stream: 'caught-up' },
 }
 const FOLLOWER: LookedHost = {
   ...host('h2'),
   bootId: 'b',
-  isNode: false,
   status: { settled: 'yes', promotable: true },
 }
 
@@ -115,6 +136,11 @@ test.each<[string, readonly LookedHost[], string]>([
     'it lags',
     [{ ...LEADER, status: { ...LEADER.status, stream: 'behind' } }, FOLLOWER],
     'h2 is behind',
+  ],
+  [
+    'its API server gives no answer',
+    [LEADER, { ...FOLLOWER, node: 'unknown' }],
+    'Kubernetes does not say what node h2 is',
   ],
   ['it has no proof', [LEADER, { ...FOLLOWER, status: { settled: 'yes' } }], 'h2 has no proof yet'],
 ])('a gate does not open while %s', (_, hosts, why) => {

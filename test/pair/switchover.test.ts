@@ -13,6 +13,7 @@ const FOLLOWS: JsonObject = {
   settled: 'yes',
   promotable: true,
   keptAside: [],
+  began: 'handover',
   fork: { max: 1_234 },
 }
 const line = (host: string, upMs: number, tag: string, ms: number): JsonObject => ({
@@ -48,6 +49,7 @@ test('its proof is the terms, the revisions, and how long nobody could write by 
       follower: 'h1',
       term: 4,
       branch: 3,
+      handedOver: true,
       gapMs: 1_200,
       revision: { before: 1_234, after: 1_235 },
       copied: false,
@@ -66,6 +68,17 @@ test('its proof is the terms, the revisions, and how long nobody could write by 
 test('a copy is told, and an account that was not heard leaves the time out', () => {
   const verdict = judgeSwitchover(BEGUN, { ...FOLLOWS, keptAside: ['twonode_branch_3_1'] }, [])
   expect(verdict).toMatchObject({ proof: { copied: true, gapMs: null } })
+})
+
+test('25: a leader that fell silent half-way, so that the other one promoted itself, has handed nothing over: nothing is told of equal tables, nor of a revision that did not jump', () => {
+  const promoted = { ...FOLLOWS, began: 'promotion' }
+  const verdict = judgeSwitchover(BEGUN, promoted, [line('h1', 90_400, 'handover', 300)])
+  if (verdict.kind !== 'done') throw new Error(verdict.kind)
+  expect(proofText(verdict.proof)).toEqual([
+    'h2 leads in term 4, branch 3; h1 follows, and could take over',
+    'h1 did not hand over: it fell silent, and h2 promoted itself as after a failure',
+    'nothing was copied',
+  ])
 })
 
 test.each<[string, JsonObject, readonly JsonObject[], RegExp]>([
