@@ -138,6 +138,13 @@ function upMs(uptime: string, first: string): number | null {
   return uptime === '' || !Number.isFinite(ms) ? null : ms
 }
 
+/** The pair, and what Kubernetes says of its nodes, as a gate wants it; undefined: it is well. */
+export function whyNotReady(hosts: readonly LookedHost[]): string | undefined {
+  const unknown = hosts.find(({ node }) => node === 'unknown')
+  const why = unknown && `Kubernetes does not say what node ${unknown.name} is`
+  return whyNotWhole(hosts) ?? why
+}
+
 /** The pair as a gate wants it; undefined: it is well. */
 export function whyNotWhole(
   hosts: readonly Pick<LookedHost, 'name' | 'leads' | 'status'>[],
@@ -151,9 +158,7 @@ export function whyNotWhole(
   if (ours['settled'] !== 'yes') return `${leader.name} settles`
   if (ours['stream'] !== 'caught-up') return `${follower.name} is behind`
   if (theirs['settled'] !== 'yes') return `${follower.name} settles`
-  if (theirs['promotable'] !== true) return `${follower.name} has no proof yet`
-  const unknown = hosts.find(({ node }) => node === 'unknown')
-  return unknown && `Kubernetes does not say what node ${unknown.name} is`
+  return theirs['promotable'] === true ? undefined : `${follower.name} has no proof yet`
 }
 
 /** One of them. */

@@ -8,7 +8,7 @@ import {
   UpgradeHands,
   type UpgradeParts,
 } from './upgrade_hands.ts'
-import { bothOf, DRAINED_MARK, type LookedHost, named, whyNotWhole } from './upgrade_look.ts'
+import { bothOf, DRAINED_MARK, type LookedHost, named, whyNotReady } from './upgrade_look.ts'
 import {
   hasTurn,
   type HostWork,
@@ -224,7 +224,7 @@ class UpgradeRun {
     for (const name of names) await this.#hands.ask(name, ['leave', '--end'])
     await this.#until(`the gate ${when}`, async () => {
       seen = await this.#hands.look()
-      const why = whyNotWhole(seen)
+      const why = whyNotReady(seen)
       if (why !== undefined) return why
       for (const name of names) {
         const findings = await this.#hands.findings(name)

@@ -9,7 +9,7 @@ import {
   versionIn,
   workOf,
 } from '../../src/cli/upgrade_plan.ts'
-import { DRAINED_MARK, type LookedHost, nodeIn, whyNotWhole } from '../../src/cli/upgrade_look.ts'
+import { DRAINED_MARK, type LookedHost, nodeIn, whyNotReady } from '../../src/cli/upgrade_look.ts'
 import { FILES, SECRETS } from './support/fixtures.ts'
 import { runCommandLine } from './support/test_world.ts'
 
@@ -144,8 +144,8 @@ test.each<[string, readonly LookedHost[], string]>([
   ],
   ['it has no proof', [LEADER, { ...FOLLOWER, status: { settled: 'yes' } }], 'h2 has no proof yet'],
 ])('a gate does not open while %s', (_, hosts, why) => {
-  expect(whyNotWhole(hosts)).toBe(why)
-  expect(whyNotWhole([LEADER, FOLLOWER])).toBeUndefined()
+  expect(whyNotReady(hosts)).toBe(why)
+  expect(whyNotReady([LEADER, FOLLOWER])).toBeUndefined()
 })
 
 test.each([
