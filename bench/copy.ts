@@ -21,18 +21,21 @@ const COPY_MS_A_MIB = 25
 const PAIRED_MS = 120_000
 const PAIRED_MS_A_MIB = 200
 
+export interface CopyOptions {
+  readonly mib: number
+  readonly moments: number
+  readonly seed: number
+  readonly json?: boolean
+}
+
 /** Strikes copies of a table of that size at seeded moments, and looks for a valid copy after each. */
 export async function benchCopy({
   mib,
   moments,
   seed,
   json = false,
-}: {
-  mib: number
-  moments: number
-  seed: number
-  json?: boolean
-}): Promise<void> {
+  stop,
+}: CopyOptions & { readonly stop: AbortSignal }): Promise<void> {
   const trials: CopyTrial[] = []
   const random = seeded(seed)
   await withPair(
@@ -46,6 +49,7 @@ export async function benchCopy({
       const digest = await fillTable(lab, await readyPair(lab), mib)
       for (let moment = 1; moment <= moments; moment += 1)
         for (const fault of COPY_FAULT_NAMES) {
+          stop.throwIfAborted()
           const leader = await readyPair(lab)
           const atMs = Math.floor(random() * mib * COPY_MS_A_MIB)
           const pairedWithinMs = PAIRED_MS + mib * PAIRED_MS_A_MIB

@@ -4,7 +4,7 @@ import { LabError } from '../lab/lab_error.ts'
 import { benchAgent } from './agent.ts'
 import { benchConverge } from './converge.ts'
 import { benchCut, type CutOptions } from './cut.ts'
-import { benchCopy } from './copy.ts'
+import { benchCopy, type CopyOptions } from './copy.ts'
 import { benchFailover } from './failover.ts'
 import { benchSwitchover } from './switchover.ts'
 import { benchUpgrade } from './upgrade.ts'
@@ -77,7 +77,7 @@ program
   .option('--moments <n>', 'of each fault', count, 10)
   .option('--seed <n>', 'of the moments', count, 1)
   .option('--json', 'one JSON object instead of a table')
-  .action(benchCopy)
+  .action(async (options: CopyOptions) => benchCopy({ ...options, stop: interruption.signal }))
 
 program
   .command('history')

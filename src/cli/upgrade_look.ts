@@ -121,8 +121,9 @@ const START_TIME = 20
 
 /** Pure: of `kubectl get node -o json`, or of how it failed. */
 export function nodeIn({ code, stdout, stderr }: JsonObject): NodeState {
-  if (code !== 0) return String(stderr).includes('(NotFound)') ? 'none' : 'unknown'
-  const node = parseJson(String(stdout))
+  if (code !== 0)
+    return typeof stderr === 'string' && stderr.includes('(NotFound)') ? 'none' : 'unknown'
+  const node = typeof stdout === 'string' ? parseJson(stdout) : undefined
   const { metadata, spec } = isObject(node) ? node : {}
   if (!isObject(metadata) || !isObject(spec)) return 'unknown'
   const { annotations } = metadata
