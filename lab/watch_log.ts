@@ -38,30 +38,62 @@ export function watchVerdict(log: readonly WriterRecord[]): WatchVerdict {
 
 /**
  * What must not be of a client that goes on from the last revision that it was shown, and lists anew
- * only when that is compacted: one line for each event that came twice or late, and for each
- * acknowledged revision between two that were shown which was not.
+ * only when that is compacted: one line for each event that came twice or late, for each acknowledged
+ * revision between two that were shown which was not, for each event that does not follow the one that
+ * its write replaced, and for each that is told as something else than a change of the object.
  */
 export function watchProblems(log: readonly WriterRecord[]): string[] {
-  const problems: string[] = []
-  const acked = log.flatMap((record) => (record.kind === 'ack' ? [record.rv] : []))
-  let [from, last] = [Number.POSITIVE_INFINITY, 0]
-  let shown = new Set<number>()
-  const close = (): void => {
-    const missing = acked.filter((rv) => rv > from && rv <= last && !shown.has(rv))
-    if (missing.length > 0) problems.push(`the watch never showed ${missing.join(', ')}`)
-    shown = new Set()
-  }
+  const writes = writesOf(log)
+  const stretches: WriterRecord[][] = [[]]
   for (const record of log) {
-    if (record.kind === 'list') {
-      close()
-      from = record.rv
-      last = record.rv
+    if (record.kind === 'list') stretches.push([])
+    if (record.kind === 'list' || record.kind === 'event' || record.kind === 'bookmark')
+      stretches.at(-1)?.push(record)
+  }
+  return stretches.flatMap((shown) => stretchProblems(shown, writes))
+}
+
+interface Writes {
+  readonly acked: readonly number[]
+  /** The revision that a write was made upon, by its value. */
+  readonly bases: ReadonlyMap<number, number>
+}
+
+function writesOf(log: readonly WriterRecord[]): Writes {
+  return {
+    acked: log.flatMap((record) => (record.kind === 'ack' ? [record.rv] : [])),
+    bases: new Map(
+      log.flatMap((record) => (record.kind === 'try' ? [[record.n, record.base] as const] : [])),
+    ),
+  }
+}
+
+/** What was shown from one list to the next. */
+function stretchProblems(shown: readonly WriterRecord[], { acked, bases }: Writes): string[] {
+  const problems: string[] = []
+  const revisions = new Set<number>()
+  let [from, last, before] = [Number.POSITIVE_INFINITY, 0, 0]
+  for (const record of shown) {
+    if (record.kind === 'list') [from, last] = [record.rv, record.rv]
+    // A bookmark may say the same revision again: all up to it was shown.
+    if (record.kind === 'bookmark') {
+      if (record.rv < last) problems.push(`the watch was at ${last}, and marked ${record.rv}`)
+      last = Math.max(last, record.rv)
     }
     if (record.kind !== 'event') continue
-    if (record.rv <= last) problems.push(`the watch showed ${record.rv} after ${last}`)
-    last = Math.max(last, record.rv)
-    shown.add(record.rv)
+    const { n, rv, as } = record
+    if (rv <= last) problems.push(`the watch showed ${rv} after ${last}`)
+    const base = bases.get(n)
+    if (before > 0 && base !== undefined && base !== before)
+      problems.push(`the watch showed ${rv} after ${before}, and it replaced ${base}`)
+    // Only the first write makes the object: another one that is ADDED has lost what it replaced.
+    if (as !== undefined && as !== (n === 0 ? 'ADDED' : 'MODIFIED'))
+      problems.push(`the watch showed ${rv} as ${as}`)
+    before = rv
+    last = Math.max(last, rv)
+    revisions.add(rv)
   }
-  close()
+  const missing = acked.filter((rv) => rv > from && rv <= last && !revisions.has(rv))
+  if (missing.length > 0) problems.push(`the watch never showed ${missing.join(', ')}`)
   return problems
 }

@@ -16,6 +16,8 @@ export interface WriterOrders extends KubeApiOptions {
   readonly logFile: string
   /** @unit milliseconds between the ends of two writes */
   readonly everyMs: number
+  /** The server is to end each watch after so long, with a bookmark two seconds before; else when it likes. */
+  readonly watchSeconds?: number
 }
 
 /** Bookmarks come about once a minute. @unit milliseconds */
@@ -109,6 +111,8 @@ async function read(api: KubeApi, orders: WriterOrders, write: Write): Promise<n
 async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
   const api = new KubeApi(orders)
   const mine = `fieldSelector=${encodeURIComponent(`metadata.name=${orders.name}`)}`
+  const { watchSeconds = Number.POSITIVE_INFINITY } = orders
+  const bound = Number.isFinite(watchSeconds) ? `&timeoutSeconds=${watchSeconds}` : ''
   let from: number | undefined
   const shown = (rv: number): void => {
     from = rv
@@ -117,13 +121,14 @@ async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
   }
   while (!stop.signal.aborted) {
     let why = 'by the server'
+    const began = performance.now()
     try {
       if (from === undefined) {
         const rv = revision(await must(api.send('GET', `${PATH}?${mine}`)))
         write({ kind: 'list', rv })
         shown(rv)
       }
-      const path = `${PATH}?watch=1&allowWatchBookmarks=true&${mine}&resourceVersion=${from}`
+      const path = `${PATH}?watch=1&allowWatchBookmarks=true&${mine}${bound}&resourceVersion=${from}`
       await api.watch(
         path,
         (event) => {
@@ -133,19 +138,26 @@ async function watchOn(orders: WriterOrders, write: Write): Promise<void> {
             if (refused.code === GONE) from = undefined
             return
           }
-          const { type, object } = event
+          const { object } = event
           const rv = Number(object.metadata.resourceVersion)
           shown(rv)
-          if (type !== 'BOOKMARK') write({ kind: 'event', n: Number(object.data?.['n']), rv })
+          if (event.type === 'BOOKMARK') return write({ kind: 'bookmark', rv })
+          write({ kind: 'event', n: Number(object.data?.['n']), rv, as: toldAs(event, orders) })
         },
         WATCH_IDLE_MS,
       )
-      write({ kind: 'watch-ended', why })
+      // What was asked for interrupts nobody.
+      if (performance.now() - began < watchSeconds * 1000) write({ kind: 'watch-ended', why })
     } catch (error) {
       write({ kind: 'watch-ended', why: String(error) })
     }
     await pause(100, undefined, { signal: stop.signal }).catch(() => undefined)
   }
+}
+
+/** A watch of one's own object shows nothing else; what is shown all the same is told as what it was. */
+function toldAs({ type, object }: WatchEvent, { name }: WriterOrders): string {
+  return object.metadata.name === name ? type : `${type} of ${object.metadata.name}`
 }
 
 /** The revision is compacted: who has it lists anew. */

@@ -13,8 +13,16 @@ export type WriterRecord =
   | { readonly at: number; readonly kind: 'unknown'; readonly n: number; readonly why: string }
   /** The object was read: it held value `n` at revision `rv`. */
   | { readonly at: number; readonly kind: 'read'; readonly n: number; readonly rv: number }
-  /** What the watch saw. */
-  | { readonly at: number; readonly kind: 'event'; readonly n: number; readonly rv: number }
+  /** What the watch saw: the object with value `n`; `as` what kind of change it was told as. */
+  | {
+      readonly at: number
+      readonly kind: 'event'
+      readonly n: number
+      readonly rv: number
+      readonly as?: string
+    }
+  /** The watch was told that it has seen all up to revision `rv`. */
+  | { readonly at: number; readonly kind: 'bookmark'; readonly rv: number }
   /** The watcher listed anew: the collection was at revision `rv`. */
   | { readonly at: number; readonly kind: 'list'; readonly rv: number }
   | { readonly at: number; readonly kind: 'watch-ended'; readonly why: string }

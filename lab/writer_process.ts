@@ -35,6 +35,8 @@ export interface WriterOptions {
   readonly from?: HostName
   /** Between the ends of two writes. @unit milliseconds @default 20 */
   readonly everyMs?: number
+  /** Its watch is to be ended by the server after so long, and goes on; else when the server likes. */
+  readonly watchSeconds?: number
   readonly credentials: Credentials
 }
 
@@ -48,7 +50,7 @@ export async function adminCredentials(lab: Lab, host: HostName): Promise<Creden
 
 /** Starts a writer and waits for its first acknowledged write. */
 export async function startWriter(lab: Lab, options: WriterOptions): Promise<Writer> {
-  const { name, to, from, everyMs = EVERY_MS, credentials } = options
+  const { name, to, from, everyMs = EVERY_MS, watchSeconds, credentials } = options
   const directory = join(lab.directory, 'writers')
   mkdirSync(directory, { recursive: true })
   const logFile = join(directory, `${name}.ndjson`)
@@ -62,7 +64,8 @@ export async function startWriter(lab: Lab, options: WriterOptions): Promise<Wri
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   child.on('error', () => undefined)
   child.stdin.on('error', () => undefined)
-  const timing = { everyMs, timeoutMs: ANSWER_TIMEOUT_MS }
+  const bound = watchSeconds === undefined ? {} : { watchSeconds }
+  const timing = { everyMs, ...bound, timeoutMs: ANSWER_TIMEOUT_MS }
   const orders: WriterOrders = { name, logFile, address, ...timing, ...credentials }
   child.stdin.write(`${JSON.stringify(orders)}\n`)
   const log = (): WriterRecord[] =>

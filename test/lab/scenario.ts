@@ -30,6 +30,9 @@ const HOSTS = ['h1', 'h2'] as const
  */
 const WRITE_EVERY_MS = 50
 
+/** Clients' watches live for minutes; a bookmark comes once in each, so that short ones show it. */
+const WATCH_SECONDS = 10
+
 /** Each writer has an object of its own, also where scenarios share a pair. */
 let writersMade = 0
 
@@ -66,6 +69,7 @@ export class Scenario {
       name,
       to,
       everyMs: WRITE_EVERY_MS,
+      watchSeconds: WATCH_SECONDS,
       credentials: this.#credentials,
       ...where,
     })
@@ -277,6 +281,9 @@ async function tableProblems(host: HostName): Promise<string[]> {
     `select 'the sequence is behind max(id)' from kine_id_seq where last_value < (select max(id) from kine)
      union all select 'id ' || id || ' replaces ' || prev_revision from kine
        where prev_revision >= id and name <> 'compact_rev_key'
+     union all select name || ': ' || id || ' replaces ' || prev_revision || ', and not ' || before
+       from (select *, lag(id) over (partition by name order by id) as before from kine) as chain
+       where created = 0 and prev_revision <> before and name <> 'compact_rev_key'
      union all select name || ' has two rows upon ' || prev_revision from kine
        group by name, prev_revision having count(*) > 1`,
   )

@@ -5,6 +5,8 @@ import type { WriterRecord } from '../../lab/writer_log.ts'
 const list = (rv: number): WriterRecord => ({ at: 0, kind: 'list', rv })
 const ack = (rv: number): WriterRecord => ({ at: 0, kind: 'ack', n: rv, rv })
 const event = (rv: number): WriterRecord => ({ at: 0, kind: 'event', n: rv, rv })
+const bookmark = (rv: number): WriterRecord => ({ at: 0, kind: 'bookmark', rv })
+const write = (n: number, base: number): WriterRecord => ({ at: 0, kind: 'try', n, base })
 const ended: WriterRecord = { at: 0, kind: 'watch-ended', why: 'by the server' }
 
 const WELL = { interrupted: 0, lists: 0, missing: [], outOfOrder: 0 }
@@ -40,4 +42,32 @@ test.each([
 ] as const)('37: a client whose watch %s', (_, records, problems) => {
   const acked = [6, 7, 8].map(ack)
   expect(watchProblems([...acked, ...records])).toEqual(problems)
+})
+
+test.each([
+  ['is told how far it is', [list(5), event(6), bookmark(9), ended, bookmark(9), event(12)], []],
+  ['is told less than it knows', [list(5), event(6), bookmark(9), bookmark(7)], ['and marked 7']],
+  ['is shown what was to be over', [list(5), event(6), bookmark(9), event(8)], ['8 after 9']],
+  ['is told that nothing was in between', [list(5), bookmark(9)], ['never showed 6']],
+] as const)('37: a client whose watch %s, by a bookmark', (_, records, problems) => {
+  const expected = problems.map((problem) => expect.stringContaining(problem) as string)
+  expect(watchProblems([ack(6), ...records])).toEqual(expected)
+})
+
+test('37: each event follows the one that its write replaced, also when nobody was told that the write was made', () => {
+  const log = [write(6, 5), write(7, 6), write(8, 7), ack(6), list(5)]
+  expect(watchProblems([...log, event(6), event(7), event(8)])).toEqual([])
+  expect(watchProblems([...log, event(6), ended, event(8)])).toEqual([
+    'the watch showed 8 after 6, and it replaced 7',
+  ])
+  expect(watchProblems([...log, event(6), list(7), event(8)]), 'compacted').toEqual([])
+})
+
+test('37: a change that is told as a new object, and one of another object, are found out', () => {
+  const told = (n: number, as: string): WriterRecord => ({ at: 0, kind: 'event', n, rv: 6 + n, as })
+  expect(watchProblems([list(5), told(0, 'ADDED'), told(1, 'MODIFIED')])).toEqual([])
+  expect(watchProblems([list(5), told(0, 'ADDED'), told(1, 'ADDED')])).toEqual([
+    'the watch showed 7 as ADDED',
+  ])
+  expect(watchProblems([list(5), told(1, 'MODIFIED of other')])).toHaveLength(1)
 })

@@ -44,6 +44,12 @@ test('1, 37, 39, 42: the leader loses its power: the follower serves within seco
   // The agent waits for no k3s, and one that still starts is no difference of the converge's.
   await scenario.poll("h1's k3s runs", () => unitRuns('h1', 'k3s.service'), RETURN_MS)
   const again = await converge(scenario.from)
+  // What is judged in the end: its watch was ended in between, and went on from what it was told last.
+  await scenario.poll(
+    'a bookmark of the new branch',
+    () => writer.log().some(({ kind, at }) => kind === 'bookmark' && at > offAt),
+    RETURN_MS,
+  )
   expect(again.code, explain(again)).toBe(0)
   expect(stepNames(again, 'changed')).toEqual([])
   expect(await scenario.end('h2', ['h2'])).toEqual([])
