@@ -23,7 +23,8 @@ import type { Clock, Note, PeerPower, Sight, Witness } from './ports.ts'
 import type { Settings } from './settings.ts'
 import { createSight, type LocalSight } from './probes/sight.ts'
 import { createReplacementApi } from './replacement_api.ts'
-import { contentForPeer, createSalvageKeeper } from './salvage/assemble_keeper.ts'
+import { contentForPeer, createComparison, createSalvageKeeper } from './salvage/assemble_keeper.ts'
+import type { Comparison } from './salvage/comparison.ts'
 import type { SalvageKeeper } from './salvage/keeper.ts'
 import { openStateFiles, type StateFiles } from './state_files.ts'
 import { TLS_PATHS, TlsFiles } from './tls_files.ts'
@@ -50,6 +51,7 @@ export interface AgentParts {
   readonly heartbeat: Heartbeat
   readonly notifier: Notifier
   readonly salvages: SalvageKeeper
+  readonly comparison: Comparison
 }
 
 /** Puts an agent together from this host's site; nothing is started yet. */
@@ -113,7 +115,7 @@ export function assemble(
   })
   const salvages = createSalvageKeeper({ site, core, client, clock, faults, note })
   // oxfmt-ignore
-  return { salvages, site, clock, journal, journalFolder, faults, store, tls, client, api, sight, engine, core, tokens, secrets, heartbeat, notifier }
+  return { salvages, comparison: createComparison({ site, core, client, clock, faults }), site, clock, journal, journalFolder, faults, store, tls, client, api, sight, engine, core, tokens, secrets, heartbeat, notifier }
 }
 
 /** Who else has a word on who leads. */

@@ -33,6 +33,7 @@ export interface ControlParts extends Pick<
   readonly journal: Pick<AgentParts['journal'], 'flush' | 'note'>
   readonly client: Pick<AgentParts['client'], 'decisions'>
   readonly salvages: Pick<AgentParts['salvages'], 'summary'>
+  readonly comparison: Pick<AgentParts['comparison'], 'ask'>
 }
 
 type Say = (data: JsonObject) => void
@@ -50,6 +51,28 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   replace,
   token: answerToken,
   salvage: answerSalvage,
+  compare,
+}
+
+/** Whether the follower is a copy, by what both hosts have now (A7). */
+async function compare({ core, comparison }: ControlParts, _: JsonObject, say: Say): Promise<void> {
+  const { self, meta } = core.facts()
+  if (meta === null || meta.leader !== self)
+    throw new TwonodeError('E_FAILED', `${self} does not lead: a leader compares`, {
+      hint: `Ask ${meta?.leader ?? 'its peer'}.`,
+    })
+  if (meta.mode !== 'paired')
+    return say({ same: null, message: `${self} leads alone: there is no copy to compare with` })
+  const found = await comparison.ask()
+  if (found === 'differs')
+    throw new TwonodeError('E_UNHEALTHY', "the follower's table is not the leader's", {
+      hint: 'Seen so again in half a minute, it is copied anew, and its own kept aside: `twonode timeline`.',
+    })
+  const words =
+    found === 'same'
+      ? 'both hosts have the same objects'
+      : 'not known now: the follower gave no answer, or the table was compacted meanwhile'
+  say({ same: found === 'same' ? true : null, message: words })
 }
 
 /** Another host in the follower's place (B10). That it is refused, and why, is known beforehand. */

@@ -1,4 +1,4 @@
-import { heardAgoMs } from '../pair/liveness.ts'
+import { differedBy, heardAgoMs } from '../pair/liveness.ts'
 import type { Clock } from './ports.ts'
 import type { PowerStanding } from './power_off.ts'
 import type { AgentState } from './state.ts'
@@ -26,6 +26,11 @@ export class Desk {
   /** What the peer's management controller said last; null: the site has none, or it was not asked yet. */
   power(): PowerStanding | null {
     return this.#state.power.standing
+  }
+
+  /** The follower by this slot is no copy of this leader's table, which both agents have compared (A7). */
+  followerDiffers(slot: string): void {
+    this.#state.memory = differedBy(this.#state.memory, slot)
   }
 
   /** Schemas with tables of other histories, as the last converge saw them; null: none has looked. */

@@ -62,6 +62,12 @@ const COMMANDS: Readonly<Record<string, LocalCommand>> = {
     options: ['--to', '--check', '--no-wait', '--though-paused'],
     text: said,
   },
+  compare: {
+    usage: 'compare [--json]',
+    brief: "On the leader: whether the follower's table is a copy, object by object.",
+    options: [],
+    text: said,
+  },
   leave: {
     usage: 'leave [--for 30m] | leave --end',
     brief: 'On the follower, before it stops: its leader goes on alone, so that no write waits.',

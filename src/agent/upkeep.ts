@@ -42,6 +42,7 @@ export function startUpkeep(
       salvageAt = clock.now() + SALVAGE_MS
       // Not waited for: it may read a whole table.
       void parts.salvages.look()
+      void parts.comparison.look()
     }
     if (parts.site.isReplaced() && clock.now() >= tryAt) {
       tryAt = clock.now() + TRIAL_AGAIN_MS

@@ -166,3 +166,17 @@ test('status names what only this host had, until somebody has looked at it', as
   bench.salvagesWaiting = ['1_16402']
   expect(await twonode('status')).toContain('`twonode salvage diff 1_16402`')
 })
+
+test("31: a leader says whether its follower's table is a copy, and a follower whom to ask (A7)", async () => {
+  await agentOf('h1')
+  expect(await twonode('compare')).toBe('both hosts have the same objects\n')
+  bench.likeness = 'unknown'
+  expect(JSON.parse(await twonode('compare', '--json'))).toMatchObject({ same: null })
+  bench.likeness = 'differs'
+  await expect(twonode('compare')).rejects.toThrow("the follower's table is not the leader's")
+})
+
+test('a follower compares nothing, and says who does', async () => {
+  await agentOf('h2')
+  await expect(twonode('compare')).rejects.toMatchObject({ hint: 'Ask h1.' })
+})

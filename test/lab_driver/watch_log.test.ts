@@ -63,8 +63,9 @@ test('37: each event follows the one that its write replaced, also when nobody w
   expect(watchProblems([...log, event(6), list(7), event(8)]), 'compacted').toEqual([])
 })
 
+const told = (n: number, as: string): WriterRecord => ({ at: 0, kind: 'event', n, rv: 6 + n, as })
+
 test('37: a change that is told as a new object, and one of another object, are found out', () => {
-  const told = (n: number, as: string): WriterRecord => ({ at: 0, kind: 'event', n, rv: 6 + n, as })
   expect(watchProblems([list(5), told(0, 'ADDED'), told(1, 'MODIFIED')])).toEqual([])
   expect(watchProblems([list(5), told(0, 'ADDED'), told(1, 'ADDED')])).toEqual([
     'the watch showed 7 as ADDED',

@@ -4,6 +4,7 @@ import type { OwnSite } from '../own_site.ts'
 import type { PeerClient } from '../peer_client.ts'
 import type { Clock, Note } from '../ports.ts'
 import { salvageDirectory } from './answers.ts'
+import { Comparison } from './comparison.ts'
 import { type Content, ownContent, tableNumber } from './content.ts'
 import { SalvageKeeper } from './keeper.ts'
 import { tableNow } from './folders.ts'
@@ -42,6 +43,30 @@ export function createSalvageKeeper({
     },
     ours: ownContent(site),
     leaders: async () => await client.content(),
+  })
+}
+
+/** A leader's look at whether its follower is a copy. */
+export function createComparison({
+  site,
+  core,
+  client,
+  clock,
+  faults,
+}: Omit<KeeperOf, 'note'>): Comparison {
+  return new Comparison({
+    clock: {
+      now: () => clock.now(),
+      sleep: async (ms) => await clock.sleep(ms, new AbortController().signal),
+    },
+    faults,
+    slot: () => {
+      const { meta } = core.status()
+      return meta?.mode === 'paired' && meta.leader === site.host ? meta.slot : null
+    },
+    ours: ownContent(site),
+    followers: async () => await client.content(),
+    differs: (slot) => core.desk.followerDiffers(slot),
   })
 }
 

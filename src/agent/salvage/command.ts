@@ -47,7 +47,7 @@ export async function runSalvage(
   const words = readWords(argv)
   const place = await placeOf(world.socket)
   const say = (text: string, data: JsonObject) =>
-    out.write(words.json ? `${JSON.stringify(data)}\n` : `${text}\n`)
+    out.write(words.json ? `${JSON.stringify({ ...data, text })}\n` : `${text}\n`)
   await ACTIONS[words.action]({ world, words, place, say })
   return EXIT.done
 }

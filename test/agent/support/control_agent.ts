@@ -6,6 +6,7 @@ import { Faults } from '../../../src/agent/faults.ts'
 import { JoinTokens } from '../../../src/agent/join_token.ts'
 import { type DecisionJournal, openDecisionJournal } from '../../../src/agent/journal.ts'
 import { runLocalCommand } from '../../../src/agent/local_commands.ts'
+import type { Likeness } from '../../../src/agent/salvage/comparison.ts'
 import { openStateFiles } from '../../../src/agent/state_files.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
 import { createSiteSecrets } from '../../../src/host/site_secrets.ts'
@@ -23,6 +24,8 @@ export class ControlBench {
   /** What the peer's agent gives for its account; null: it does not answer. */
   peerSays: readonly JsonObject[] | null = null
   isReplaced = false
+  /** How the follower's table compares with the leader's. */
+  likeness: Likeness = 'same'
   /** What losing branches had here, and nobody has looked at. */
   salvagesWaiting: readonly string[] = []
   /** What a person answers; undefined: nobody is there. */
@@ -68,6 +71,7 @@ export class ControlBench {
       journal: this.#journal,
       journalFolder,
       client: { decisions: async () => this.peerSays },
+      comparison: { ask: async () => this.likeness },
       salvages: { summary: () => ({ waiting: this.salvagesWaiting, unusable: [] }) },
     }
     this.#socket = await openControlSocket(this.#place, answerControl(parts))
