@@ -9,7 +9,7 @@ import {
   SITE,
   TAGS,
 } from './command_options.ts'
-import { PLANNED_WORK, REPLACE, ROTATE } from './planned_work_commands.ts'
+import { PLANNED_WORK, REPLACE, ROTATE, SALVAGE } from './planned_work_commands.ts'
 import { WITNESS } from './witness_command.ts'
 
 /** All commands, in the order of `--help`. */
@@ -167,6 +167,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./timeline.ts')).timeline,
   },
   ...PLANNED_WORK,
+  SALVAGE,
   {
     name: 'facts',
     brief: 'What the hosts say of themselves: the `facts` of playbooks.',

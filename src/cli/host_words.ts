@@ -18,6 +18,8 @@ export interface HostWords {
   readonly lines: readonly JsonObject[]
   /** Why it refused. */
   readonly refusal?: TwonodeError
+  /** Its output was longer than what a run brings: the last line is torn, and left out. */
+  readonly cut?: boolean
 }
 
 export interface HostWordsOf {
@@ -75,7 +77,8 @@ function wordsOf(result: JsonObject | undefined, trouble: Trouble | undefined): 
   const { code, stdout, stderr } = result ?? {}
   const lines = typeof stdout === 'string' ? stdout.split('\n').map(parseJson) : []
   const words = lines.filter((line): line is JsonObject => isObject(line))
-  return code === 0 ? { lines: words } : { lines: words, refusal: refusalOf(stderr) }
+  const cut = typeof stdout === 'string' && stdout !== '' && !stdout.endsWith('\n')
+  return code === 0 ? { lines: words, cut } : { lines: words, refusal: refusalOf(stderr) }
 }
 
 /** A host's command line writes `E_CODE: message` and then a hint; in its own words it is passed on. */

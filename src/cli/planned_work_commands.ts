@@ -125,6 +125,32 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
   },
 ]
 
+/** What losing branches had. */
+export const SALVAGE: CommandSpec = {
+  name: 'salvage',
+  brief: 'What the losing side of a partition had that the cluster has not.',
+  notes: [
+    'Each host is asked by its own `twonode salvage`, which reads what was saved there. `list` names the branches of both hosts; `show` and `diff` take one of them and its host. Nothing is changed from a laptop: `replay` and `discard` are done on that host.',
+  ],
+  arguments: [
+    { syntax: '[action]', description: 'list (the default), show or diff.' },
+    { syntax: '[branch]', description: 'Of show and diff: as `list` names it.' },
+  ],
+  options: [
+    INVENTORY,
+    SITE,
+    { flags: '--host <name>', description: 'The host that is asked; default of list: both.' },
+    { flags: '--json', description: 'One JSON object a line.' },
+    ...CONNECTION,
+  ],
+  exits: [0, 2, 3, 4, 5, 130],
+  examples: [
+    'twonode salvage list -i inventory.yaml',
+    'twonode salvage diff 5 -i inventory.yaml --host h2',
+  ],
+  load: async () => (await import('./salvage.ts')).salvage,
+}
+
 /** New keys. */
 export const ROTATE: CommandSpec = {
   name: 'rotate',

@@ -4,8 +4,8 @@ import type { FromRunner } from '../../../src/core/protocol.ts'
 import type { OpenSession } from '../../../src/cli/runner_session.ts'
 import { helloOf, summaryOf } from './scripted_pair.ts'
 
-/** What a host's own command line gives: its lines, or `E_CODE: message` and a hint. */
-export type Said = readonly JsonObject[] | string
+/** What a host's own command line gives: its lines, or `E_CODE: message` and a hint, or what came of it. */
+export type Said = readonly JsonObject[] | string | { readonly torn: string }
 
 /** Hosts of a pair whose agents answer their own command line, and nothing else. */
 export function talkingHosts(say: (host: string, words: readonly string[]) => Said): {
@@ -36,12 +36,16 @@ export function talkingHosts(say: (host: string, words: readonly string[]) => Sa
   return { open, asked }
 }
 
+function linesOf(said: readonly JsonObject[]): string {
+  return said.map((line) => `${JSON.stringify(line)}\n`).join('')
+}
+
 /** The step that asked a host's agent, with what it said. */
 function answered(host: string, said: Said): readonly Event[] {
   const output =
     typeof said === 'string'
       ? { code: 3, stdout: '', stderr: said }
-      : { code: 0, stdout: said.map((line) => `${JSON.stringify(line)}\n`).join(''), stderr: '' }
+      : { code: 0, stdout: 'torn' in said ? said.torn : linesOf(said), stderr: '' }
   const step: StepEvent = {
     event: 'step',
     host,
