@@ -51,8 +51,9 @@ export class HttpWitness implements Witness {
   }
 
   /**
-   * A server that writes whatever the condition says would let both hosts win: once in the life of an
-   * agent it must refuse what has to be refused, on an object of its own beside the claim.
+   * A server that writes whatever the condition says, or gives two contents one version, would let both
+   * hosts win: once in the life of an agent it must refuse what has to be refused, on an object of its own
+   * beside the claim. The peer may try it at the same time.
    */
   async #beTried(): Promise<void> {
     if (this.#isTried) return
@@ -61,13 +62,16 @@ export class HttpWitness implements Witness {
       await askOverHttp(place, { method: 'PUT', headers, body: `{"trial":"${randomUUID()}"}\n` })
     const first = await put(FIRST)
     if (!isEither(first)) throw new Error(`it answers ${first.status} to a first write`)
-    const again = await put(FIRST)
-    const wrong = await put({ 'if-match': '"of-no-version"' })
-    for (const { status } of [again, wrong])
-      if (!REFUSED.includes(status))
-        throw new Error(
-          `it answers ${status} to a write whose condition does not hold: it is no witness, for it would let both hosts win`,
-        )
+    mustRefuse(await put(FIRST))
+    const before = await versionAt(place)
+    const next = await put({ 'if-match': before })
+    if (!isEither(next)) throw new Error(`it answers ${next.status} to a swap`)
+    // As quickly as two hosts might: a version by the second of the write is the same one.
+    if ((await versionAt(place)) === before)
+      throw new Error(
+        'it has one version for two contents: it is no witness, for it would let both hosts win',
+      )
+    mustRefuse(await put({ 'if-match': before }))
     this.#isTried = true
   }
 
@@ -82,6 +86,21 @@ export class HttpWitness implements Witness {
       return { kind: 'silent', why: `${shown(this.#place.url)}: ${messageOf(error)}` }
     }
   }
+}
+
+/** @throws Error for a write that was not to be */
+function mustRefuse({ status }: HttpAnswer): void {
+  if (!REFUSED.includes(status))
+    throw new Error(
+      `it answers ${status} to a write whose condition does not hold: it is no witness, for it would let both hosts win`,
+    )
+}
+
+async function versionAt(place: HttpPlace): Promise<string> {
+  const { status, etag } = await askOverHttp(place, { method: 'GET' })
+  if (status !== 200) throw new Error(`it answers ${status} for what it has just written`)
+  if (etag === null) throw new Error('it gives no strong ETag: it can not swap a claim')
+  return etag
 }
 
 function isEither({ status }: HttpAnswer): boolean {

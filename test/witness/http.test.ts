@@ -1,5 +1,11 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { createServer as createHttpServer, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
@@ -138,11 +144,36 @@ const answer =
   (response) =>
     response.writeHead(status, headers).end(text)
 
+/** What a server makes of a trial: does it write, and what is its version of the n-th content? */
+interface Trial {
+  readonly writes: (headers: IncomingHttpHeaders, version: string) => boolean
+  readonly version: (n: number) => string
+}
+
+const HONEST: Trial = {
+  writes: (headers, version) => headers['if-match'] === version,
+  version: (n) => `"${n}"`,
+}
+
+/** An object that is there already, as by the trial of the other host. */
+function onTrial({ writes, version }: Trial): RequestListener {
+  let n = 1
+  return (request, response) => {
+    request.resume()
+    if (request.method === 'GET')
+      return void response.writeHead(200, { etag: version(n) }).end('{"trial":"x"}')
+    const isWritten = writes(request.headers, version(n))
+    if (isWritten) n += 1
+    response.writeHead(isWritten ? 200 : 412).end()
+  }
+}
+
 /** A server that refuses what it has to on its trial, and then lies. */
 async function liar(lie: Lie): Promise<HttpWitness> {
+  const trial = onTrial(HONEST)
   const server = createHttpServer((request, response) => {
     request.resume()
-    if (request.url?.endsWith('.trial') === true) response.writeHead(412).end()
+    if (request.url?.endsWith('.trial') === true) trial(request, response)
     else lie(response, request.method ?? '')
   })
   return clientOf(`http://127.0.0.1:${await portOf(server)}/c`, { timeoutMs: 1_000 })
@@ -178,20 +209,19 @@ test.each([
   expect(await witness.swap(CLAIM, '"1"')).toMatchObject({ kind })
 })
 
-test.each([
-  [
-    'of a first write',
-    (headers: Record<string, unknown>) => headers['if-none-match'] !== undefined,
-  ],
-  ['of a version', (headers: Record<string, unknown>) => headers['if-match'] !== undefined],
+// oxfmt-ignore
+test.each<readonly [string, Partial<Trial>]>([
+  ['writes whatever the condition says of a first write', { writes: (headers) => headers['if-none-match'] !== undefined }],
+  ['writes whatever the condition says of a version',     { writes: (headers) => headers['if-match'] !== undefined }],
+  ['has one version for all that is written in a second', { version: () => '"6921f0a2-3f"' }],
 ])(
-  'a server that writes whatever the condition says %s is no witness, and is asked nothing more',
-  async (_, isIgnored) => {
+  'a server that %s is no witness, and is asked nothing more (A4)',
+  async (_, lie) => {
     const asked: string[] = []
+    const trial = onTrial({ ...HONEST, ...lie })
     const server = createHttpServer((request, response) => {
-      request.resume()
       asked.push(`${request.method} ${request.url}`)
-      response.writeHead(isIgnored(request.headers) ? 200 : 412).end()
+      trial(request, response)
     })
     const witness = clientOf(`http://127.0.0.1:${await portOf(server)}/c`)
     expect(await keptBy(witness)).toContain('it would let both hosts win')
