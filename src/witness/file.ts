@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../core/errors.ts'
 import { type Claim, CLAIM_BYTES, parseClaim, serialiseClaim } from '../pair/claim.ts'
@@ -57,8 +57,7 @@ export class FileWitness implements Witness {
       if (number === 0) return { kind: 'absent' }
       // Whoever reads his own nonce has won: the name must outlive the share's power.
       await syncFolder(this.#place.directory)
-      const text = await readFile(this.#path(number), 'utf8')
-      if (text.length > CLAIM_BYTES) throw new Error('what it keeps is no claim')
+      const text = await readClaim(this.#path(number))
       return { kind: 'claim', claim: parseClaim(text, this.#place.site), version: String(number) }
     })
   }
@@ -144,6 +143,23 @@ export class FileWitness implements Witness {
 }
 
 const LOST = new Error('another has made this claim')
+
+/** No more of a file than a claim can have: it is somebody else's share. */
+async function readClaim(path: string): Promise<string> {
+  const file = await open(path, 'r')
+  try {
+    const bytes = Buffer.alloc(CLAIM_BYTES + 1)
+    let length = 0
+    while (length < bytes.length) {
+      const { bytesRead } = await file.read(bytes, length, bytes.length - length, length)
+      if (bytesRead === 0) return bytes.toString('utf8', 0, length)
+      length += bytesRead
+    }
+    throw new Error('what it keeps is no claim')
+  } finally {
+    await file.close()
+  }
+}
 
 async function isThere(path: string): Promise<boolean> {
   try {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { serialiseClaim } from '../../src/pair/claim.ts'
@@ -53,6 +53,16 @@ test('old claims are kept for those who see them late, and in the end removed', 
   const numbers = (await readdir(directory)).filter((name) => name.startsWith('lab.'))
   expect(numbers).toHaveLength(64)
   expect(await keptBy(witness)).toBe('89 h1')
+})
+
+test('of a file that is no claim no more is read than a claim may have', async () => {
+  const directory = await share()
+  await initFileWitness(directory)
+  const path = join(directory, 'lab.1.json')
+  await writeFile(path, '')
+  // More than can be read at once, and no block of it on the disk.
+  await truncate(path, 4 * 1024 ** 3)
+  expect(await keptBy(on(directory))).toContain('what it keeps is no claim')
 })
 
 test("what is torn, another site's, or a file of somebody else's decides nothing", async () => {

@@ -6,7 +6,7 @@ import { askAgent, CONTROL_SOCKET } from '../control_socket.ts'
 import type { Output } from '../local_commands.ts'
 import { hostKubectl, type Kubectl, refuseWithoutApi } from './cluster.ts'
 import { differencesOf } from './differences.ts'
-import { findSalvage, readSalvages, type Salvaged, settle } from './folders.ts'
+import { findSalvage, readSalvages, refuseAltered, type Salvaged, settle } from './folders.ts'
 import { replay, replayPlan } from './replay.ts'
 import { readWords, type SalvageWords } from './words.ts'
 import { diffLines, gapOf, listLine, showLines } from './text.ts'
@@ -93,6 +93,7 @@ async function show({ place, words, say }: Turn): Promise<void> {
 
 async function diff({ world, place, words, say }: Turn): Promise<void> {
   const salvaged = await findSalvage(place, words.name)
+  await refuseAltered(salvaged)
   await refuseWithoutApi(world.kubectl)
   const differences = await differencesOf(salvaged, world.kubectl)
   for (const { text, data } of diffLines(salvaged, differences)) say(text, data)
@@ -102,6 +103,7 @@ async function replayChosen(turn: Turn): Promise<void> {
   const { world, place, words, say } = turn
   const { kubectl } = world
   const salvaged = await findSalvage(place, words.name)
+  await refuseAltered(salvaged)
   await refuseWithoutApi(kubectl)
   const plan = replayPlan(await differencesOf(salvaged, kubectl), words.all ? 'all' : words.objects)
   for (const line of plan.left) say(`not replayed: ${line}`, { left: line })

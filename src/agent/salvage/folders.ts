@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { messageOf, TwonodeError } from '../../core/errors.ts'
 import { isObject, type JsonObject, parseJson } from '../../core/json.ts'
 import {
@@ -133,43 +136,75 @@ export async function findSalvage(
 }
 
 /** The objects that it lists. @throws TwonodeError E_SALVAGE for one that was settled, or is not whole */
-export async function objectsOf({ name, folder, settled, manifest }: Salvaged) {
-  if (settled?.kind === 'discarded')
-    throw new TwonodeError(
-      'E_SALVAGE',
-      `${name} was discarded at ${settled.at}: only its record is left`,
-    )
-  const path = join(folder, SALVAGE_FILES.objects)
-  const { bytes } = manifest.files.objects
+export async function objectsOf(salvaged: Salvaged): Promise<readonly SalvagedObject[]> {
+  mustBeKept(salvaged)
+  const path = join(salvaged.folder, SALVAGE_FILES.objects)
+  const { bytes, sha256 } = salvaged.manifest.files.objects
   const text = bytes > MOST_LIST_BYTES ? '' : await textOf(path)
-  if (Buffer.byteLength(text) !== bytes)
-    throw new TwonodeError(
-      'E_SALVAGE',
-      `${path} is not as its manifest says: torn, or changed since`,
-    )
+  const found = createHash('sha256').update(text).digest('hex')
+  if (Buffer.byteLength(text) !== bytes || found !== sha256) throw altered(salvaged, path)
   return text.split('\n').flatMap((line): readonly SalvagedObject[] => {
     const object = parseJson(line)
     return isObject(object) ? [object as unknown as SalvagedObject] : []
   })
 }
 
+function mustBeKept({ name, settled }: Salvaged): void {
+  if (settled?.kind === 'discarded')
+    throw new TwonodeError(
+      'E_SALVAGE',
+      `${name} was discarded at ${settled.at}: only its record is left`,
+    )
+}
+
+function altered({ name }: Salvaged, path: string): TwonodeError {
+  return new TwonodeError(
+    'E_SALVAGE',
+    `${path} is not as its manifest says: torn, or changed since`,
+    {
+      hint: `The rows themselves are in the schema twonode_branch_${name}, until that is dropped.`,
+    },
+  )
+}
+
+/**
+ * Before anything of it is shown or replayed: its changes are those that were saved.
+ * @throws TwonodeError E_SALVAGE
+ */
+export async function refuseAltered(salvaged: Salvaged): Promise<void> {
+  mustBeKept(salvaged)
+  const path = join(salvaged.folder, SALVAGE_FILES.changes)
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash).catch((cause: unknown) => {
+    throw unreadable(path, cause)
+  })
+  if (hash.digest('hex') !== salvaged.manifest.files.changes.sha256) throw altered(salvaged, path)
+}
+
+function unreadable(path: string, cause: unknown): TwonodeError {
+  return new TwonodeError('E_SALVAGE', `${path} can not be read: ${messageOf(cause)}`, { cause })
+}
+
 async function textOf(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    throw new TwonodeError('E_SALVAGE', `${path} can not be read: ${messageOf(cause)}`, { cause })
+    throw unreadable(path, cause)
   }
 }
 
 /** A change of a salvage, by where its line is; null: its values were left out. */
 export async function changeAt(
-  { folder }: Salvaged,
+  salvaged: Salvaged,
   range: Range | null,
 ): Promise<SalvagedChange | null> {
   if (range === null) return null
-  const path = join(folder, SALVAGE_FILES.changes)
+  const path = join(salvaged.folder, SALVAGE_FILES.changes)
+  const { bytes: most } = salvaged.manifest.files.changes
+  if (!(range.at >= 0 && range.length >= 0 && range.at + range.length <= most))
+    throw altered(salvaged, path)
   const file = await open(path, 'r').catch((cause: unknown) => {
-    throw new TwonodeError('E_SALVAGE', `${path} can not be read: ${messageOf(cause)}`, { cause })
+    throw unreadable(path, cause)
   })
   try {
     const bytes = Buffer.alloc(range.length)

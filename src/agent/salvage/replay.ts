@@ -91,22 +91,30 @@ export async function replay(
   { force, dryRun }: ReplayOptions,
 ): Promise<void> {
   const rounds = [applies.filter(isFirst), applies.filter((one) => !isFirst(one))]
+  const made: string[] = []
   for (const [index, round] of rounds.entries()) {
     const isLast = index === rounds.length - 1
-    await applyAll(kubectl, round, { force, dryRun: true })
-    if (isLast) await deleteAll(kubectl, deletes, true)
+    await applyAll(kubectl, round, { force, dryRun: true, made })
+    if (isLast) await deleteAll(kubectl, deletes, { dryRun: true, made })
     // Its contents can not be tried where it is only tried itself.
     if (dryRun && round.length > 0 && !isLast) return
     if (dryRun) continue
-    await applyAll(kubectl, round, { force, dryRun: false })
-    if (isLast) await deleteAll(kubectl, deletes, false)
+    await applyAll(kubectl, round, { force, dryRun: false, made })
+    made.push(...round.map(({ name }) => name))
+    if (isLast) await deleteAll(kubectl, deletes, { dryRun: false, made })
   }
+}
+
+/** Of one command: what was applied before it. */
+interface Round {
+  readonly dryRun: boolean
+  readonly made: readonly string[]
 }
 
 async function applyAll(
   kubectl: Kubectl,
   differences: readonly Difference[],
-  { force, dryRun }: ReplayOptions,
+  { force, ...round }: Round & { readonly force: boolean },
 ): Promise<void> {
   if (differences.length === 0) return
   const words = [
@@ -118,22 +126,22 @@ async function applyAll(
     '-f',
     '-',
     ...(force ? ['--force-conflicts'] : []),
-    ...(dryRun ? ['--dry-run=server'] : []),
+    ...(round.dryRun ? ['--dry-run=server'] : []),
   ]
   const said = await kubectl(words, documentsOf(differences.map(objectOf)))
-  if (said.code !== 0) throw refused(said.stderr, dryRun)
+  if (said.code !== 0) throw refused(said.stderr, round)
 }
 
 async function deleteAll(
   kubectl: Kubectl,
   differences: readonly Difference[],
-  dryRun: boolean,
+  round: Round,
 ): Promise<void> {
   if (differences.length === 0) return
   const words = ['delete', '--ignore-not-found', '--wait=false', '-f', '-']
   const input = documentsOf(differences.map(({ salvaged }) => stubOf(salvaged)))
-  const said = await kubectl(dryRun ? [...words, '--dry-run=server'] : words, input)
-  if (said.code !== 0) throw refused(said.stderr, dryRun)
+  const said = await kubectl(round.dryRun ? [...words, '--dry-run=server'] : words, input)
+  if (said.code !== 0) throw refused(said.stderr, round)
 }
 
 function objectOf({ salvaged, wishes }: Difference): JsonObject {
@@ -143,13 +151,12 @@ function objectOf({ salvaged, wishes }: Difference): JsonObject {
 }
 
 /** Its words name the fields and who owns them, and no values. */
-function refused(stderr: string, dryRun: boolean): TwonodeError {
+function refused(stderr: string, { dryRun, made }: Round): TwonodeError {
   const isConflict = stderr.includes('conflict')
+  const before = made.length === 0 ? 'nothing was changed' : `${made.join(', ')} was made before`
   return new TwonodeError(
     'E_FAILED',
-    dryRun
-      ? 'the API server refuses it: nothing was changed'
-      : 'the API server refused a part of it',
+    dryRun ? `the API server refuses it: ${before}` : 'the API server refused a part of it',
     {
       hint: isConflict
         ? 'Somebody here has set these fields: --force-conflicts takes them over; or choose with --object.'

@@ -102,6 +102,16 @@ describe('twonode salvage', () => {
     expect(cluster.get('settings')).toMatchObject({ data: { colour: 'red' } })
   })
 
+  test('replay that is refused behind a namespace that it has made says that the namespace is there', async () => {
+    const shop = { ...configMap('shop', null, 'Namespace') }
+    saves('1_16402', [{ object: 'created', after: shop }, CREATED])
+    api.refusedKinds = ['ConfigMap']
+    const error = await salvage('replay', '1', '--all', '--yes').catch((thrown: unknown) => thrown)
+    expect([...cluster.keys()]).toEqual(['shop'])
+    expect((error as TwonodeError).message).toContain('Namespace default/shop was made before')
+    expect((error as TwonodeError).message).not.toContain('nothing was changed')
+  })
+
   test('replay deletes what is named, and nothing that is not', async () => {
     saves('1_16402', [DELETED, CREATED])
     cluster.set('old', configMap('old', { a: 'b' }))

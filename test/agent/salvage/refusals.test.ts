@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import type { Kubectl } from '../../../src/agent/salvage/cluster.ts'
 import { runSalvage } from '../../../src/agent/salvage/command.ts'
+import { changeAt, readSalvages } from '../../../src/agent/salvage/folders.ts'
 import { TwonodeError } from '../../../src/core/errors.ts'
-import { CREATED, eachWithSalvages, inFolder, salvage, saves } from './salvage_bench.ts'
+import { cluster, CREATED, eachWithSalvages, inFolder, salvage, saves } from './salvage_bench.ts'
 
 eachWithSalvages()
 
@@ -39,6 +40,36 @@ describe('refused is', () => {
     const path = inFolder('salvage/1_1/objects.ndjson')
     writeFileSync(path, (await readFile(path, 'utf8')).slice(0, -5))
     expect(await refused('diff', '1')).toContain('torn, or changed since')
+  })
+
+  test.each(['changes.ndjson', 'objects.ndjson'])(
+    'a %s of the same length that is not the one that was saved',
+    async (name) => {
+      saves('1_1', [CREATED])
+      const path = inFolder(`salvage/1_1/${name}`)
+      const text = await readFile(path, 'utf8')
+      const [from = '', to = ''] = name === 'changes.ndjson' ? ['ey', 'eA'] : ['spec', 'sbec']
+      const other = text.replace(from, to)
+      expect(other).not.toBe(text)
+      writeFileSync(path, other)
+      for (const words of [
+        ['diff', '1'],
+        ['replay', '1', '--all', '--yes'],
+      ])
+        expect(await refused(...words)).toContain(`E_SALVAGE ${path} is not as its manifest says`)
+      expect(cluster.size).toBe(0)
+    },
+  )
+
+  test('a list of objects that points beyond the changes: nothing is read for it', async () => {
+    saves('1_1', [CREATED])
+    const [salvaged] = (await readSalvages(inFolder('salvage'), 'edge')).salvages
+    if (salvaged === undefined) throw new Error('it was not saved')
+    for (const range of [
+      { at: 0, length: 2 ** 40 },
+      { at: -1, length: 1 },
+    ])
+      await expect(changeAt(salvaged, range)).rejects.toMatchObject({ code: 'E_SALVAGE' })
   })
 
   test('a host without an API, or without an agent', async () => {

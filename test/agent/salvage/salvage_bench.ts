@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect } from 'vitest'
@@ -25,7 +26,9 @@ export const api: {
   refusal: string | undefined
   /** Kinds that it does not know. */
   unknownKinds: readonly string[]
-} = { refusal: undefined, unknownKinds: [] }
+  /** Kinds that it takes nothing of. */
+  refusedKinds: readonly string[]
+} = { refusal: undefined, unknownKinds: [], refusedKinds: [] }
 
 /** A host with salvages, its agent's socket and a cluster, for each test of a file. */
 export function eachWithSalvages(): void {
@@ -36,6 +39,7 @@ export function eachWithSalvages(): void {
     cluster = new Map()
     api.refusal = undefined
     api.unknownKinds = []
+    api.refusedKinds = []
     const parts = {
       site: { host: 'h1', plan: { site: { name: 'edge', stateDirectory: folder.path } } },
       journal: { note: (entry: Note) => void notes.push(entry) },
@@ -75,6 +79,8 @@ export const kubectl: Kubectl = async (words, input) => {
     const items = objects.flatMap((one) => cluster.get(name(one)) ?? [])
     return { ...done, stdout: items.length === 0 ? '' : JSON.stringify({ kind: 'List', items }) }
   }
+  if (verb === 'apply' && objects.some(({ kind }) => api.refusedKinds.includes(kind as string)))
+    return { ...done, code: 1, stderr: 'denied by a webhook' }
   if (api.refusal !== undefined && !words.includes('--force-conflicts'))
     return { ...done, code: 1, stderr: api.refusal }
   if (!words.includes('--dry-run=server'))
@@ -100,6 +106,11 @@ export interface Change {
 
 const base64 = (value?: JsonObject) =>
   value === undefined ? null : storedJson(value).toString('base64')
+
+const fileOf = (text: string) => ({
+  bytes: Buffer.byteLength(text),
+  sha256: createHash('sha256').update(text).digest('hex'),
+})
 
 /** A salvage as it is written, of these objects. */
 export function saves(
@@ -144,8 +155,8 @@ export function saves(
       own: none,
     },
     files: {
-      changes: { bytes: Buffer.byteLength(text), sha256: '' },
-      objects: { bytes: Buffer.byteLength(list), sha256: '' },
+      changes: fileOf(text),
+      objects: fileOf(list),
     },
     ...over,
   }
