@@ -37,3 +37,16 @@ test.each(SIGHT_TABLE)('B6: $rules.leader and $rules.follower: $outcome', (row) 
   const { leader, follower } = views(row)
   expect({ leader: decide(leader).rule, follower: decide(follower).rule }).toEqual(row.rules)
 })
+
+test('B3: a follower that has everything is paired and not let go, however tight the disk is: acknowledging gives the WAL back, and needs no copy; one that is behind is let go', () => {
+  const meta = pairMeta({ term: 5, mode: 'alone' })
+  const facts = healthy({
+    meta,
+    room: 'tight',
+    slotKeepsBytes: 64 * 1024 * 1024,
+    peer: saying(meta, { proofTerm: null }),
+  })
+  expect(decide({ ...facts, stream: 'caught-up' }).rule).toBe('pair')
+  expect(decide({ ...facts, stream: 'behind' }).rule).toBe('let-go')
+  expect(decide({ ...facts, stream: 'lost' }).rule).toBe('let-go')
+})
