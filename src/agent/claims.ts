@@ -1,5 +1,5 @@
 import { messageOf } from '../core/errors.ts'
-import { type Claim, claimText, keeping, taking } from '../pair/claim.ts'
+import { type Claim, claimText, contested, keeping, owesClaim, taking } from '../pair/claim.ts'
 import type { Facts } from '../pair/facts.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 import {
@@ -56,6 +56,7 @@ export class Claims {
   standing: WitnessStanding | null = null
   /** Of the hostMeta for which it was refused. */
   #barredFor: HostMeta | null = null
+  #contest: string | null = null
   #isBusy = false
   #lookAt = 0
   #failures = 0
@@ -139,7 +140,9 @@ export class Claims {
     const claim = read.kind === 'claim' ? read.claim : null
     if (claim !== null) this.#answered(claim)
     if (claim !== null) this.#unbar(claim)
-    const wanted = keeping(claim, this.#host.facts(null), witness.nonce())
+    const facts = this.#host.facts(null)
+    this.#tellContest(claim === null ? null : contested(claim, facts))
+    const wanted = keeping(claim, facts, witness.nonce())
     if (wanted === null) {
       if (claim === null) return this.#trouble('it keeps no claim of this site')
       const { meta } = this.#host
@@ -171,7 +174,9 @@ export class Claims {
     this.#tell(why)
     const { intervalMs } = this.#host.settings.timing
     this.#failures = Math.min(this.#failures + 1, 10)
-    const pause = Math.min(intervalMs * 2 ** this.#failures, LONGEST_PAUSE_MS)
+    // Until it says that this host leads the other one may still win it.
+    const longestMs = owesClaim(this.#host, this.highestTerm) ? CLAIM_AGAIN_MS : LONGEST_PAUSE_MS
+    const pause = Math.min(intervalMs * 2 ** this.#failures, longestMs)
     this.#lookAt = this.#ports.clock.now() + pause
   }
 
@@ -188,6 +193,12 @@ export class Claims {
     this.#barredFor = this.#host.meta
     this.#failures = 0
     this.#host.fault('claim', why)
+  }
+
+  /** Once for each: it stays so until they hear each other. */
+  #tellContest(words: string | null): void {
+    if (words !== null && words !== this.#contest) this.#host.fault('claim', words)
+    this.#contest = words
   }
 
   #unbar(claim: Claim): void {

@@ -115,7 +115,7 @@ function decisionText(entry: JsonObject): string {
   const times =
     entry['repeated'] === undefined ? '' : ` (${valueText(entry['repeated'])} times more)`
   // Who waits at each boot waits for its peer, and not yet for a person.
-  const way = goal === 'wait' ? undefined : wayOut(rule ?? '')
+  const way = goal === 'wait' ? undefined : wayOut(rule ?? '', false)
   const out = way === undefined ? '' : `; the way out: ${way}`
   return `${why}${deed === undefined ? '' : `: ${deed}`}${out}${times} [${rule}]`
 }

@@ -23,9 +23,15 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'half-copy': 'start the leader again: the copy then goes on',
 }
 
+/** The same where a witness decides, and has not answered, or keeps the other host's claim. */
+const WITH_WITNESS: Readonly<Record<string, string>> = {
+  'unproven-wait':
+    'start the other host, or mend the way to the witness: its claim ends the wait if nobody else has won it; or `twonode promote --force` here: what the other host acknowledged meanwhile is then not in the cluster any more; it is kept there',
+}
+
 /** What ends the wait of a rule; undefined: nothing waits for a person. */
-export function wayOut(rule: string): string | undefined {
-  return WAYS_OUT[rule]
+export function wayOut(rule: string, witness: boolean): string | undefined {
+  return (witness ? WITH_WITNESS[rule] : undefined) ?? WAYS_OUT[rule]
 }
 
 /** What a pause of this host holds up in the role that it has. */
@@ -51,6 +57,7 @@ function ofFollower(other: string): string {
 /** What a resumed host does now. */
 export function resumedText(facts: Facts): string {
   const { rule, why } = decide(facts)
-  const way = wayOut(rule)
+  const { partition, fencing } = facts.policy
+  const way = wayOut(rule, partition === 'consistency' && fencing === undefined)
   return way === undefined ? 'resumed' : `resumed, but ${why} [${rule}]; the way out: ${way}`
 }

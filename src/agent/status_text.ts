@@ -155,8 +155,12 @@ function troubleLines(status: JsonObject): readonly Line[] {
   // On a follower it says nothing: only a leader has to prove that it leads.
   if (status['role'] === 'leader' && status['proven'] === false)
     lines.push(['note', 'nothing proves that no other host leads'])
-  const way = wayOut(textOf(status['rule']))
+  const way = wayOut(textOf(status['rule']), isWitnessed(status))
   return way === undefined ? lines : [...lines, ['way out', way]]
+}
+
+function isWitnessed({ partition, fencing }: JsonObject): boolean {
+  return partition === 'consistency' && typeof fencing !== 'string'
 }
 
 function yesOrNo(value: Json | undefined): string {

@@ -143,6 +143,26 @@ export function keeping(claim: Claim | null, facts: Facts, nonce: string): Keepi
   return { row: row.id, next: { format: CLAIM_FORMAT, site, term, holder, mode, nonce } }
 }
 
+/** A leader that is alone, and whose claim does not say so yet: an operator's word went before it. */
+export function owesClaim(
+  { meta, self }: { readonly meta: HostMeta | null; readonly self: string },
+  seenTerm: number,
+): boolean {
+  return meta !== null && meta.leader === self && meta.mode === 'alone' && seenTerm < meta.term
+}
+
+/**
+ * In words, what a leader finds that went alone while the witness was silent, by an operator's word: the
+ * other host has won the claim since, and may lead beside it. Null: it has not.
+ */
+export function contested(claim: Claim, facts: Facts): string | null {
+  const { meta, self } = facts
+  if (meta === null || meta.leader !== self || meta.mode !== 'alone') return null
+  const isRival = !isOwn(claim, facts) && meta.hosts.some(({ name }) => name === claim.holder)
+  if (!isRival || !isAlone(claim) || claim.term < meta.term) return null
+  return `${claim.holder} has won it meanwhile (${claimText(claim)}), and may take writes beside this host, which leads in term ${meta.term}: when they hear each other the higher branch leads, and what the other one took is saved there`
+}
+
 function isOwn({ holder }: Claim, { self }: { readonly self: string }): boolean {
   return holder === self
 }

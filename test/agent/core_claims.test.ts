@@ -63,10 +63,18 @@ async function leaderGone(host: ScriptedHost): Promise<void> {
   await host.rounds(8, SILENT)
 }
 
+/** The witness is looked at beside the rounds, which wait for no real disk: it gets its turn. */
+async function besideTheRounds(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 1))
+}
+
 /** Rounds without its leader until it leads: a busy disk may be silent in one of them. */
 async function promotes(host: ScriptedHost): Promise<void> {
   const deadline = Date.now() + 20_000
-  while (written(host) === undefined && Date.now() < deadline) await host.rounds(1, SILENT)
+  while (written(host) === undefined && Date.now() < deadline) {
+    await host.rounds(1, SILENT)
+    await besideTheRounds()
+  }
 }
 
 test('a follower promotes with the very term of the claim that it has won (A4)', async () => {
@@ -156,4 +164,25 @@ test('a leader that boots alone leads by a won claim, and not by its record (A5)
     host.log.indexOf('meta 3/1 alone h1 h2_1_1'),
   )
   expect(host.core.status().impaired).toBe(false)
+})
+
+test('who was promoted by force while the witness was silent makes its claim when that answers, and tells of one that was won before (A4, A5)', async () => {
+  const host = await follower()
+  await leaderGone(host)
+  const asked = host.core.ask({ kind: 'promote', force: true })
+  await host.rounds(1)
+  expect(await asked).toMatchObject({ ok: true })
+  expect(written(host)).toContain('meta 3/3 alone h2')
+  await keepsClaim(9, 'h1', 'alone')
+  const contest = () =>
+    host.notes.filter((note) => note.kind === 'fault' && note.what === 'claim').length
+  const deadline = Date.now() + 20_000
+  const alone = { ...SILENT, ...leading({ slot: 'idle', streaming: false }) }
+  while (contest() === 0 && Date.now() < deadline) {
+    await host.rounds(1, alone)
+    await besideTheRounds()
+  }
+  await host.rounds(20)
+  expect(contest()).toBe(1)
+  expect(await secondClaim()).toBe('none')
 })

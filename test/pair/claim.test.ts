@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import {
   type Claim,
   CLAIM_FORMAT,
+  contested,
   keeping,
   needsClaim,
+  owesClaim,
   parseClaim,
   serialiseClaim,
   taking,
@@ -142,5 +144,31 @@ describe('what a witness keeps is read strictly', () => {
     [serialiseClaim(claim).replace('"mode"', '"more":1,"mode"'),  'the claim is torn, or none of ours'],
   ])('%s', (text, message) => {
     expect(() => parseClaim(text, 'site')).toThrow(message)
+  })
+})
+
+describe('h2 leads alone in term 6, by force while the witness was silent', () => {
+  const FORCED = pairMeta({ term: 6, branch: 6, leader: 'h2', mode: 'alone' })
+  const facts = (meta = FORCED) => healthy({ self: 'h2', meta, peer: { contact: 'gone' } })
+
+  test('its claim is owed until it was seen to say so, and made when the witness answers (A4)', () => {
+    expect(owesClaim(facts(), 5)).toBe(true)
+    expect(owesClaim(facts(), 6)).toBe(false)
+    expect(owesClaim(facts(pairMeta({ term: 6, leader: 'h2' })), 5)).toBe(false)
+    expect(owesClaim(facts(pairMeta({ term: 6, mode: 'alone' })), 5)).toBe(false)
+    expect(keeping(claimOf('5 paired h1'), facts(), 'mine')).toMatchObject({
+      row: 'alone',
+      next: { term: 6, mode: 'alone', holder: 'h2' },
+    })
+  })
+
+  test('what the other host has won meanwhile stays its own, and is told (A4, A5)', () => {
+    for (const kept of ['6 alone h1', '7 alone h1']) {
+      expect(keeping(claimOf(kept), facts(), 'mine')).toBeNull()
+      expect(contested(claimOf(kept), facts())).toContain('h1 has won it meanwhile')
+    }
+    for (const kept of ['5 alone h1', '6 alone h2', '6 paired h1', '6 alone h9'])
+      expect(contested(claimOf(kept), facts())).toBeNull()
+    expect(contested(claimOf('6 alone h1'), facts(pairMeta({ term: 6 })))).toBeNull()
   })
 })
