@@ -112,7 +112,10 @@ export class PowerOffs {
   }
 
   #learn(answer: PowerAnswer, askedAt: number): void {
-    if (answer.kind === 'silent') return this.#tell(answer.why)
+    if (answer.kind === 'silent') {
+      this.#lookAt = this.#ports.clock.now() + POWER_AGAIN_MS
+      return this.#tell(answer.why)
+    }
     const { off, text } = answer
     this.#doubt = off ? { askedAt, text } : null
     if (off) return
