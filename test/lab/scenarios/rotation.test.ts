@@ -1,14 +1,19 @@
-import { expect, test } from 'vitest'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { parse, stringify } from 'yaml'
 import type { HostName } from '../../../lab/names.ts'
+import { metaOf } from '../../../lab/pair_view.ts'
 import {
   converge,
   explain,
   finished,
   killGroup,
   startTwonode,
+  type Laptop,
   type Run,
 } from '../../../lab/twonode_process.ts'
-import { inHost, laptop, mustConverge, psql, stepNames } from '../pair.ts'
+import { inHost, laptop, mustConverge, psql, stepNames, theLab } from '../pair.ts'
 import { onThePair, startScenario, unitRuns } from '../scenario.ts'
 
 /** @unit milliseconds */
@@ -121,6 +126,71 @@ test("34: k3s' token is rotated while a writer writes: cut, made again, and with
     expect(run.code).toBe(-1)
   }
 })
+
+test('35: a follower moves to another address while a writer writes; the next converge finds nothing to do', async () => {
+  const scenario = await onThePair()
+  const { lab } = scenario
+  const from = await laptop('first')
+  await scenario.writer('h2')
+  const old = lab.hosts.h1.address
+  const address = `${old.slice(0, old.lastIndexOf('.'))}.31`
+  await inHost('h1', ['/usr/local/bin/twonode', 'leave'])
+  await scenario.until({ leader: 'h2', mode: 'alone' }, ['h2'], ALONE_MS)
+  onTestFinished(() => readdress('h1', { from: address, to: old }))
+  await scenario.act('h1 has another address', () => readdress('h1', { from: old, to: address }))
+  const moved = inventoryWith(address)
+  await scenario.act('the hosts are told', () => mustConverge(moved))
+  await inHost('h1', ['/usr/local/bin/twonode', 'leave', '--end'])
+  await scenario.paired('h2', RETURN_MS)
+  const peers = 'select distinct client_addr from pg_stat_replication'
+  await scenario.poll(
+    'h1 to stream from there',
+    async () => (await psql('h2', peers)) === address,
+    RETURN_MS,
+  )
+  for (const host of ['h1', 'h2'] as const)
+    expect(metaOf(lab, host)?.hosts.find(({ name }) => name === 'h1')?.address).toBe(address)
+  await scenario.poll("h1's k3s runs", () => unitRuns('h1', 'k3s.service'), RETURN_MS)
+  expect(stepNames(await mustConverge(moved), 'changed')).toEqual([])
+  expect(await scenario.end('h2', [])).toEqual([])
+
+  /** What a laptop has when h1 has moved. */
+  function inventoryWith(to: string): Laptop {
+    const site = parse(readFileSync(from.inventory, 'utf8')) as Inventory
+    const knownHosts = join(from.home, 'moved_known_hosts')
+    writeFileSync(
+      knownHosts,
+      readFileSync(lab.knownHostsFile, 'utf8').replaceAll(`${old} `, `${to} `),
+    )
+    const hosts = site.hosts.map((host) => ({
+      ...host,
+      ...(host.name === 'h1' ? { address: to } : {}),
+      ssh: { ...host.ssh, knownHosts },
+    }))
+    const inventory = join(from.home, 'moved.yaml')
+    writeFileSync(inventory, stringify({ ...site, hosts }))
+    return { ...from, inventory }
+  }
+})
+
+interface Inventory {
+  readonly hosts: readonly { readonly name: string; readonly ssh: object }[]
+}
+
+/** As a network does it whose hosts are given addresses: the routes stay. */
+async function readdress(
+  host: HostName,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<void> {
+  const { gateway } = await theLab()
+  const lines = [
+    'echo 1 > /proc/sys/net/ipv4/conf/eth0/promote_secondaries',
+    `ip address add ${to}/24 dev eth0`,
+    `ip address del ${from}/24 dev eth0`,
+    `ip route replace default via ${gateway}`,
+  ]
+  await inHost(host, ['sh', '-ec', lines.join('\n')])
+}
 
 /** A hash of each host's token. */
 async function tokens(): Promise<readonly string[]> {
