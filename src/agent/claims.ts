@@ -51,6 +51,11 @@ export class Claims {
   readonly #gate = new Gate()
   readonly #host: Claiming
   readonly #ports: Pick<Ports, 'clock' | 'note' | 'witness'>
+  /**
+   * Of the swap that was sent last, if it was one that takes the claim: whose answer was lost, and who
+   * reads it at the next attempt, has won, for nothing of ours that gives it up can be on its way.
+   */
+  #nonce: string | null = null
   /** The highest term that a claim was seen with: none that we write is not above it. */
   highestTerm = 0
   standing: WitnessStanding | null = null
@@ -85,7 +90,9 @@ export class Claims {
       const taken = await this.#take(forced, stop)
       this.#lookAt = taken.kind === 'won' ? 0 : this.#ports.clock.now() + CLAIM_AGAIN_MS
       if (taken.kind === 'refused') this.#bar(taken.why)
-      return await use(taken)
+      const isUsed = await use(taken)
+      if (isUsed) this.#nonce = null
+      return isUsed
     })
   }
 
@@ -108,9 +115,9 @@ export class Claims {
     const { clock, witness } = this.#ports
     if (witness === null) return { kind: 'silent', why: 'the site has no witness' }
     const began = clock.now()
-    const nonce = witness.nonce()
     for (let swaps = 0; ; swaps++) {
       const { meta, self, spokenTerm } = this.#host
+      const nonce = (this.#nonce ??= witness.nonce())
       const read = await unlessStopped(witness.read(), stop)
       if (read === null || meta === null)
         return { kind: 'silent', why: 'it is not wanted any more' }
@@ -121,7 +128,8 @@ export class Claims {
         )
       this.#answered(read.claim)
       const { claim, version } = read
-      if (claim.nonce === nonce) return { kind: 'won', term: claim.term }
+      if (claim.nonce === nonce && claim.term > Math.max(meta.term, spokenTerm))
+        return { kind: 'won', term: claim.term }
       const verdict = taking(claim, { self, meta, highestTerm: spokenTerm, nonce, forced })
       if (verdict.kind === 'refused')
         return { kind: 'refused', why: verdict.why, held: verdict.row === 'held-by-other' }
@@ -152,6 +160,7 @@ export class Claims {
       return
     }
     this.#note(wanted.row, wanted.next)
+    this.#nonce = null
     const swapped = await witness.swap(wanted.next, read.kind === 'claim' ? read.version : null)
     if (swapped.kind === 'silent') return this.#trouble(swapped.why)
     // Written or lost: the next round reads what became of it.

@@ -13,7 +13,7 @@ export interface Claim {
   readonly term: number
   readonly holder: string
   readonly mode: 'paired' | 'alone'
-  /** New with each swap: who reads its own has won, whatever became of the answer. */
+  /** New with each attempt: who reads its own has won, whatever became of the answers. */
   readonly nonce: string
 }
 
@@ -79,7 +79,8 @@ const isAbove = ({ term }: Claim, { meta }: Claimant) => term > meta.term
  * that state without the other but by a claim of a higher term, and what they leave it by together (a void
  * proof, a hand-over) ends the other one's right on its own disk. So the claim need not be up to date for
  * one of the two to win it, and never both do: they swap one object. Nothing is won without a swap, not by
- * a claim of our own that was read: one that gives it up may be on its way still, and a swap outdates it.
+ * a claim of our own that was read and won before a restart: what gives it up may be on its way still, and
+ * a swap outdates it.
  */
 // oxfmt-ignore
 export const TAKING: readonly TakingRow[] = [
