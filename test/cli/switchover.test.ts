@@ -37,7 +37,8 @@ class Pair {
     const term = switched ? 4 : 2
     const role = host === leader ? 'leader' : 'follower'
     const fork = switched ? { max: 41 } : null
-    return { ...PAIR, host, role, leader, term, fork, promotable: role === 'follower' }
+    const began = fork === null ? 'first' : 'handover'
+    return { ...PAIR, host, role, leader, term, began, fork, promotable: role === 'follower' }
   }
 
   #account(host: string): readonly JsonObject[] {
