@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import type { HostName } from '../../../lab/names.ts'
-import { metaOf } from '../../../lab/pair_view.ts'
+import { agentStatus, metaOf } from '../../../lab/pair_view.ts'
 import {
   converge,
   explain,
@@ -64,6 +64,9 @@ test("34: k3s' token is rotated while a writer writes: cut, made again, and with
   const before = await tokens()
   expect(new Set(before).size).toBe(1)
   await inHost('h2', ['/usr/local/bin/twonode', 'pause'])
+  // The agent looks with its next round: before that a rotation would be begun.
+  const isPaused = async () => (await agentStatus(lab, 'h2'))['paused'] === true
+  await scenario.poll('h2 to say so', isPaused, ALONE_MS)
   const paused = await token([])
   expect(paused.code, explain(paused)).toBe(3)
   expect(paused.stdout).toContain('h2 is paused by an operator')
