@@ -18,11 +18,13 @@ test('18: a follower that is too far behind when its leader dies does not lead b
     psql('h2', 'alter subscription twonode disable'),
   )
   await scenario.until({ leader: 'h1', mode: 'alone' }, ['h1'], ALONE_MS)
+  // What is written from here on is on one disk: h2 would apply again before long, as its role has it.
+  await scenario.act('the link between them is cut', () => lab.cut('h1', { from: 'peer' }))
   await scenario.writing(ALONE_MS)
-  // From here on acknowledged writes are on one disk.
   scenario.forget(writer)
   await writer.stop()
   await scenario.act('h1 loses its power', () => lab.powerOff('h1'))
+  await scenario.act('the link is there again', () => lab.heal())
   await scenario.holds('h2 does not lead', () => metaOf(lab, 'h2')?.leader === 'h1', GONE_MS)
 
   const refused = await lab.exec('h2', [TWONODE, 'promote'])
