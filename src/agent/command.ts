@@ -1,7 +1,8 @@
 import { basename } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { EXIT, type ExitCode, toTrouble } from '../core/errors.ts'
+import { ERRORS, EXIT, type ExitCode, toTrouble } from '../core/errors.ts'
 import type { DaemonSettings } from './daemon.ts'
+import type { TypedCommand } from './host_program.ts'
 
 /** Where this program's output goes; nothing else here prints. */
 const out = { write: (text: string) => void process.stdout.write(text) }
@@ -12,22 +13,36 @@ async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
   try {
     if (command === 'daemon') return await (await import('./daemon.ts')).runDaemon(daemonOf(rest))
     if (command === 'try') return await (await import('./daemon.ts')).tryDaemon(daemonOf(rest))
-    if (command === 'join') return await (await import('./join_command.ts')).runJoin(rest, out)
-    if (command === 'current')
-      return await (await import('./current_command.ts')).runCurrent(process.stderr)
-    if (command === 'salvage')
-      return await (await import('./salvage/command.ts')).runSalvage(rest, out)
-    const { runLocalCommand } = await import('./local_commands.ts')
-    const over = new AbortController()
-    // Only what is followed to its end has words for it.
-    if (command === 'switchover') process.once('SIGINT', () => over.abort())
-    return await runLocalCommand([command ?? '--help', ...rest], out, { over: over.signal, ask })
+    if (command === 'join' && rest.includes('--run'))
+      return await (await import('./join_command.ts')).carryOutJoin(out)
+    const argv = command === undefined ? [] : [command, ...rest]
+    const { readHostCommand } = await import('./host_program.ts')
+    const typed = readHostCommand(argv, process.stdout.columns)
+    if (typed.kind === 'command') return await runTyped(typed)
+    out.write(typed.text)
+    return EXIT.done
   } catch (error) {
-    const { code, message, hint, exitCode, detail } = toTrouble(error)
+    const { code, message, hint: said, exitCode, detail } = toTrouble(error)
+    // Of this command line there is more to say than of any.
+    const isUnhelpful = code === 'E_USAGE' && said === ERRORS.E_USAGE.hint
+    const hint = isUnhelpful ? `See \`twonode ${command ?? ''} --help\`.` : said
     const more = code === 'E_BUG' || detail === undefined ? '' : `${detail}\n`
     process.stderr.write(`${code}: ${message}\n${more}${hint === '' ? '' : `  ${hint}\n`}`)
     return exitCode
   }
+}
+
+async function runTyped(typed: TypedCommand): Promise<ExitCode> {
+  const { name } = typed
+  if (name === 'join') return await (await import('./join_command.ts')).runJoin(typed.options, out)
+  if (name === 'current')
+    return await (await import('./current_command.ts')).runCurrent(process.stderr)
+  if (name === 'salvage') return await (await import('./salvage/command.ts')).runSalvage(typed, out)
+  const { runLocalCommand } = await import('./local_commands.ts')
+  const over = new AbortController()
+  // Only what is followed to its end has words for it.
+  if (name === 'switchover') process.once('SIGINT', () => over.abort())
+  return await runLocalCommand(typed, out, { over: over.signal, ask })
 }
 
 /** On a terminal only. */

@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import { isHostName } from '../core/site.ts'
 import { SITE_FILE } from '../plan/site_file.ts'
 import { createClock } from './clock.ts'
@@ -13,8 +14,6 @@ import { parseJoinToken } from './join_token.ts'
 import { openLocalEngine } from './local_engine.ts'
 import type { Output } from './local_commands.ts'
 import { writeDurably } from './meta_history.ts'
-
-const USAGE = 'twonode join --host NAME --address ADDR --to LEADER[:PORT] < TOKEN'
 
 /** As in the inventory where nothing else is said. */
 const DEFAULT_PORT = 8622
@@ -38,10 +37,9 @@ RestartSec=5s
 WantedBy=multi-user.target
 `
 
-/** `twonode join` on a prepared host: leaves an order for the next boot, or carries it out (--run). */
-export async function runJoin(words: readonly string[], out: Output): Promise<ExitCode> {
-  if (words.includes('--run')) return await carryOut(out)
-  const order = { ...orderOf(words), token: parseJoinToken(await text(process.stdin)) }
+/** `twonode join` on a prepared host: leaves an order for the next boot. */
+export async function runJoin(options: JsonObject, out: Output): Promise<ExitCode> {
+  const order = { ...orderOf(options), token: parseJoinToken(await text(process.stdin)) }
   if (existsSync(SITE_FILE))
     throw new TwonodeError('E_FAILED', `this host is of a site already: ${SITE_FILE} is there`, {
       hint: 'A host that joins is bare of any pair: install it anew.',
@@ -61,7 +59,8 @@ async function enable(): Promise<void> {
   if (!existsSync(WANTED_BY)) await symlink(UNIT_FILE, WANTED_BY)
 }
 
-async function carryOut(out: Output): Promise<ExitCode> {
+/** What the unit runs: the order that was left is carried out. */
+export async function carryOutJoin(out: Output): Promise<ExitCode> {
   const bundle = basename(import.meta.dirname)
   const stop = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
@@ -86,13 +85,13 @@ async function carryOut(out: Output): Promise<ExitCode> {
   return isIn ? EXIT.done : EXIT.interrupted
 }
 
-function orderOf(words: readonly string[]) {
-  const name = optionOf(words, '--host')
-  const address = optionOf(words, '--address')
-  const to = placeOf(optionOf(words, '--to'))
-  if (!isHostName(name) || isIP(address) === 0 || isIP(to.address) === 0 || !(to.port > 0))
-    throw new TwonodeError('E_USAGE', `names of hosts and IP addresses are needed: ${USAGE}`)
-  return { name, address, to }
+function orderOf(options: JsonObject) {
+  const name = textOf(options['host'])
+  const address = textOf(options['address'])
+  const leader = placeOf(textOf(options['to']))
+  if (!isHostName(name) || isIP(address) === 0 || isIP(leader.address) === 0 || !(leader.port > 0))
+    throw new TwonodeError('E_USAGE', 'names of hosts and IP addresses are needed')
+  return { name, address, to: leader }
 }
 
 /** `10.77.0.11`, `10.77.0.11:8622`, `fd00::1`, `[fd00::1]:8622`. */
@@ -101,8 +100,6 @@ function placeOf(word: string): { readonly address: string; readonly port: numbe
   return { address: bracketed ?? plain ?? word, port: Number(port ?? DEFAULT_PORT) }
 }
 
-function optionOf(words: readonly string[], name: string): string {
-  const value = words[words.indexOf(name) + 1]
-  if (words.includes(name) && value !== undefined) return value
-  throw new TwonodeError('E_USAGE', `${name} is missing: ${USAGE}`)
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : ''
 }

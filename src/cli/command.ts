@@ -1,3 +1,4 @@
+import type { CommandShape } from '../core/command_shape.ts'
 import type { ExitCode } from '../core/errors.ts'
 import type { World } from './world.ts'
 
@@ -5,40 +6,16 @@ import type { World } from './world.ts'
  * A command as data. `--help`, docs/cli.md and the shell completions are printed from it; what it
  * does is loaded only when it runs, so that `--help` stays fast.
  */
-export interface CommandSpec {
-  readonly name: string
-  /** One line for the list of commands. */
-  readonly brief: string
-  /** What the line can not say; Markdown, one paragraph each. */
-  readonly notes?: readonly string[]
-  readonly arguments: readonly ArgumentSpec[]
-  readonly options: readonly OptionSpec[]
-  readonly exits: readonly ExitCode[]
-  readonly examples: readonly string[]
+export interface CommandSpec extends CommandShape {
   readonly load: () => Promise<CommandRun>
-}
-
-export interface ArgumentSpec {
-  /** As commander writes it: `[playbook]`, `<module>`, `[args...]`. */
-  readonly syntax: string
-  readonly description: string
-}
-
-export interface OptionSpec {
-  /** As commander writes it: `-i, --inventory <file>`. */
-  readonly flags: string
-  readonly description: string
-  /** May be given several times; commas separate as well unless `whole`. */
-  readonly many?: 'comma' | 'whole'
-  readonly choices?: readonly string[]
-  /** The command can not do without it. */
-  readonly required?: boolean
 }
 
 /** What was on the command line, by the names of {@link CommandSpec}. */
 export interface Invocation {
   readonly arguments: readonly string[]
   readonly options: Readonly<Record<string, OptionValue | undefined>>
+  /** The command can do with one host of a site. */
+  readonly takesLimit: boolean
 }
 
 export type OptionValue = string | boolean | readonly string[]

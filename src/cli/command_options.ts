@@ -1,4 +1,4 @@
-import type { OptionSpec } from './command.ts'
+import type { OptionSpec } from '../core/command_shape.ts'
 
 /** The inventory, without which no host is known. */
 export const INVENTORY: OptionSpec = {

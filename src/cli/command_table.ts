@@ -202,11 +202,12 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'docs',
-    brief: 'The reference: modules, inventory, playbooks, errors, commands, events.',
+    brief: 'The reference: modules, inventory, playbooks, errors, commands, events, operations.',
     arguments: [
       {
         syntax: '[topic]',
-        description: 'A module, or one of: inventory, playbook, errors, cli, events.',
+        description:
+          'A module, or one of: inventory, playbook, errors, cli, host, events, fsm, operations.',
       },
     ],
     options: [

@@ -1,5 +1,6 @@
+import type { OptionSpec } from '../core/command_shape.ts'
 import { EXIT, TwonodeError } from '../core/errors.ts'
-import type { CommandRun, CommandSpec, OptionSpec } from './command.ts'
+import type { CommandRun, CommandSpec } from './command.ts'
 import { COMMANDS } from './command_table.ts'
 
 /** What a shell completes: printed from the command table, so it needs no program at the prompt. */

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import { HOST_COMMANDS } from '../core/host_commands.ts'
 import { MODULES } from '../../modules/index.ts'
 import { MANY_SITES_SCHEMA, ONE_SITE_SCHEMA } from '../plan/inventory_schema.ts'
 import { didYouMean } from '../plan/nearest.ts'
@@ -16,17 +17,23 @@ export const docs: CommandRun = (invocation, world) => {
     inventory: { oneSite: ONE_SITE_SCHEMA, manySites: MANY_SITES_SCHEMA },
     playbook: { play: PLAY_SCHEMA, task: TASK_SCHEMA, import: IMPORT_SCHEMA },
     commands: COMMANDS,
+    hostCommands: HOST_COMMANDS,
   })
   const write = textOption(invocation, 'write')
   const check = textOption(invocation, 'check')
   if (write !== undefined) return Promise.resolve(writePages(pages, write, world))
   if (check !== undefined) return Promise.resolve(checkPages(pages, check, world))
   const [topic] = invocation.arguments
-  world.stdout.write(topic === undefined ? overview() : pageFor(topic, pages).content)
+  if (topic === undefined) world.stdout.write(overview())
+  else if (BY_HAND.includes(topic)) world.stdout.write(pageByHand(topic, world))
+  else world.stdout.write(pageFor(topic, pages).content)
   return Promise.resolve(EXIT.done)
 }
 
-const TOPICS = ['inventory', 'playbook', 'errors', 'cli', 'events', 'fsm']
+const TOPICS = ['inventory', 'playbook', 'errors', 'cli', 'host', 'events', 'fsm', 'operations']
+
+/** What no table holds: a page of the package, beside its playbooks. */
+const BY_HAND = ['operations']
 
 function overview(): string {
   const width = Math.max(...MODULES.map((m) => m.name.length))
@@ -41,6 +48,15 @@ function pageFor(topic: string, pages: readonly Page[]): Page {
   const known = [...MODULES.map((m) => m.name), ...TOPICS]
   throw new TwonodeError('E_USAGE', `there is no page "${topic}"`, {
     hint: didYouMean(topic, known),
+  })
+}
+
+function pageByHand(topic: string, world: World): string {
+  const path = join(world.distribution.playbooks, '..', 'docs', `${topic}.md`)
+  const text = world.files.read(path)
+  if (text !== undefined) return text
+  throw new TwonodeError('E_FILE', `there is no file ${path}`, {
+    hint: `docs/${topic}.md comes with the source of twonode, and not with what is copied of it.`,
   })
 }
 

@@ -1,8 +1,8 @@
 import { Document } from 'yaml'
+import type { CommandShape } from '../core/command_shape.ts'
 import { ERRORS } from '../core/errors.ts'
 import { EVENT_FORMAT } from '../core/events.ts'
 import type { AnyModule, Schema } from '../core/module.ts'
-import type { CommandSpec } from './command.ts'
 import { fsmPage } from './docs_fsm.ts'
 import { page, table } from './docs_markdown.ts'
 import { EVENT_DOCS } from './event_docs.ts'
@@ -22,7 +22,9 @@ export interface Sources {
   readonly modules: readonly AnyModule[]
   readonly inventory: InventorySchemas
   readonly playbook: PlaybookSchemas
-  readonly commands: readonly CommandSpec[]
+  readonly commands: readonly CommandShape[]
+  /** What `twonode` does on a host. */
+  readonly hostCommands: readonly CommandShape[]
 }
 
 export interface InventorySchemas {
@@ -37,7 +39,8 @@ export interface PlaybookSchemas {
 }
 
 /** All pages, sorted by path: the same input gives the same bytes. */
-export function docsPages({ modules, inventory, playbook, commands }: Sources): readonly Page[] {
+export function docsPages(sources: Sources): readonly Page[] {
+  const { modules, inventory, playbook, commands, hostCommands } = sources
   const sorted = modules.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const pages = [
     { path: 'modules/index.md', content: moduleIndex(sorted) },
@@ -46,6 +49,7 @@ export function docsPages({ modules, inventory, playbook, commands }: Sources): 
     { path: 'playbook.md', content: playbookPage(playbook) },
     { path: 'errors.md', content: errorsPage() },
     { path: 'cli.md', content: cliPage(commands) },
+    { path: 'host.md', content: hostPage(hostCommands) },
     { path: 'events.md', content: eventsPage() },
     { path: 'fsm.md', content: fsmPage() },
   ]
@@ -140,14 +144,23 @@ function errorsPage(): string {
 }
 
 /** Every command with its options. */
-function cliPage(commands: readonly CommandSpec[]): string {
+function cliPage(commands: readonly CommandShape[]): string {
   return page('Command line', [
-    'Standard output holds what was asked for; errors go to standard error. Colour appears on a terminal only; `NO_COLOR` and `FORCE_COLOR` are honoured.',
+    'Standard output holds what was asked for; errors go to standard error. Colour appears on a terminal only; `NO_COLOR` and `FORCE_COLOR` are honoured. What `twonode` does on a host is in [host.md](host.md).',
     ...commands.flatMap(commandSection),
   ])
 }
 
-function commandSection(command: CommandSpec): readonly string[] {
+/** What a host's own command line has. */
+function hostPage(commands: readonly CommandShape[]): string {
+  return page('Command line of a host', [
+    "Run as root on a host of the pair, where a converge puts it to `/usr/local/bin/twonode`: `ssh h1 sudo twonode status`. It asks the agent of that host over a socket that is root's, and nobody over the network. All else is run from a laptop: [cli.md](cli.md).",
+    'Exits of all: 3 also when no agent answers, 70 for a fault in twonode itself.',
+    ...commands.flatMap(commandSection),
+  ])
+}
+
+function commandSection(command: CommandShape): readonly string[] {
   const { name, brief, notes = [], arguments: args, options, exits, examples } = command
   const usage = [
     'twonode',

@@ -1,4 +1,5 @@
 import { TwonodeError } from '../core/errors.ts'
+import { LONGEST_PAUSE_MS, SHORTEST_PAUSE_MS } from '../pair/pause.ts'
 import { parseDuration } from '../plan/units.ts'
 import { type CommandRun, flagOption, type Invocation, textOption } from './command.ts'
 import { chooseHosts, filesOf } from './compile_sites.ts'
@@ -13,11 +14,21 @@ import type { World } from './world.ts'
 /** `twonode pause`: nobody takes over by itself for a while, on both hosts. */
 export const pause: CommandRun = async (invocation, world) => {
   const text = textOption(invocation, 'for')
-  if (text !== undefined && parseDuration(text) === undefined)
+  if (text !== undefined) refuseUnfit(text)
+  return await tellAll(['pause', ...(text === undefined ? [] : ['--for', text])], invocation, world)
+}
+
+/** What a host would refuse is refused before one is asked. */
+function refuseUnfit(text: string): void {
+  const forMs = parseDuration(text)
+  if (forMs === undefined)
     throw new TwonodeError('E_USAGE', `--for ${text} is no duration`, {
       hint: 'Write a number and a unit: 30m, 2h.',
     })
-  return await tellAll(['pause', ...(text === undefined ? [] : ['--for', text])], invocation, world)
+  if (forMs < SHORTEST_PAUSE_MS || forMs > LONGEST_PAUSE_MS)
+    throw new TwonodeError('E_USAGE', `--for ${text}: a pause lasts for 1s to 24h`, {
+      hint: 'Asked again it begins anew: pause again before it ends.',
+    })
 }
 
 /** `twonode resume`: the end of it. */

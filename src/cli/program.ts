@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
-import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
-import type { CommandSpec, OptionSpec, OptionValue } from './command.ts'
+import type { OptionSpec } from '../core/command_shape.ts'
+import { ERRORS, EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import type { CommandSpec, OptionValue } from './command.ts'
 import type { World } from './world.ts'
 import { COMMANDS } from './command_table.ts'
 import { createPaint, wantsColour } from './paint.ts'
@@ -16,8 +17,8 @@ export async function main(argv: readonly string[], world: World): Promise<ExitC
     await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' })
     return result.code
   } catch (error) {
-    if (error instanceof CommanderError) return usageExit(error, world)
-    return report(error, argv, world)
+    if (error instanceof CommanderError) return await usageExit(error, argv, world)
+    return report(helpfully(error, argv), argv, world)
   }
 }
 
@@ -59,7 +60,8 @@ function addCommand(program: Command, spec: CommandSpec, { world, done }: Runnin
   command.action(async () => {
     const run = await spec.load()
     const options: Record<string, OptionValue | undefined> = command.opts()
-    done(await run({ arguments: command.args, options }, world))
+    const takesLimit = spec.options.some(({ flags }) => flags.includes('--limit '))
+    done(await run({ arguments: command.args, options, takesLimit }, world))
   })
 }
 
@@ -78,12 +80,33 @@ function toCommander(spec: OptionSpec): Option {
 }
 
 /** commander throws for `--help` and `--version` as well. */
-function usageExit(error: CommanderError, world: World): ExitCode {
+async function usageExit(
+  error: CommanderError,
+  argv: readonly string[],
+  world: World,
+): Promise<ExitCode> {
   if (error.exitCode === 0) return EXIT.done
+  if (error.code === 'commander.unknownCommand') {
+    const { hostOnly } = await import('./host_only.ts')
+    const elsewhere = hostOnly(argv, world)
+    if (elsewhere !== undefined) return report(elsewhere, [], world)
+  }
   const [message = '', ...suggestion] = error.message.replace(/^error: /, '').split('\n')
   const hint = suggestion.join(' ').trim()
   const trouble = new TwonodeError('E_USAGE', message, hint === '' ? {} : { hint })
-  return report(trouble, [], world)
+  return report(helpfully(trouble, argv), [], world)
+}
+
+/** A mistake in the use of one command sends to the help of that command. */
+function helpfully(error: unknown, argv: readonly string[]): unknown {
+  const name = COMMANDS.map((command) => command.name).find((one) => one === argv[0])
+  if (name === undefined || !(error instanceof TwonodeError)) return error
+  if (error.code !== 'E_USAGE' || error.hint !== ERRORS.E_USAGE.hint) return error
+  return new TwonodeError('E_USAGE', error.message, {
+    hint: `See \`twonode ${name} --help\`.`,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    cause: error,
+  })
 }
 
 function report(error: unknown, argv: readonly string[], world: World): ExitCode {

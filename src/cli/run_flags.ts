@@ -7,6 +7,8 @@ export interface RunFlags {
   readonly inventory: string
   readonly sites: readonly string[]
   readonly limit: readonly string[]
+  /** Whether the command has `--limit`. */
+  readonly takesLimit: boolean
   readonly tags: readonly string[]
   /** As written: `name=value` or `@file`. */
   readonly extraVars: readonly string[]
@@ -29,6 +31,7 @@ export function readRunFlags(invocation: Invocation): RunFlags {
     inventory: textOption(invocation, 'inventory') ?? '',
     sites: listOption(invocation, 'site'),
     limit: listOption(invocation, 'limit'),
+    takesLimit: invocation.takesLimit,
     tags: listOption(invocation, 'tags'),
     extraVars: listOption(invocation, 'extraVars'),
     check: flagOption(invocation, 'check'),

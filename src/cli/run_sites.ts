@@ -1,5 +1,5 @@
 import type { ExitCode } from '../core/errors.ts'
-import type { Emit } from '../core/events.ts'
+import type { Emit, Event } from '../core/events.ts'
 import type { RunOptions } from '../core/plan.ts'
 import { PROTOCOL_WORDS, type ToRunner } from '../core/protocol.ts'
 import { redactor, redactTexts, reveal, type Secret } from '../core/secret.ts'
@@ -54,12 +54,26 @@ export async function runSites(
         return await world.open(request, listener)
       },
       blobs: blobFiles(compiled.blobs, world),
-      emit,
+      emit: canGoOnWithOne(site, request) ? (event) => emit(withLimit(event)) : emit,
       now: world.now,
       onInterrupt: world.onInterrupt,
     })
   })
   return worstExit(await runBounded(jobs))
+}
+
+/** A run that changes something stops when a host is missing, unless it is told to go on with the other one. */
+function canGoOnWithOne(
+  { participants }: ReadySite,
+  { flags, mode }: { readonly flags: RunFlags; readonly mode: RunMode },
+): boolean {
+  return flags.takesLimit && !mode.lookOnly && participants.length > 1
+}
+
+function withLimit(event: Event): Event {
+  if (event.event !== 'trouble' || event.trouble.code !== 'E_UNREACHABLE') return event
+  const hint = `${event.trouble.hint} \`--limit HOST\` goes on with the other one.`
+  return { ...event, trouble: { ...event.trouble, hint } }
 }
 
 /** Where each blob's file is: the plan was compiled with paths as people write them, `~/…` included. */

@@ -1,6 +1,7 @@
 import { TwonodeError } from '../core/errors.ts'
+import { didYouMean } from '../plan/nearest.ts'
 import { type CommandRun, flagOption, type Invocation, textOption } from './command.ts'
-import { chooseHosts, filesOf } from './compile_sites.ts'
+import { type ChosenSite, chooseHosts, filesOf } from './compile_sites.ts'
 import { worstExit } from './exit_code.ts'
 import { askHosts, type HostWords } from './host_words.ts'
 import { createPaint, printable, wantsColour } from './paint.ts'
@@ -19,7 +20,9 @@ const BRANCH = /^\d+(_\d+)?$/
 export const salvage: CommandRun = async (invocation, world) => {
   const host = textOption(invocation, 'host')
   const words = ['salvage', ...wordsOf(invocation, host)]
-  const flags = { ...readRunFlags(invocation), limit: host === undefined ? [] : [host] }
+  const all = readRunFlags(invocation)
+  const flags = { ...all, limit: host === undefined ? [] : [host] }
+  if (host !== undefined) refuseUnknown(host, chooseHosts(all, filesOf(world)))
   const names = chooseHosts(flags, filesOf(world)).flatMap(({ participants }) =>
     participants.map(({ name }) => name),
   )
@@ -33,6 +36,15 @@ export const salvage: CommandRun = async (invocation, world) => {
   } finally {
     report.end()
   }
+}
+
+/** As `--limit` is judged elsewhere, in the word that was typed. */
+function refuseUnknown(host: string, sites: readonly ChosenSite[]): void {
+  const known = sites.flatMap(({ participants }) => participants.map(({ name }) => name))
+  if (known.includes(host)) return
+  throw new TwonodeError('E_USAGE', `--host: there is no host ${host}`, {
+    hint: didYouMean(host, known),
+  })
 }
 
 function wordsOf({ arguments: given }: Invocation, host: string | undefined): readonly string[] {

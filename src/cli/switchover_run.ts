@@ -8,7 +8,7 @@ import {
   proofText,
   type SwitchoverVerdict,
 } from '../pair/switchover.ts'
-import { askHosts, type HostWords } from './host_words.ts'
+import { askHosts, type HostWordsOf } from './host_words.ts'
 import type { RunFlags } from './run_flags.ts'
 import type { Teller } from './switchover.ts'
 import type { World } from './world.ts'
@@ -86,10 +86,18 @@ class SwitchoverRun {
 
   /** Who leads by its own word, and what it says of itself. */
   async #leader(): Promise<{ readonly leader: string; readonly status: JsonObject }> {
-    const statuses = await this.#statuses()
+    const { statuses, isCut } = await this.#statuses()
     const leading = [...statuses].filter(([, { role }]) => role === 'leader')
     const [one, ...more] = leading
     if (one !== undefined && more.length === 0) return { leader: one[0], status: one[1] }
+    if (one === undefined && isCut)
+      throw new TwonodeError(
+        'E_UNREACHABLE',
+        statuses.size === 0
+          ? 'no host of the pair can be asked'
+          : 'the host that can be asked does not lead, and the other one can not be reached',
+        { hint: 'A hand-over needs both: mend the way to the host named above.' },
+      )
     throw new TwonodeError(
       'E_FAILED',
       one === undefined
@@ -131,7 +139,7 @@ class SwitchoverRun {
       const message = textOf(line, 'text')
       this.#parts.teller.say({ ...line, step: line['kind'] ?? null, kind: 'step', message })
     }
-    const status = (await this.#statuses()).get(begun.from)
+    const status = (await this.#statuses()).statuses.get(begun.from)
     if (status === undefined)
       return { kind: 'going', waitsFor: `${begun.from} to answer from here again` }
     return judgeSwitchover(begun, status, this.#account)
@@ -139,26 +147,26 @@ class SwitchoverRun {
 
   /** What is new of both accounts, in the order of their clocks. */
   async #hear(): Promise<readonly JsonObject[]> {
-    const said = await this.#all(['timeline', '--own', '--lines', NEWEST])
-    const lines = [...said.values()].flatMap((words) => words.lines)
+    const { hosts } = await this.#all(['timeline', '--own', '--lines', NEWEST])
+    const lines = [...hosts.values()].flatMap((words) => words.lines)
     const fresh = lines.filter((line) => !this.#told.has(JSON.stringify(line)))
     for (const line of fresh) this.#told.add(JSON.stringify(line))
     return fresh.toSorted((a, b) => textOf(a, 'at').localeCompare(textOf(b, 'at')))
   }
 
-  async #statuses(): Promise<ReadonlyMap<string, JsonObject>> {
-    const said = await this.#all(['status'])
-    const found = [...said].flatMap(([host, { lines }]) => {
+  async #statuses() {
+    const { hosts, exitCode } = await this.#all(['status'])
+    const found = [...hosts].flatMap(([host, { lines }]) => {
       const [status] = lines
       return status === undefined ? [] : [[host, status] as const]
     })
-    return new Map(found)
+    return { statuses: new Map(found), isCut: exitCode === EXIT.unreachable }
   }
 
-  async #all(words: readonly string[]): Promise<ReadonlyMap<string, HostWords>> {
+  async #all(words: readonly string[]): Promise<HostWordsOf> {
     const { flags, world, teller } = this.#parts
     const all = { ...flags, limit: [] }
-    return (await askHosts({ words, emit: teller.emit }, all, world)).hosts
+    return await askHosts({ words, emit: teller.emit }, all, world)
   }
 
   /** The agent's answer, or its refusal in its own words. */

@@ -117,7 +117,7 @@ export const ERRORS = {
   E_FAILED: { exitCode: 3, meaning: 'A task failed: an assertion, a condition of its own, or a wait that ran out.', hint: 'Read the message; run the converge again when it is fixed: that is safe.' },
   E_SUDO: { exitCode: 3, meaning: 'sudo on the host refuses, asks for a password that was not given, or hangs.', hint: 'Give the user sudo rights, or pass --ask-sudo-password; check that the host\'s own name is in /etc/hosts.' },
   E_UNHEALTHY: { exitCode: 3, meaning: '`verify` found something that is not as it must be.', hint: 'Each line says what; `twonode converge` mends what is configuration.' },
-  E_UNREACHABLE: { exitCode: 4, meaning: 'No connection to the host.', hint: 'Check that it is up and that ssh works by hand; --limit HOST goes on with the other one.' },
+  E_UNREACHABLE: { exitCode: 4, meaning: 'No connection to the host.', hint: 'Check that it is up and that ssh to it works by hand.' },
   E_HOST_KEY: { exitCode: 4, meaning: 'The host\'s key is unknown, changed or revoked.', hint: 'Compare the fingerprint with the host\'s console; --accept-new-host-keys accepts unknown keys only.' },
   E_AUTH: { exitCode: 4, meaning: 'The host refused every key that was offered.', hint: 'Check user, identityFile and ssh-agent; `ssh -v` shows what is offered.' },
   E_CONNECTION_LOST: { exitCode: 4, meaning: 'The connection broke during the run. The host ends by itself after its current change.', hint: 'Run the converge again: it goes on where it stopped.' },

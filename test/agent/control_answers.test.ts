@@ -150,8 +150,12 @@ test.each([
 })
 
 test.each([
-  ['an option', ['status', '--force'], 'status takes no --force'],
-  ['a word', ['replace', '--for', '--host', 'h3'], '--for takes a word'],
+  ['an option', ['status', '--force'], "status: unknown option '--force'"],
+  [
+    'a word',
+    ['replace', '--for', '--host', 'h3'],
+    "argument '--host' is invalid. Its value is missing.",
+  ],
   ['a number', ['timeline', '--lines', 'many'], '--lines takes a whole number from 1'],
   ['a command', ['converge'], 'there is no command converge on a host'],
 ])('%s that is none is refused before the agent is asked', async (_, words, message) => {

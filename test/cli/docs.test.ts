@@ -1,7 +1,9 @@
+import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { MODULES } from '../../modules/index.ts'
 import { ERRORS } from '../../src/core/errors.ts'
-import { runCommandLine } from './support/test_world.ts'
+import { HOST_COMMANDS } from '../../src/core/host_commands.ts'
+import { PLAYBOOKS, runCommandLine } from './support/test_world.ts'
 
 test('every module, error and command has its place in the reference', async () => {
   const { exit, out, world } = await runCommandLine('docs --write docs')
@@ -11,12 +13,17 @@ test('every module, error and command has its place in the reference', async () 
     expect(page(`modules/${name}.md`)).toContain(doc.summary)
     expect(page('modules/index.md')).toContain(`[${name}](${name}.md)`)
   }
+  for (const { name, options } of HOST_COMMANDS) {
+    const text = page('host.md').split(`## twonode ${name}\n`)[1]?.split('\n## ')[0] ?? ''
+    for (const { flags } of options) expect(text).toContain(`\`${flags}\``)
+    expect(text).toContain('Exit codes: 0 (')
+  }
   for (const code of Object.keys(ERRORS)) expect(page('errors.md')).toContain(`\`${code}\``)
   expect(page('inventory.md')).toContain('`hosts[].ssh.identityFile`')
   expect(page('playbook.md')).toContain('`register`')
   expect(page('events.md')).toContain('## host-summary')
   expect(page('fsm.md')).toContain('Follower --> Alone: ')
-  expect(out).toBe(`${MODULES.length + 7} pages written below docs\n`)
+  expect(out).toBe(`${MODULES.length + 8} pages written below docs\n`)
 })
 
 test('what was written is what is checked, to the byte; a page of a module that is gone is named', async () => {
@@ -45,4 +52,11 @@ test('docs alone lists the modules; docs NAME is one page', async () => {
   const { out } = await runCommandLine('docs')
   for (const { name } of MODULES) expect(out).toContain(`  ${name} `)
   expect((await runCommandLine('docs file')).out).toMatch(/^# file\n/)
+})
+
+test('what is written by hand is a topic too, or it is said where it lies', async () => {
+  const files = { [`${dirname(PLAYBOOKS)}/docs/operations.md`]: '# Running a pair\n' }
+  expect((await runCommandLine('docs operations', { files })).out).toBe('# Running a pair\n')
+  const { exit, err } = await runCommandLine('docs operations')
+  expect([exit, err]).toEqual([2, expect.stringContaining('comes with the source of twonode')])
 })

@@ -20,6 +20,7 @@ const world = {
   env: SECRETS,
   files: {
     'inventory.yaml': INVENTORY,
+    'own.yaml': ASSERTION,
     [`${PLAYBOOKS}/status.yaml`]: ASSERTION,
     [`${PLAYBOOKS}/verify.yaml`]: ASSERTION,
   },
@@ -199,6 +200,18 @@ describe('status', () => {
     expect(err).toContain('error E_UNREACHABLE: h2: no answer')
     expect(out).toMatch(/^reachable +yes +no$/m)
     expect(out).toMatch(/^role +leader$/m)
+    expect(err).not.toContain('--limit')
+  })
+
+  test('a converge that a missing host stops names the way on with the other one; exit 4', async () => {
+    const { open } = idleRunners((host) => found(host), { hostMeta: META })
+    const { exit, err } = await runCommandLine('converge own.yaml -i inventory.yaml', {
+      ...world,
+      open: oneGone(open),
+    })
+    expect(exit).toBe(4)
+    expect(err).toContain('error E_UNREACHABLE: h2: no answer')
+    expect(err).toContain('`--limit HOST` goes on with the other one.')
   })
 })
 

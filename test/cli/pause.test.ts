@@ -21,14 +21,18 @@ test('--json is one object a host', async () => {
 
 test("an agent's refusal is told in its own words", async () => {
   const { open } = talkingHosts(() => 'E_USAGE: a pause lasts for 1s to 24h\n  Shorter.\n')
-  const line = 'pause -i inventory.yaml --for 48h'
+  const line = 'pause -i inventory.yaml --for 24h'
   const { exit, err } = await runCommandLine(line, { ...WORLD, open })
   expect(err).toContain('h1  error E_USAGE: a pause lasts for 1s to 24h\n  Shorter.\n')
   expect(exit).toBe(2)
 })
 
-test('a duration that is none is refused before anybody is asked', async () => {
-  const line = 'pause -i inventory.yaml --for ever'
+test.each([
+  ['ever', '--for ever is no duration'],
+  ['48h', '--for 48h: a pause lasts for 1s to 24h'],
+  ['500ms', '--for 500ms: a pause lasts for 1s to 24h'],
+])('--for %s is refused before anybody is asked', async (duration, words) => {
+  const line = `pause -i inventory.yaml --for ${duration}`
   const { exit, err } = await runCommandLine(line, WORLD)
-  expect([exit, err]).toEqual([2, expect.stringContaining('--for ever is no duration')])
+  expect([exit, err]).toEqual([2, expect.stringContaining(words)])
 })

@@ -45,7 +45,7 @@ test.each([
   ['show --host h1', 'salvage show takes one branch'],
   ['show ../etc --host h1', 'salvage show takes one branch'],
   ['list 5', 'salvage list takes no branch'],
-  ['diff 5 --host h9', 'there is no host h9'],
+  ['diff 5 --host h9', 'error E_USAGE: --host: there is no host h9'],
 ])('`salvage %s` is refused before anybody is asked', async (words, message) => {
   const { exit, err } = await runCommandLine(`salvage ${words} -i inventory.yaml`, WORLD)
   expect([exit, err]).toEqual([2, expect.stringContaining(message)])

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import type { OpenSession } from '../../src/cli/runner_session.ts'
+import { TwonodeError } from '../../src/core/errors.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { FILES, SECRETS } from './support/fixtures.ts'
 import { type Said, talkingHosts } from './support/talking_hosts.ts'
@@ -20,6 +22,15 @@ class Pair {
     const { open, asked } = this.#hosts
     const result = await runCommandLine(line, { files: FILES, env: SECRETS, open, ...more })
     return { ...result, asked }
+  }
+
+  /** The same laptop, from which some are out of reach. */
+  without(away: readonly string[]): OpenSession {
+    return async (request, listener) => {
+      const { name } = request.host
+      if (away.includes(name)) throw new TwonodeError('E_UNREACHABLE', `${name}: no answer`)
+      return await this.#hosts.open(request, listener)
+    }
   }
 
   #say(host: string, [command, ...options]: readonly string[]): Said {
@@ -108,6 +119,21 @@ test('25: a hand-over that fails half-way says so, and that the old leader leads
   expect(exit).toBe(3)
   expect(err).toContain('error E_FAILED: h1 leads on: the digests of the two tables differ')
 })
+
+test.each([
+  ['both hosts', ['h1', 'h2'], 'no host of the pair can be asked'],
+  ['the leader', ['h1'], 'the host that can be asked does not lead'],
+])(
+  '%s can not be reached: the exit is 4, as of all commands, and no --limit is offered',
+  async (_, away, words) => {
+    const pair = new Pair()
+    const { exit, err } = await pair.run(`${LINE} --check`, { open: pair.without(away) })
+    expect(exit).toBe(4)
+    for (const name of away) expect(err).toContain(`error E_UNREACHABLE: ${name}: no answer`)
+    expect(err).toContain(`error E_UNREACHABLE: ${words}`)
+    expect(err).not.toContain('--limit')
+  },
+)
 
 test.each([
   [`${LINE} --to h3`, /there is no host h3 in site edge\n +Its hosts are h1 and h2/],

@@ -3,6 +3,7 @@ import { EXIT, type ExitCode, TwonodeError } from '../../core/errors.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
 import type { Difference } from '../../salvage/object_words.ts'
 import { askAgent, CONTROL_SOCKET } from '../control_socket.ts'
+import type { TypedCommand } from '../host_program.ts'
 import type { Output } from '../local_commands.ts'
 import { hostKubectl, type Kubectl, refuseWithoutApi } from './cluster.ts'
 import { differencesOf } from './differences.ts'
@@ -40,11 +41,11 @@ const ACTIONS: Readonly<Record<SalvageWords['action'], (turn: Turn) => Promise<v
 
 /** `twonode salvage` on a host: what its losing branches had, and what becomes of it. */
 export async function runSalvage(
-  argv: readonly string[],
+  typed: TypedCommand,
   out: Output,
   world = WORLD,
 ): Promise<ExitCode> {
-  const words = readWords(argv)
+  const words = readWords(typed)
   const place = await placeOf(world.socket)
   const say = (text: string, data: JsonObject) =>
     out.write(words.json ? `${JSON.stringify({ ...data, text })}\n` : `${text}\n`)

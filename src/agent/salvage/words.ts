@@ -1,4 +1,6 @@
 import { TwonodeError } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
+import type { TypedCommand } from '../host_program.ts'
 
 /** What a person typed after `twonode salvage`. */
 export interface SalvageWords {
@@ -13,46 +15,35 @@ export interface SalvageWords {
   readonly force: boolean
 }
 
-export const SALVAGE_USAGE =
-  'salvage list | show BRANCH | diff BRANCH | discard BRANCH [--yes] | replay BRANCH --all | --object NAME [--dry-run] [--force-conflicts] [--yes]'
-
 /** Options that each action takes, beside --json. */
 const OPTIONS: Readonly<Record<SalvageWords['action'], readonly string[]>> = {
   list: [],
   show: [],
   diff: [],
-  replay: ['--all', '--object', '--dry-run', '--force-conflicts', '--yes'],
-  discard: ['--yes'],
+  replay: ['all', 'object', 'dry-run', 'force-conflicts', 'yes'],
+  discard: ['yes'],
 }
 
 /** @throws TwonodeError E_USAGE */
-export function readWords(argv: readonly string[]): SalvageWords {
-  const [action = 'list', ...rest] = argv
+export function readWords({ words, options, json }: TypedCommand): SalvageWords {
+  const [action = 'list', ...names] = words
   if (!isAction(action)) throw usage(`salvage has no ${action}`)
-  const flags = new Set<string>()
-  const objects: string[] = []
-  const names: string[] = []
-  const left = [...rest]
-  for (let word = left.shift(); word !== undefined; word = left.shift()) {
-    if (!word.startsWith('-')) names.push(word)
-    else if (word !== '--json' && !OPTIONS[action].includes(word))
-      throw usage(`salvage ${action} takes no ${word}`)
-    else if (word === '--object') objects.push(objectOf(left.shift()))
-    else flags.add(word)
-  }
+  const alien = Object.keys(options).find((name) => !OPTIONS[action].includes(name))
+  if (alien !== undefined) throw usage(`salvage ${action} takes no --${alien}`)
   const name = nameOf(action, names)
-  const all = flags.has('--all')
+  const all = options['all'] === true
+  const objects = textsOf(options['object'])
   if (action === 'replay' && all === objects.length > 0)
     throw usage('replay takes --all, or --object "Deployment default/web" for each object')
   return {
     action,
     name,
-    json: flags.has('--json'),
-    yes: flags.has('--yes'),
+    json,
+    yes: options['yes'] === true,
     all,
     objects,
-    dryRun: flags.has('--dry-run'),
-    force: flags.has('--force-conflicts'),
+    dryRun: options['dry-run'] === true,
+    force: options['force-conflicts'] === true,
   }
 }
 
@@ -71,12 +62,10 @@ function nameOf(action: SalvageWords['action'], names: readonly string[]): strin
   return name
 }
 
-function objectOf(word: string | undefined): string {
-  if (word === undefined || word.startsWith('--'))
-    throw usage('--object takes a name, as `salvage diff` writes it')
-  return word
+function textsOf(value: Json | undefined): readonly string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
 }
 
 function usage(message: string): TwonodeError {
-  return new TwonodeError('E_USAGE', `${message}: twonode ${SALVAGE_USAGE}`)
+  return new TwonodeError('E_USAGE', message, { hint: 'See `twonode salvage --help`.' })
 }

@@ -5,6 +5,7 @@ import type { Kubectl } from '../../../src/agent/salvage/cluster.ts'
 import { runSalvage } from '../../../src/agent/salvage/command.ts'
 import { changeAt, readSalvages } from '../../../src/agent/salvage/folders.ts'
 import { TwonodeError } from '../../../src/core/errors.ts'
+import { typedOf } from '../support/control_agent.ts'
 import { cluster, CREATED, eachWithSalvages, inFolder, salvage, saves } from './salvage_bench.ts'
 
 eachWithSalvages()
@@ -80,11 +81,13 @@ describe('refused is', () => {
       confirm: async () => true,
     }
     const out = { write: () => {} }
-    await expect(runSalvage(['diff', '1'], out, world)).rejects.toMatchObject({
+    await expect(runSalvage(typedOf(['salvage', 'diff', '1']), out, world)).rejects.toMatchObject({
       code: 'E_UNREACHABLE',
     })
     const alone = { ...world, socket: inFolder('none') }
-    await expect(runSalvage(['list'], out, alone)).rejects.toMatchObject({ code: 'E_MISSING' })
+    await expect(runSalvage(typedOf(['salvage', 'list']), out, alone)).rejects.toMatchObject({
+      code: 'E_MISSING',
+    })
   })
 
   test('what nobody can have meant', async () => {

@@ -11,6 +11,7 @@ import type { JsonObject } from '../../../src/core/json.ts'
 import type { SalvagedObject, SalvageManifest } from '../../../src/core/salvage.ts'
 import { storedJson } from '../../salvage/stored_objects.ts'
 import { scratch } from '../../support/engine_run.ts'
+import { typedOf } from '../support/control_agent.ts'
 
 let folder: ReturnType<typeof scratch>
 let socket: ControlSocket
@@ -174,7 +175,7 @@ export async function answered(words: readonly string[], answer: boolean | null)
   let said = ''
   const out = { write: (text: string) => void (said += text) }
   const world = { socket: join(folder.path, 'agent.sock'), kubectl, confirm: async () => answer }
-  expect(await runSalvage(words, out, world)).toBe(0)
+  expect(await runSalvage(typedOf(['salvage', ...words]), out, world)).toBe(0)
   return said
 }
 

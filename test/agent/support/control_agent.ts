@@ -5,6 +5,7 @@ import { type ControlSocket, openControlSocket } from '../../../src/agent/contro
 import { Faults } from '../../../src/agent/faults.ts'
 import { JoinTokens } from '../../../src/agent/join_token.ts'
 import { type DecisionJournal, openDecisionJournal } from '../../../src/agent/journal.ts'
+import { readHostCommand, type TypedCommand } from '../../../src/agent/host_program.ts'
 import { runLocalCommand } from '../../../src/agent/local_commands.ts'
 import type { Likeness } from '../../../src/agent/salvage/comparison.ts'
 import { openStateFiles } from '../../../src/agent/state_files.ts'
@@ -87,7 +88,7 @@ export class ControlBench {
   async twonode(...words: readonly string[]): Promise<string> {
     let said = ''
     const out = { write: (text: string) => void (said += text) }
-    const exit = await runLocalCommand(words, out, {
+    const exit = await runLocalCommand(typedOf(words), out, {
       socket: this.#place,
       ask: (question) => this.ask(question),
     })
@@ -112,6 +113,13 @@ export class ControlBench {
   get #place(): string {
     return join(this.folder.path, 'agent.sock')
   }
+}
+
+/** Words of a host's command line, as its program reads them. */
+export function typedOf(words: readonly string[]): TypedCommand {
+  const typed = readHostCommand(words)
+  if (typed.kind === 'help') throw new Error(`help was wanted: ${words.join(' ')}`)
+  return typed
 }
 
 /** Lets rounds pass until it is answered. */
