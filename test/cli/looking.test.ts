@@ -205,13 +205,13 @@ describe('status', () => {
 
   test('a converge that a missing host stops names the way on with the other one; exit 4', async () => {
     const { open } = idleRunners((host) => found(host), { hostMeta: META })
-    const { exit, err } = await runCommandLine('converge own.yaml -i inventory.yaml', {
+    const { exit, out } = await runCommandLine('converge own.yaml -i inventory.yaml', {
       ...world,
       open: oneGone(open),
     })
     expect(exit).toBe(4)
-    expect(err).toContain('error E_UNREACHABLE: h2: no answer')
-    expect(err).toContain('`--limit HOST` goes on with the other one.')
+    expect(out).toContain('error E_UNREACHABLE: h2: no answer')
+    expect(out).toContain('`--limit HOST` goes on with the other one.')
   })
 })
 
