@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { endCommands } from '../lab/command.ts'
 import { LabError } from '../lab/lab_error.ts'
 import { benchAgent } from './agent.ts'
@@ -7,7 +7,7 @@ import { benchCut, type CutOptions } from './cut.ts'
 import { benchCopy, type CopyOptions } from './copy.ts'
 import { benchFailover } from './failover.ts'
 import { benchSwitchover } from './switchover.ts'
-import { benchUpgrade } from './upgrade.ts'
+import { benchUpgrade, UPGRADE_KINDS } from './upgrade.ts'
 import { benchFollower } from './follower.ts'
 import { benchHistory } from './history.ts'
 
@@ -89,8 +89,13 @@ program
 
 program
   .command('upgrade')
-  .description('kine upgraded on both hosts under a writer: how often, and for how long, it waits')
-  .option('--json', 'one JSON object instead of words')
+  .description('both hosts upgraded under a writer: how often, and for how long, it waits')
+  .addOption(
+    new Option('--kind <kind...>', 'what is upgraded, each on the pair as it was converged')
+      .choices([...UPGRADE_KINDS])
+      .default(['kine']),
+  )
+  .option('--json', 'one JSON object a kind instead of words')
   .action(benchUpgrade)
 
 program

@@ -66,7 +66,8 @@ async function repack(from: string, to: string): Promise<void> {
   await rm(tree, { recursive: true })
 }
 
-async function writeIndex(directory: string): Promise<void> {
+/** Makes a directory of packages a flat repository. */
+export async function writeIndex(directory: string): Promise<void> {
   const paragraphs: string[] = []
   for (const name of (await readdir(directory)).toSorted()) {
     if (!name.endsWith('.deb')) continue

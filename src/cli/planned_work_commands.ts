@@ -100,7 +100,8 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
       { flags: '--packages', description: 'All packages that apt has an upgrade for.' },
       {
         flags: '--reboot',
-        description: 'Boot each host, unless it has booted within the last hour.',
+        description:
+          'Boot each host, unless it has booted within the last hour and got no packages since.',
       },
       { flags: '--keep-roles', description: 'Do not hand the lead over: writes wait meanwhile.' },
       {

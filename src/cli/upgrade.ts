@@ -3,9 +3,9 @@ import { type CommandRun, flagOption, type Invocation, textOption } from './comm
 import { parseDuration } from '../plan/units.ts'
 import { readRunFlags } from './run_flags.ts'
 import { createTeller, theSite } from './switchover.ts'
-import { COMMAND_MS } from './upgrade_hands.ts'
 import { refuseVersion, type UpgradeWanted } from './upgrade_plan.ts'
 import { runUpgrade } from './upgrade_run.ts'
+import { COMMAND_MS } from './upgrade_tasks.ts'
 
 /** A pod's own grace is 30 s; a budget may hold one back for longer. */
 const DRAIN_TIMEOUT = '5m'

@@ -1,7 +1,6 @@
 import { stringify } from 'yaml'
 import { EXIT, TwonodeError } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
-import { durationText } from '../plan/units.ts'
 import { compileSites, playbookNamed, type PlaybookSource } from './compile_sites.ts'
 import { askHosts } from './host_words.ts'
 import type { RunFlags } from './run_flags.ts'
@@ -116,13 +115,4 @@ export function again({ command }: Pick<UpgradeParts, 'command'>) {
   return {
     hint: `The pair serves as \`twonode status\` says. Mend it and run \`${command}\` again: it goes on where it is. Until then both hosts may be paused; \`twonode resume\` ends that.`,
   }
-}
-
-/** Of one command of a host; a drain has a bound of its own below it. @unit milliseconds */
-export const COMMAND_MS = 30 * 60_000
-
-/** A command of a host, as a task. */
-export function task(name: string, argv: readonly string[]): object {
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  return { name, command: { argv, env, timeout: durationText(COMMAND_MS) } }
 }

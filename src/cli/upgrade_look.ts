@@ -4,7 +4,13 @@ import { isObject, type JsonObject, parseJson } from '../core/json.ts'
 import { compileSites, playbookNamed, type PlaybookSource } from './compile_sites.ts'
 import type { RunFlags } from './run_flags.ts'
 import { runSites } from './run_sites.ts'
-import { type HostState, type NodeState, packagesIn, versionIn } from './upgrade_plan.ts'
+import {
+  type BootState,
+  type HostState,
+  type NodeState,
+  packagesIn,
+  versionIn,
+} from './upgrade_plan.ts'
 import type { World } from './world.ts'
 
 /** Reads only; what can't be asked is not known. */
@@ -27,6 +33,10 @@ const QUESTIONS = `- name: What the hosts run
       assert: { command: [apt-get, --simulate, --quiet, --with-new-pkgs, upgrade], that: ['true'] }
     - name: time since boot
       assert: { command: [cat, /proc/uptime, /proc/sys/kernel/random/boot_id, /proc/1/stat], that: ['true'] }
+    - name: packages changed
+      assert: { command: [stat, '--format=%Y', /var/lib/dpkg/status, /run/reboot-required], that: ['true'] }
+    - name: the clock
+      assert: { command: [date, '+%s'], that: ['true'] }
     - name: the agent
       assert: { command: [/usr/local/bin/twonode, status, --json], that: ['true'] }
     - name: the node
@@ -102,6 +112,7 @@ function hostOf(name: string, steps: readonly StepEvent[]): LookedHost {
   const said = parseJson(words('the agent') ?? '')
   const status = isObject(said) ? (said as JsonObject) : {}
   const [uptime = '', bootId = '', first = ''] = (words('time since boot') ?? '').split('\n')
+  const since = upMs(uptime, first)
   return {
     name,
     leads: status['role'] === 'leader',
@@ -109,7 +120,8 @@ function hostOf(name: string, steps: readonly StepEvent[]): LookedHost {
     k3s: program('k3s', "k3s' version"),
     postgresPackages: packages("PostgreSQL's packages"),
     packages: packages('all packages'),
-    upMs: upMs(uptime, first),
+    upMs: since,
+    boot: bootIn(step('packages changed')?.result ?? {}, Number(words('the clock')) * 1000, since),
     status,
     bootId,
     node: nodeIn(step('the node')?.result ?? {}),
@@ -129,6 +141,18 @@ export function nodeIn({ code, stdout, stderr }: JsonObject): NodeState {
   const { annotations } = metadata
   if (isObject(annotations) && DRAINED_MARK in annotations) return 'drained'
   return spec['unschedulable'] === true ? 'cordoned' : 'there'
+}
+
+/** Pure: of when dpkg wrote last and, if a package asks for a boot, of that one's file. */
+export function bootIn(
+  { stdout }: JsonObject,
+  nowMs: number,
+  sinceBootMs: number | null,
+): BootState {
+  const times = typeof stdout === 'string' ? stdout.split('\n').filter(Boolean).map(Number) : []
+  const [changed = 0, asked] = times
+  if (asked !== undefined) return 'asked-for'
+  return sinceBootMs !== null && changed * 1000 > nowMs - sinceBootMs ? 'packages-changed' : 'none'
 }
 
 /** Since systemd was started: in a container the kernel's own boot is another's. */
@@ -160,6 +184,17 @@ export function whyNotWhole(
   if (ours['stream'] !== 'caught-up') return `${follower.name} is behind`
   if (theirs['settled'] !== 'yes') return `${follower.name} settles`
   return theirs['promotable'] === true ? undefined : `${follower.name} has no proof yet`
+}
+
+/** Whether a host that was told to boot has done so; undefined: it has, and its agent answers. */
+export function whyNotBooted(
+  name: string,
+  before: string,
+  host: Pick<LookedHost, 'bootId' | 'status'> | undefined,
+): string | undefined {
+  if (host === undefined || host.bootId === '') return `${name} boots, or does not come back`
+  if (host.bootId === before) return `${name} has not gone down yet`
+  return host.status['role'] === undefined ? `${name} is back, and its agent not yet` : undefined
 }
 
 /** One of them. */

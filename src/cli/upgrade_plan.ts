@@ -24,8 +24,15 @@ export interface HostState {
   readonly packages: readonly string[] | null
   /** @unit milliseconds since its boot */
   readonly upMs: number | null
+  readonly boot: BootState
   readonly node: NodeState
 }
+
+/**
+ * Why a host that has booted lately should boot again: packages that were changed since run from its next
+ * boot on, and one of them may have asked for it, as a kernel does. `none`: not for these.
+ */
+export type BootState = 'none' | 'packages-changed' | 'asked-for'
 
 /**
  * What Kubernetes says of the host's node: `none`, for a host that runs the control plane alone; `drained`,
@@ -73,14 +80,21 @@ export function workOf(wanted: UpgradeWanted, hosts: readonly HostState[]): read
 }
 
 function workFor(wanted: UpgradeWanted, host: HostState): readonly Work[] {
+  const postgres = wanted.postgresMinor && waits(host.postgresPackages)
+  const packages = wanted.packages && waits(host.packages)
   const needed: Readonly<Record<Work, boolean>> = {
     kine: wanted.kine !== undefined && !host.kine.current,
     k3s: wanted.k3s !== undefined && !host.k3s.current,
-    'postgres-minor': wanted.postgresMinor && waits(host.postgresPackages),
-    packages: wanted.packages && waits(host.packages),
-    reboot: wanted.reboot && (host.upMs === null || host.upMs > BOOTED_LATELY_MS),
+    'postgres-minor': postgres,
+    packages,
+    reboot: wanted.reboot && (postgres || packages || !hasBooted(host)),
   }
   return (Object.keys(needed) as Work[]).filter((work) => needed[work])
+}
+
+/** Since this upgrade has begun, and with what it has installed. */
+function hasBooted({ upMs, boot }: HostState): boolean {
+  return upMs !== null && upMs <= BOOTED_LATELY_MS && boot === 'none'
 }
 
 function waits(packages: readonly string[] | null): boolean {
@@ -161,7 +175,11 @@ export function versionIn(words: string): string | null {
   return /v?\d+\.\d+\.\d+(?:[+-][0-9A-Za-z.]+)?/.exec(words)?.[0] ?? null
 }
 
-/** The packages that `apt-get --simulate` would install. */
+/** The packages that `apt-get --simulate` would upgrade, or configure because a dpkg was cut. */
 export function packagesIn(words: string): readonly string[] {
-  return [...words.matchAll(/^Inst (\S+) \[/gm)].map(([, name = '']) => name)
+  const installs = [...words.matchAll(/^Inst (\S+)( \[)?/gm)]
+  const upgrades = installs.flatMap(([, name = '', older]) => (older === undefined ? [] : [name]))
+  const unpacked = new Set(installs.map(([, name]) => name))
+  const cut = [...words.matchAll(/^Conf (\S+)/gm)].map(([, name = '']) => name)
+  return [...upgrades, ...cut.filter((name) => !unpacked.has(name))]
 }

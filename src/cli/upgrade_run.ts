@@ -1,14 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
-import {
-  again,
-  type Hands,
-  stopped,
-  task,
-  UpgradeHands,
-  type UpgradeParts,
-} from './upgrade_hands.ts'
-import { bothOf, DRAINED_MARK, type LookedHost, named, whyNotReady } from './upgrade_look.ts'
+import { again, type Hands, stopped, UpgradeHands, type UpgradeParts } from './upgrade_hands.ts'
+import { bothOf, type LookedHost, named, whyNotBooted, whyNotReady } from './upgrade_look.ts'
 import {
   hasTurn,
   type HostWork,
@@ -20,8 +13,19 @@ import {
   type Work,
   workOf,
 } from './upgrade_plan.ts'
+import {
+  bootTasks,
+  drainTasks,
+  listTasks,
+  takeBackTasks,
+  upgradeAllTasks,
+  upgradeTasks,
+} from './upgrade_tasks.ts'
 
-/** Longer than any step of it with its gate, and begun anew before each. */
+/**
+ * Longer than a step of it takes with its gate, and begun anew before each. Where apt takes longer a host
+ * that stands apart is no danger: it has no proof to take over by (A3).
+ */
 const PAUSE = '1h'
 const LEAVE = '1h'
 
@@ -32,19 +36,6 @@ const GATE_MS = 10 * 60_000
 
 /** Between two looks. @unit milliseconds */
 const LOOK_EVERY_MS = 2_000
-
-const KUBECTL = ['/usr/local/bin/k3s', 'kubectl']
-
-/** A package's own questions are answered as it was before. */
-const APT = [
-  'apt-get',
-  '--yes',
-  '--quiet',
-  '-o',
-  'Dpkg::Options::=--force-confdef',
-  '-o',
-  'Dpkg::Options::=--force-confold',
-]
 
 /** Upgrades both hosts, the follower first; stops at the first gate that does not open. */
 export async function runUpgrade(
@@ -93,10 +84,7 @@ class UpgradeRun {
 
   async #refreshPackages(): Promise<void> {
     this.#say('step', 'the package lists are fetched')
-    await this.#hands.commands(
-      [],
-      [task('The package lists are new', ['apt-get', '--quiet', 'update'])],
-    )
+    await this.#hands.commands([], listTasks())
   }
 
   /**
@@ -113,22 +101,14 @@ class UpgradeRun {
     if (work.length > 0) await this.#workOn(host, { work, whole })
     const after = await this.#gate([name], `after ${work.join(', ') || 'all its work'} on ${name}`)
     const { node } = named(after, name)
-    if (node === 'drained')
-      await this.#hands.commands(
-        [name],
-        [
-          task('The node is back', [...KUBECTL, 'uncordon', name]),
-          task('Nobody is to take it back', [
-            ...KUBECTL,
-            'annotate',
-            'node',
-            name,
-            `${DRAINED_MARK}-`,
-          ]),
-        ],
-      )
+    if (node === 'drained') await this.#hands.commands([name], takeBackTasks(name))
     if (node === 'cordoned') this.#say('step', `${name} stays cordoned, as it was`)
     this.#say('step', `${name} is done`)
+    if (named(after, name).boot === 'asked-for')
+      this.#say(
+        'step',
+        `${name} asks for a boot (/run/reboot-required): run it again with --reboot`,
+      )
     return after
   }
 
@@ -154,16 +134,8 @@ class UpgradeRun {
 
   async #drain(name: string, node: NodeState): Promise<void> {
     this.#say('step', `${name} is drained, its pods' emptyDir data with them`)
-    const mark = [...KUBECTL, 'annotate', '--overwrite', 'node', name, `${DRAINED_MARK}=upgrade`]
-    const options = ['--ignore-daemonsets', '--delete-emptydir-data']
-    const timeout = `--timeout=${this.#parts.drainTimeout}`
-    await this.#hands.commands(
-      [name],
-      [
-        ...(node === 'there' ? [task('The node is to be taken back', mark)] : []),
-        task('The node is drained', [...KUBECTL, 'drain', name, ...options, timeout]),
-      ],
-    )
+    const tasks = drainTasks(name, node, this.#parts.drainTimeout)
+    await this.#hands.commands([name], tasks)
   }
 
   /** So that no write waits for a follower that stops (B7). */
@@ -182,14 +154,10 @@ class UpgradeRun {
         return await this.#hands.converge([name], [work])
       case 'postgres-minor': {
         const packages = [`postgresql-${postgres}`, `postgresql-client-${postgres}`]
-        const argv = [...APT, '--only-upgrade', 'install', ...packages]
-        return await this.#hands.commands([name], [task("PostgreSQL's packages are new", argv)])
+        return await this.#hands.commands([name], upgradeTasks(packages))
       }
       case 'packages':
-        return await this.#hands.commands(
-          [name],
-          [task('All packages are new', [...APT, '--with-new-pkgs', 'upgrade'])],
-        )
+        return await this.#hands.commands([name], upgradeAllTasks())
       case 'reboot':
         return await this.#reboot(name)
       default:
@@ -197,21 +165,14 @@ class UpgradeRun {
     }
   }
 
-  /** A moment later: whoever orders it has gone by then. */
+  /** Over when the new boot's agent answers: what comes next is asked of it. */
   async #reboot(name: string): Promise<void> {
-    const before = (await this.#hands.look()).find((host) => host.name === name)?.bootId ?? ''
-    const argv = [
-      'systemd-run',
-      '--on-active=2s',
-      '--timer-property=AccuracySec=100ms',
-      'systemctl',
-      'reboot',
-    ]
-    await this.#hands.commands([name], [task('The host boots', argv)])
-    await this.#until(`${name} to come back from its boot`, async () => {
-      const now = (await this.#hands.look()).find((host) => host.name === name)?.bootId ?? ''
-      return now === '' || now === before ? `${name} has not booted yet` : undefined
-    })
+    const find = async () => (await this.#hands.look()).find((host) => host.name === name)
+    const before = (await find())?.bootId ?? ''
+    await this.#hands.commands([name], bootTasks())
+    await this.#until(`${name} to come back from its boot`, async () =>
+      whyNotBooted(name, before, await find()),
+    )
   }
 
   /**

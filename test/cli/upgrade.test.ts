@@ -9,7 +9,14 @@ import {
   versionIn,
   workOf,
 } from '../../src/cli/upgrade_plan.ts'
-import { DRAINED_MARK, type LookedHost, nodeIn, whyNotReady } from '../../src/cli/upgrade_look.ts'
+import {
+  bootIn,
+  DRAINED_MARK,
+  type LookedHost,
+  nodeIn,
+  whyNotBooted,
+  whyNotReady,
+} from '../../src/cli/upgrade_look.ts'
 import { FILES, SECRETS } from './support/fixtures.ts'
 import { runCommandLine } from './support/test_world.ts'
 
@@ -34,6 +41,7 @@ function host(name: string, more: Partial<HostState> = {}): HostState {
     ...programs,
     ...packages,
     upMs: 86_400_000,
+    boot: 'none',
     node: 'none',
     ...more,
   }
@@ -59,6 +67,36 @@ test('what could not be found out counts as not done', () => {
   const unknown = { postgresPackages: null, upMs: null }
   const [work] = workOf({ ...NOTHING, postgresMinor: true, reboot: true }, [host('h2', unknown)])
   expect(work?.work).toEqual(['postgres-minor', 'reboot'])
+})
+
+test('28: a host boots for the packages that it gets, also if it has booted lately', () => {
+  const wanted = { ...NOTHING, packages: true, reboot: true }
+  const lately = { upMs: 60_000 }
+  const works = (more: Partial<HostState>) => workOf(wanted, [host('h2', { ...lately, ...more })])
+  expect(works({})[0]?.work).toEqual(['packages', 'reboot'])
+  expect(works({ packages: [] })[0]?.work).toEqual([])
+  // The run before was cut between the two.
+  for (const boot of ['packages-changed', 'asked-for'] as const)
+    expect(works({ packages: [], boot })[0]?.work).toEqual(['reboot'])
+})
+
+test.each([
+  ['none', '1000\n'],
+  ['packages-changed', '1901\n'],
+  ['asked-for', '1000\n1500\n'],
+  ['none', undefined],
+])('a boot is wanted, or %s, by what was written since the last one', (boot, stdout) => {
+  expect(bootIn(stdout === undefined ? {} : { stdout }, 2_000_000, 100_000)).toBe(boot)
+})
+
+test.each([
+  ['h2 boots, or does not come back', undefined],
+  ['h2 boots, or does not come back', { bootId: '', status: {} }],
+  ['h2 has not gone down yet', { bootId: 'a', status: { role: 'follower' } }],
+  ['h2 is back, and its agent not yet', { bootId: 'b', status: {} }],
+  [undefined, { bootId: 'b', status: { role: 'follower' } }],
+])('28: what a boot waits for: %s', (why, seen) => {
+  expect(whyNotBooted('h2', 'a', seen)).toBe(why)
 })
 
 test.each([
@@ -97,6 +135,11 @@ test('versions and packages are read from what the programs say', () => {
   const said =
     'Reading lists\nInst libc6 [2.36-9] (2.36-10 Debian)\nInst new-one (1 Debian)\nConf libc6'
   expect(packagesIn(said)).toEqual(['libc6'])
+})
+
+test('packages that a dpkg was cut at are an upgrade, though apt has nothing newer', () => {
+  const said = '1 not fully installed or removed.\nConf postgresql-15 (15.20 Debian)\n'
+  expect(packagesIn(said)).toEqual(['postgresql-15'])
 })
 
 const NODE = { kind: 'Node', metadata: { name: 'h1' }, spec: {} }

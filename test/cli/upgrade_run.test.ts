@@ -70,6 +70,7 @@ function looked(machine: Machine, look: number): LookedHost {
     packages: hasPackages ? [] : ['libc6'],
     upMs: 1e9,
     bootId: 'b',
+    boot: 'none',
     node: machine.node(look),
     status: { settled: 'yes', ...status },
   }
