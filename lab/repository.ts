@@ -8,6 +8,7 @@ import type { BaseImage } from './base.ts'
 import { cacheEntry, cacheRoot, recipeHash, repositoryRoot } from './cache.ts'
 import { must, run } from './command.ts'
 import type { LabAddresses, LabObjects } from './names.ts'
+import { NEWER_POSTGRES_BUILD, packNewerPostgres } from './newer_postgres.ts'
 import { until } from './wait.ts'
 
 /** What the hosts can install: PostgreSQL for the pair, strace for the test that looks for secrets. */
@@ -25,9 +26,10 @@ export function sourcesList(gateway: string): string {
 
 /** A flat apt repository with everything that a host made from `base` lacks for {@link PACKAGES}. */
 export async function debianRepository(base: BaseImage): Promise<string> {
-  const id = recipeHash({ base: base.id, PACKAGES, REPOSITORY_VERSION })
+  const id = recipeHash({ base: base.id, PACKAGES, REPOSITORY_VERSION, NEWER_POSTGRES_BUILD })
   return await cacheEntry(join(cacheRoot(), `debs-${id}`), async (directory) => {
     await download(base, directory)
+    await packNewerPostgres(directory)
     await writeIndex(directory)
   })
 }

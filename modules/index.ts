@@ -23,6 +23,7 @@ import { packageModule } from './package.ts'
 import { postgresBackends } from './postgres_backends.ts'
 import { postgresCluster } from './postgres_cluster.ts'
 import { postgresDatabase } from './postgres_database.ts'
+import { postgresMajor } from './postgres_major.ts'
 import { postgresPublication } from './postgres_publication.ts'
 import { postgresRole } from './postgres_role.ts'
 import { postgresSetting } from './postgres_setting.ts'
@@ -62,6 +63,7 @@ export const MODULES: readonly AnyModule[] = [
   postgresBackends,
   postgresCluster,
   postgresDatabase,
+  postgresMajor,
   postgresPublication,
   postgresRole,
   postgresSetting,

@@ -1,6 +1,7 @@
 import { mergeAccounts } from '../core/accounts.ts'
 import { TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import { postgresOf } from '../core/site.ts'
 import { decide } from '../pair/fsm.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 import { unfitNewcomer, whyNotReplaced } from '../pair/replacement.ts'
@@ -155,7 +156,9 @@ function fencingOf({ plan }: ControlParts['site'], standing: PowerStanding | nul
 function programOf(site: ControlParts['site'], faults: ControlParts['faults']) {
   const { bundle, version } = site.plan
   const siteReplaced = site.isReplaced()
-  return { bundle, version, siteReplaced, siteRefused: siteReplaced ? faults.said('site') : null }
+  const siteRefused = siteReplaced ? faults.said('site') : null
+  const postgresMajor = postgresOf(site.plan.site, site.host).version
+  return { bundle, version, postgresMajor, siteReplaced, siteRefused }
 }
 
 /** What this host is; one that hostMeta does not name has been replaced (B10). */

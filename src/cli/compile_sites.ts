@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Refusals, TwonodeError, messageOf } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import { postgresOf, withVersions } from '../core/site.ts'
 import { registry } from '../../modules/index.ts'
 import { validate } from '../../modules/parts/validators.ts'
 import { compile, type Compiled } from '../plan/compile.ts'
@@ -35,7 +36,10 @@ export type PlaybookSource =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'text'; readonly text: string; readonly name: string }
 
-type Selection = Pick<RunFlags, 'inventory' | 'sites' | 'limit' | 'extraVars' | 'tags'>
+type Selection = Pick<RunFlags, 'inventory' | 'sites' | 'limit' | 'extraVars' | 'tags'> & {
+  /** Major versions of PostgreSQL by host, in place of the inventory's: what an upgrade finds there. */
+  readonly postgres?: ReadonlyMap<string, number>
+}
 
 /** The playbook named, or one that comes with the program. */
 export function playbookNamed(
@@ -66,7 +70,8 @@ export async function compileSites(
   const modules = await withCustomModules({ registry, validate }, customModules)
   const hostNames = chosen[0]?.everyHost ?? []
   const { sha256: bundle } = world.distribution.bundle()
-  return all(chosen, ({ site, participants }) => {
+  return all(chosen, ({ site: written, participants }) => {
+    const site = withMajors(written, selection.postgres)
     const compiled = compile({
       site,
       playbook,
@@ -87,6 +92,19 @@ export async function compileSites(
       sudoPasswords: sudoPasswords(site, readSecret),
     }
   })
+}
+
+/** A version that a host does not have yet is the inventory's. */
+function withMajors(
+  inventory: InventorySite,
+  majors: ReadonlyMap<string, number> = new Map(),
+): InventorySite {
+  if (majors.size === 0) return inventory
+  const { site } = inventory
+  const versions = Object.fromEntries(
+    site.hosts.map(({ name }) => [name, majors.get(name) ?? postgresOf(site, name).version]),
+  )
+  return { ...inventory, site: withVersions(site, versions) }
 }
 
 /** The laptop's files as the compiler wants them: `~` and the working directory resolved. */

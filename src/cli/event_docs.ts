@@ -21,6 +21,8 @@ export const EVENT_DOCS: { readonly [Name in Event['event']]: EventDoc<EventName
         'sha256 fingerprints of the site CA and the k3s token; null when the host has none.',
       appliedBy: 'Version, person and time of the last converge that changed the host; null: none.',
       facts: 'The `facts` of playbooks.',
+      postgresMajor:
+        'Major version of PostgreSQL whose cluster starts with the host; absent: twonode has set none up.',
       clockMs: "The host's clock at that moment, milliseconds since 1970.",
     },
   },

@@ -3,6 +3,7 @@ import type { HelloEvent } from '../core/events.ts'
 import type { SiteSecretName } from '../core/host.ts'
 import type { PairState } from '../core/site.ts'
 import { movedHost } from './moved_host.ts'
+import { mixedMajors, otherMajor } from './postgres_major.ts'
 import { isNewer } from './version.ts'
 import { decidePair, hostMetaOf, type Note } from './pair_state.ts'
 import type { RunSettings } from './run_state.ts'
@@ -26,11 +27,14 @@ export function judgeHellos(settings: RunSettings, hellos: readonly HelloEvent[]
     (pairing.disagreement === undefined ? undefined : disagreement(pairing.disagreement)) ??
     unknownRole(settings, hellos) ??
     newcomer(settings, hellos) ??
-    movedHost(settings, hellos, pairing.pair.leader)
-  if (refusal === undefined) return { kind: 'agreed', pair: pairing.pair, notes: pairing.notes }
-  if (!settings.lookOnly) return { kind: 'refused', trouble: refusal.toTrouble() }
-  const warning: Note = { level: 'warning', message: refusal.message }
-  return { kind: 'agreed', pair: pairing.pair, notes: [...pairing.notes, warning] }
+    movedHost(settings, hellos, pairing.pair.leader) ??
+    otherMajor(settings, hellos, pairing.pair.leader)
+  if (refusal !== undefined && !settings.lookOnly)
+    return { kind: 'refused', trouble: refusal.toTrouble() }
+  const warnings = [refusal?.message, mixedMajors(hellos)].flatMap((message): readonly Note[] =>
+    message === undefined ? [] : [{ level: 'warning', message }],
+  )
+  return { kind: 'agreed', pair: pairing.pair, notes: [...pairing.notes, ...warnings] }
 }
 
 function twoAuthorities(hellos: readonly HelloEvent[]): TwonodeError | undefined {

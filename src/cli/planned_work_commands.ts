@@ -82,7 +82,7 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
     brief: 'Kubernetes, PostgreSQL or the system on both hosts, for one short gap of writes.',
     notes: [
       'The follower first: both hosts are paused, its node is drained, its leader goes on alone where PostgreSQL or the host stops, it is worked on, and the pair must be whole and healthy again. Then the lead is handed over, and the other host has its turn. It stops at the first gate that does not open, with the pair serving; run again it looks what is done, and goes on.',
-      'A version is the one that the inventory names, with its path or url: write it there first. `--keep-roles` works on the leader in its place, and nobody can write meanwhile. A major version of PostgreSQL is no matter for this command: see docs/operations.md.',
+      'A version is the one that the inventory names, with its path or url: write it there first. `--keep-roles` works on the leader in its place, and nobody can write meanwhile. A major version of PostgreSQL comes to each host as a new cluster beside the old one, copied while the host follows: see docs/operations.md.',
     ],
     arguments: [],
     options: [
@@ -92,6 +92,10 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
       {
         flags: '--kine <version>',
         description: 'kine to this version, which the inventory names.',
+      },
+      {
+        flags: '--postgres-major <version>',
+        description: "PostgreSQL's major version, which the inventory names: by a copy each.",
       },
       {
         flags: '--postgres-minor',
@@ -121,6 +125,7 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
     examples: [
       'twonode upgrade -i inventory.yaml --k3s v1.34.2+k3s1 --check',
       'twonode upgrade -i inventory.yaml --postgres-minor --packages --reboot',
+      'twonode upgrade -i inventory.yaml --postgres-major 17',
     ],
     load: async () => (await import('./upgrade.ts')).upgrade,
   },

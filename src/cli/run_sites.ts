@@ -1,6 +1,6 @@
 import type { ExitCode } from '../core/errors.ts'
 import type { Emit, Event } from '../core/events.ts'
-import type { RunOptions } from '../core/plan.ts'
+import { isChosenBy, type RunOptions } from '../core/plan.ts'
 import { PROTOCOL_WORDS, type ToRunner } from '../core/protocol.ts'
 import { redactor, redactTexts, reveal, type Secret } from '../core/secret.ts'
 import type { ReadySite } from './compile_sites.ts'
@@ -24,6 +24,8 @@ export interface RunMode {
   readonly rehash?: boolean
   /** See {@link RunSettings.replaces}. */
   readonly replaces?: string
+  /** See {@link RunSettings.overTo}. */
+  readonly overTo?: string
 }
 
 /** Runs all sites, and gives the worst of their exit codes. */
@@ -150,6 +152,10 @@ function runSettings(
       steps.some(({ module }) => module === 'site_secret'),
     ),
     usesRoles: usesRoles(compiled.plan),
+    setsUpPostgres: compiled.plan.plays.some(({ steps }) =>
+      steps.some((step) => step.module === 'postgres_cluster' && isChosenBy(flags.tags, step)),
+    ),
+    overTo: mode.overTo,
     replaces: mode.replaces,
   }
 }

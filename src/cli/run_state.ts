@@ -29,6 +29,10 @@ export interface RunSettings {
   readonly obtains: boolean
   /** A step of the plan depends on who leads. */
   readonly usesRoles: boolean
+  /** A step of it, among those chosen, sets up PostgreSQL's cluster. */
+  readonly setsUpPostgres: boolean
+  /** This host goes over to a newer major version of PostgreSQL: see `upgrade`. */
+  readonly overTo?: string | undefined
   /** A host of the site takes this one's place, which may have been its own name: see `replace`. */
   readonly replaces?: string | undefined
 }

@@ -3,6 +3,7 @@ import { type CommandRun, flagOption, type Invocation, textOption } from './comm
 import { parseDuration } from '../plan/units.ts'
 import { readRunFlags } from './run_flags.ts'
 import { createTeller, theSite } from './switchover.ts'
+import { refuseMajor } from './upgrade_major.ts'
 import { refuseVersion, type UpgradeWanted } from './upgrade_plan.ts'
 import { runUpgrade } from './upgrade_run.ts'
 import { COMMAND_MS } from './upgrade_tasks.ts'
@@ -15,10 +16,11 @@ export const upgrade: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
   const { site } = theSite(flags, world)
   const wanted = wantedOf(invocation, flags.allowDowngrade)
-  const { kine, k3s, postgres, name } = site.site
+  const { kine, k3s, name } = site.site
   if (wanted.kine !== undefined)
     refuseVersion('kine', { wanted: wanted.kine, inventory: kine.version })
   if (wanted.k3s !== undefined) refuseVersion('k3s', { wanted: wanted.k3s, inventory: k3s.version })
+  refuseMajor(site.site, wanted)
   const drainTimeout = drainTimeoutOf(invocation)
   const over = new AbortController()
   const dispose = world.onInterrupt(() => over.abort())
@@ -27,7 +29,7 @@ export const upgrade: CommandRun = async (invocation, world) => {
     flags: { ...flags, sites: [name] },
     world,
     teller,
-    postgres: postgres.version,
+    site: site.site,
     drainTimeout,
     command: commandOf(wanted, {
       inventory: flags.inventory,
@@ -48,17 +50,26 @@ function wantedOf(invocation: Invocation, allowDowngrade: boolean): UpgradeWante
   const wanted = {
     kine: textOption(invocation, 'kine'),
     k3s: textOption(invocation, 'k3s'),
+    postgresMajor: majorOf(textOption(invocation, 'postgresMajor')),
     postgresMinor: flagOption(invocation, 'postgresMinor'),
     packages: flagOption(invocation, 'packages'),
     reboot: flagOption(invocation, 'reboot'),
     keepRoles: flagOption(invocation, 'keepRoles'),
     allowDowngrade,
   }
-  const { kine, k3s, postgresMinor, packages, reboot } = wanted
-  if (kine !== undefined || k3s !== undefined || postgresMinor || packages || reboot) return wanted
+  const { kine, k3s, postgresMajor, postgresMinor, packages, reboot } = wanted
+  const versions = [kine, k3s, postgresMajor]
+  if (versions.some((version) => version !== undefined)) return wanted
+  if (postgresMinor || packages || reboot) return wanted
   throw new TwonodeError('E_USAGE', 'an upgrade of what?', {
-    hint: 'Pass one or more of --k3s V, --kine V, --postgres-minor, --packages, --reboot.',
+    hint: 'Pass one or more of --k3s V, --kine V, --postgres-major V, --postgres-minor, --packages, --reboot.',
   })
+}
+
+function majorOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^\d{2}$/.test(text)) return Number(text)
+  throw new TwonodeError('E_USAGE', `--postgres-major ${text}: a major version, as 17`)
 }
 
 /** Bounded by the command that drains: the pause that it runs in is longer. */
@@ -83,6 +94,7 @@ function commandOf(wanted: UpgradeWanted, { inventory, site, drainTimeout }: Sel
     ...(site === undefined ? [] : ['--site', site]),
     ...(wanted.k3s === undefined ? [] : ['--k3s', wanted.k3s]),
     ...(wanted.kine === undefined ? [] : ['--kine', wanted.kine]),
+    ...(wanted.postgresMajor === undefined ? [] : ['--postgres-major', wanted.postgresMajor]),
     ...(wanted.postgresMinor ? ['--postgres-minor'] : []),
     ...(wanted.packages ? ['--packages'] : []),
     ...(wanted.reboot ? ['--reboot'] : []),

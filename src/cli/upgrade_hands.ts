@@ -1,6 +1,7 @@
 import { stringify } from 'yaml'
 import { EXIT, TwonodeError } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
+import type { Site } from '../core/site.ts'
 import { compileSites, playbookNamed, type PlaybookSource } from './compile_sites.ts'
 import { askHosts } from './host_words.ts'
 import type { RunFlags } from './run_flags.ts'
@@ -10,13 +11,16 @@ import { switchOver } from './switchover_run.ts'
 import { findingsOn, lookAtHosts, type LookedHost } from './upgrade_look.ts'
 import type { World } from './world.ts'
 
+/** What the playbook calls the major version that a host may go over to. */
+const OVER_TO_VAR = 'postgresOverTo'
+
 export interface UpgradeParts {
   /** With the one site. */
   readonly flags: RunFlags
   readonly world: World
   readonly teller: Teller
-  /** Major version of PostgreSQL. */
-  readonly postgres: number
+  /** As the inventory has it. */
+  readonly site: Site
   /** As kubectl has it. */
   readonly drainTimeout: string
   /** This command line, for whoever is to run it again. */
@@ -34,11 +38,17 @@ export interface Hands {
   findings(host: string): Promise<readonly string[]>
   switchOver(to: string): Promise<void>
   converge(limit: readonly string[], tags: readonly string[]): Promise<void>
+  /** PostgreSQL's programs of this major version are on the host, beside those that serve. */
+  install(host: string, version: number): Promise<void>
+  /** A follower gets an empty cluster of this major version in place of the one that it has. */
+  goOver(host: string, version: number): Promise<void>
   commands(limit: readonly string[], tasks: readonly object[]): Promise<void>
 }
 
 export class UpgradeHands implements Hands {
   readonly #parts: UpgradeParts
+  /** Of PostgreSQL, as the last look has found them: nothing but {@link goOver} changes one. */
+  #majors: ReadonlyMap<string, number> = new Map()
 
   constructor(parts: UpgradeParts) {
     this.#parts = parts
@@ -58,7 +68,12 @@ export class UpgradeHands implements Hands {
   }
 
   async look(): Promise<readonly LookedHost[]> {
-    return await lookAtHosts(this.#looking)
+    const hosts = await lookAtHosts(this.#looking)
+    const found = hosts.flatMap(({ name, postgres: { serves } }) =>
+      serves === null ? [] : [[name, serves] as const],
+    )
+    this.#majors = new Map([...this.#majors, ...found])
+    return hosts
   }
 
   async findings(host: string): Promise<readonly string[]> {
@@ -74,11 +89,32 @@ export class UpgradeHands implements Hands {
 
   get #looking() {
     const { flags, world, teller } = this.#parts
-    return { flags: { ...flags, limit: [] }, world, emit: teller.emit }
+    return { flags: { ...flags, limit: [] }, postgres: this.#majors, world, emit: teller.emit }
   }
 
   async converge(limit: readonly string[], tags: readonly string[]): Promise<void> {
-    await this.#run(playbookNamed(undefined, this.#parts.world, 'site.yaml'), limit, tags)
+    await this.#run(this.#site, limit, tags)
+  }
+
+  async install(host: string, version: number): Promise<void> {
+    const before = this.#majors
+    this.#majors = new Map([...before, [host, version]])
+    try {
+      await this.#run(this.#site, [host], ['packages'])
+    } finally {
+      this.#majors = before
+    }
+  }
+
+  /** The site file last, and without the permission: with it a run that goes on sees what is done. */
+  async goOver(host: string, version: number): Promise<void> {
+    this.#majors = new Map([...this.#majors, [host, version]])
+    await this.#run(this.#site, [host], ['postgres'], { overTo: host, version })
+    await this.#run(this.#site, [host], ['agent'])
+  }
+
+  get #site(): PlaybookSource {
+    return playbookNamed(undefined, this.#parts.world, 'site.yaml')
   }
 
   async commands(limit: readonly string[], tasks: readonly object[]): Promise<void> {
@@ -90,12 +126,16 @@ export class UpgradeHands implements Hands {
     source: PlaybookSource,
     limit: readonly string[],
     tags: readonly string[],
+    over?: { readonly overTo: string; readonly version: number },
   ): Promise<void> {
     const { flags, world, teller } = this.#parts
-    const selection = { ...flags, limit, tags }
+    const more = over === undefined ? [] : [`${OVER_TO_VAR}=${over.version}`]
+    const extraVars = [...flags.extraVars, ...more]
+    const selection = { ...flags, limit, tags, extraVars, postgres: this.#majors }
     const sites = await compileSites(source, selection, world)
     const emit = (event: Event) => teller.emit(event)
-    const mode = { check: false, lookOnly: false, report: false }
+    const permitted = over === undefined ? {} : { overTo: over.overTo }
+    const mode = { check: false, lookOnly: false, report: false, ...permitted }
     const exit = await runSites(sites, { flags: selection, mode, emit }, world)
     if (exit !== EXIT.done)
       throw this.#stopped(`what is above failed on ${limit.join() || 'a host'}`)

@@ -7,6 +7,7 @@ import { runSites } from './run_sites.ts'
 import {
   type BootState,
   type HostState,
+  type MajorState,
   type NodeState,
   packagesIn,
   versionIn,
@@ -31,6 +32,12 @@ const QUESTIONS = `- name: What the hosts run
         that: ['true']
     - name: all packages
       assert: { command: [apt-get, --simulate, --quiet, --with-new-pkgs, upgrade], that: ['true'] }
+    - name: PostgreSQL's size
+      assert:
+        sql: { database: '{{ site.postgres.database }}', query: select pg_database_size(current_database())::text as bytes }
+        that: ['true']
+    - name: PostgreSQL's room
+      assert: { command: [df, --output=avail, -B1, /var/lib/postgresql], that: ['true'] }
     - name: time since boot
       assert: { command: [cat, /proc/uptime, /proc/sys/kernel/random/boot_id, /proc/1/stat], that: ['true'] }
     - name: packages changed
@@ -56,6 +63,8 @@ export const DRAINED_MARK = 'twonode.dev/drained-by'
 
 interface LookParts {
   readonly flags: RunFlags
+  /** See `compileSites`. */
+  readonly postgres: ReadonlyMap<string, number>
   readonly world: World
   readonly emit: (event: Event) => void
 }
@@ -63,8 +72,9 @@ interface LookParts {
 /** Looks at all hosts that can be reached. */
 export async function lookAtHosts(parts: LookParts): Promise<readonly LookedHost[]> {
   const source: PlaybookSource = { kind: 'text', text: QUESTIONS, name: 'upgrade' }
-  const steps = await stepsOf(source, parts)
-  return [...steps].map(([name, own]) => hostOf(name, own))
+  const serving = new Map<string, number>()
+  const steps = await stepsOf(source, parts, serving)
+  return [...steps].map(([name, own]) => hostOf(name, own, serving.get(name) ?? null))
 }
 
 /** What verify.yaml finds on one host: sentences; nothing is a healthy one. */
@@ -81,13 +91,16 @@ export async function findingsOn(host: string, parts: LookParts): Promise<readon
 
 async function stepsOf(
   source: PlaybookSource,
-  { flags, world, emit }: LookParts,
+  { flags, postgres, world, emit }: LookParts,
+  serving?: Map<string, number>,
 ): Promise<ReadonlyMap<string, readonly StepEvent[]>> {
-  const selection = { ...flags, tags: [] }
+  const selection = { ...flags, postgres, tags: [] }
   const sites = await compileSites(source, selection, world)
   const steps = new Map<string, StepEvent[]>()
   const hear = (event: Event) => {
     if (event.event === 'step') steps.set(event.host, [...(steps.get(event.host) ?? []), event])
+    if (event.event === 'hello' && event.postgresMajor !== undefined)
+      serving?.set(event.host, event.postgresMajor)
     if (event.event === 'progress') emit(event)
   }
   const mode = { check: true, lookOnly: true, report: true }
@@ -95,7 +108,7 @@ async function stepsOf(
   return steps
 }
 
-function hostOf(name: string, steps: readonly StepEvent[]): LookedHost {
+function hostOf(name: string, steps: readonly StepEvent[], serves: number | null): LookedHost {
   const step = (task: string) => steps.find((one) => one.task === task)
   const words = (task: string): string | null => {
     const { code, stdout } = step(task)?.result ?? {}
@@ -125,7 +138,31 @@ function hostOf(name: string, steps: readonly StepEvent[]): LookedHost {
     status,
     bootId,
     node: nodeIn(step('the node')?.result ?? {}),
+    postgres: {
+      serves,
+      size: sizeIn(step("PostgreSQL's size")?.result ?? {}),
+      room: numberOf(words("PostgreSQL's room")?.split('\n')[1]?.trim()),
+      ...saidOf(status),
+    },
   }
+}
+
+/** What its agent says of PostgreSQL. */
+function saidOf({
+  postgresMajor: site,
+  keptAside,
+}: JsonObject): Pick<MajorState, 'site' | 'keptAside'> {
+  const kept = Array.isArray(keptAside) ? keptAside.filter((one) => typeof one === 'string') : []
+  return { site: typeof site === 'number' ? site : null, keptAside: kept }
+}
+
+function sizeIn({ rows }: JsonObject): number | null {
+  const [row] = Array.isArray(rows) ? rows : []
+  return isObject(row) ? numberOf(row['bytes']) : null
+}
+
+function numberOf(text: unknown): number | null {
+  return typeof text === 'string' && /^\d+$/.test(text) ? Number(text) : null
 }
 
 /** Of proc_pid_stat(5), counted behind the name: when the process was started. @unit hundredths of a second */

@@ -1,10 +1,13 @@
 import { TwonodeError } from '../core/errors.ts'
+import { hasOtherMajor } from './upgrade_major.ts'
 
 /** What was asked for. */
 export interface UpgradeWanted {
   /** The version that the inventory must name; undefined: it is left as it is. */
   readonly kine: string | undefined
   readonly k3s: string | undefined
+  /** The inventory's; undefined: it is left as it is. */
+  readonly postgresMajor: number | undefined
   readonly postgresMinor: boolean
   readonly packages: boolean
   readonly reboot: boolean
@@ -26,6 +29,21 @@ export interface HostState {
   readonly upMs: number | null
   readonly boot: BootState
   readonly node: NodeState
+  readonly postgres: MajorState
+}
+
+/** PostgreSQL's major version on a host. Null: there is none, or it could not be found out. */
+export interface MajorState {
+  /** Of the cluster that starts with the host. */
+  readonly serves: number | null
+  /** Of the site that its agent goes by: a change of the version ends with it. */
+  readonly site: number | null
+  /** Schemas with tables of other histories. */
+  readonly keptAside: readonly string[]
+  /** Of kine's database. @unit bytes */
+  readonly size: number | null
+  /** Where clusters are. @unit bytes */
+  readonly room: number | null
 }
 
 /**
@@ -48,7 +66,7 @@ export interface ProgramState {
 }
 
 /** What is done on one host, in this order. */
-export type Work = 'kine' | 'k3s' | 'postgres-minor' | 'packages' | 'reboot'
+export type Work = 'kine' | 'k3s' | 'postgres-major' | 'postgres-minor' | 'packages' | 'reboot'
 
 export interface HostWork {
   readonly name: string
@@ -85,6 +103,7 @@ function workFor(wanted: UpgradeWanted, host: HostState): readonly Work[] {
   const needed: Readonly<Record<Work, boolean>> = {
     kine: wanted.kine !== undefined && !host.kine.current,
     k3s: wanted.k3s !== undefined && !host.k3s.current,
+    'postgres-major': hasOtherMajor(wanted, host),
     'postgres-minor': postgres,
     packages,
     reboot: wanted.reboot && (postgres || packages || !hasBooted(host)),
@@ -106,6 +125,9 @@ export function stopsPostgres({ work }: Pick<HostWork, 'work'>): boolean {
   return work.some((one) => one !== 'kine' && one !== 'k3s')
 }
 
+const COPIED =
+  'a new cluster of PostgreSQL begins empty and is copied from the other host: until the pair is whole again writes are on one disk; the old one stays, stopped'
+
 /** The plan as sentences. */
 export function upgradeText(
   works: readonly HostWork[],
@@ -116,10 +138,12 @@ export function upgradeText(
     const steps = [...work, ...(isDrained ? ['its node is taken back'] : [])]
     return `${name} ${role}: ${steps.length === 0 ? 'nothing is to be done' : steps.join(', then ')}`
   })
+  const copied = works.some(({ work }) => work.includes('postgres-major')) ? [COPIED] : []
   const leader = works.find(({ leads }) => leads)
-  if (leader === undefined || leader.work.length === 0) return lines
+  if (leader === undefined || leader.work.length === 0) return [...lines, ...copied]
   return [
     ...lines,
+    ...copied,
     keepRoles
       ? `the roles stay: nobody can write while ${leader.name} stands still`
       : `before ${leader.name} its lead is handed over: writes stand still for a second or two, once`,

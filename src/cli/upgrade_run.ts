@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import { postgresOf } from '../core/site.ts'
 import { again, type Hands, stopped, UpgradeHands, type UpgradeParts } from './upgrade_hands.ts'
 import { bothOf, type LookedHost, named, whyNotBooted, whyNotReady } from './upgrade_look.ts'
+import { isOnItsWay, oldClusterText, oldMajors, refuseMajorOn } from './upgrade_major.ts'
 import {
   hasTurn,
   type HostWork,
@@ -68,14 +70,18 @@ class UpgradeRun {
     if (!flags.check && this.#usesApt) await this.#refreshPackages()
     const hosts = bothOf(await this.#hands.look())
     refuseDowngrades(this.#wanted, hosts)
+    refuseMajorOn(this.#parts.site, this.#wanted, hosts)
     const works = workOf(this.#wanted, hosts)
     for (const message of upgradeText(works, this.#wanted)) this.#say('plan', message)
     const todo = works.filter(hasTurn)
     if (flags.check) return todo.length === 0 ? EXIT.done : EXIT.wouldChange
-    // Also with nothing to be done: a run before this one may have stopped behind the last work.
-    let whole = await this.#gate(BOTH, 'before anything is done')
+    // Also with nothing to be done: a run before this one may have stopped behind the last work. One that
+    // was cut while a cluster went over has left a pair that is whole again only when it has arrived.
+    let whole = hosts.some((host) => isOnItsWay(this.#wanted, host))
+      ? hosts
+      : await this.#gate(BOTH, 'before anything is done')
     for (const work of todo) whole = await this.#host(work, whole)
-    return await this.#end(todo.length > 0)
+    return await this.#end(todo.length > 0, oldMajors(this.#wanted, hosts))
   }
 
   get #usesApt(): boolean {
@@ -126,6 +132,8 @@ class UpgradeRun {
     else await this.#drain(name, node)
     for (const one of work) {
       await this.#pause()
+      // While the host still serves: a slow line costs nobody anything.
+      if (one === 'postgres-major') await this.#hands.install(name, this.#majorOf(name))
       // With the roles kept a leader has nobody to leave: whoever writes waits for it.
       if (stopsPostgres({ work: [one] }) && !(leads && keepRoles)) await this.#leave(name)
       await this.#work(one, name)
@@ -147,12 +155,14 @@ class UpgradeRun {
   async #work(work: Work, name: string): Promise<void> {
     this.#refuseInterrupted()
     this.#say('step', `${name}: ${work}`)
-    const { postgres } = this.#parts
     switch (work) {
       case 'kine':
       case 'k3s':
         return await this.#hands.converge([name], [work])
+      case 'postgres-major':
+        return await this.#hands.goOver(name, this.#majorOf(name))
       case 'postgres-minor': {
+        const postgres = this.#majorOf(name)
         const packages = [`postgresql-${postgres}`, `postgresql-client-${postgres}`]
         return await this.#hands.commands([name], upgradeTasks(packages))
       }
@@ -163,6 +173,11 @@ class UpgradeRun {
       default:
         throw new Error(`unhandled work: ${String(work satisfies never)}`)
     }
+  }
+
+  /** As the inventory has it. */
+  #majorOf(name: string): number {
+    return postgresOf(this.#parts.site, name).version
   }
 
   /** Over when the new boot's agent answers: what comes next is asked of it. */
@@ -222,14 +237,15 @@ class UpgradeRun {
   }
 
   /** What the site's files on the hosts say of versions is the inventory's from here on; nobody is paused. */
-  async #end(worked: boolean): Promise<ExitCode> {
-    const { kine, k3s } = this.#wanted
-    if (worked && (kine !== undefined || k3s !== undefined)) {
+  async #end(worked: boolean, old: readonly number[]): Promise<ExitCode> {
+    const versions = [this.#wanted.kine, this.#wanted.k3s, this.#wanted.postgresMajor]
+    if (worked && versions.some((version) => version !== undefined)) {
       this.#say('step', 'both hosts are converged')
       await this.#hands.converge([], [])
     }
     if (worked) await this.#gate(BOTH, 'in the end')
     await this.#hands.ask(undefined, ['resume'])
+    if (old.length > 0) this.#say('step', oldClusterText(old))
     this.#say('done', 'both hosts are as they were asked to be, and resumed')
     return EXIT.done
   }

@@ -128,6 +128,7 @@ export const ERRORS = {
   E_SITE_FILE: { exitCode: 5, meaning: 'The compiled site that a host keeps, or its secrets, can not be read: torn, edited, or of another version.', hint: 'Run `twonode converge` from a laptop: it writes both anew.' },
   E_REPLACEMENT: { exitCode: 5, meaning: 'A host can not be replaced as things are: its peer does not lead alone, it is not silent, or the new one belongs to another pair.', hint: 'Look at `twonode status`; nothing was changed.' },
   E_SALVAGE: { exitCode: 5, meaning: 'What was saved of a losing branch can not be used: it is torn, of another site, or there is none of that name.', hint: '`twonode salvage list` shows what is on this host.' },
+  E_POSTGRES_MAJOR: { exitCode: 5, meaning: 'PostgreSQL of a host serves with another major version than the inventory has, and no converge changes that.', hint: '`twonode upgrade --postgres-major` brings the other one, one host after the other; or write the old one back into the inventory.' },
   E_LOCKED: { exitCode: 75, meaning: 'Another converge holds the lock of the host.', hint: 'Wait for it, or look at the process named.' },
   E_INTERRUPTED: { exitCode: 130, meaning: 'The run was interrupted; each host ended after its current change.', hint: 'Run the converge again: it goes on where it stopped.' },
   E_BUG: { exitCode: 70, meaning: 'A fault in twonode itself.', hint: 'Please report it with the lines above.' },

@@ -32,6 +32,8 @@ export interface HelloEvent {
   /** Who converged the host last, from the site file. */
   readonly appliedBy: { readonly version: string; readonly by: string; readonly at: string } | null
   readonly facts: JsonObject
+  /** Major version of PostgreSQL whose cluster starts with the host, where twonode has set one up. */
+  readonly postgresMajor?: number
   /** The host's clock when it said so, milliseconds since 1970: `verify` compares the two. */
   readonly clockMs?: number
 }

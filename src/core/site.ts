@@ -157,6 +157,36 @@ export interface PostgresSettings {
   readonly database: string
   readonly dataDirectory: string
   readonly settings: Readonly<Record<string, string>>
+  /** By host, of those that have another version while the major version is changed. */
+  readonly versions?: Readonly<Record<string, number>>
+}
+
+/** Where Debian puts the data of a cluster. @source pg_createcluster(1) */
+export function debianDataDirectory(version: number): string {
+  return `/var/lib/postgresql/${version}/main`
+}
+
+/** PostgreSQL as one host has it. */
+export function postgresOf({ postgres }: Pick<Site, 'postgres'>, host: string): PostgresSettings {
+  const version = postgres.versions?.[host] ?? postgres.version
+  if (version === postgres.version) return postgres
+  return { ...postgres, version, dataDirectory: debianDataDirectory(version) }
+}
+
+/** The site whose hosts have these versions of PostgreSQL; told by host only where one differs. */
+export function withVersions(site: Site, versions: Readonly<Record<string, number>>): Site {
+  const { versions: _, ...postgres } = site.postgres
+  const other = Object.entries(versions).filter(([, version]) => version !== postgres.version)
+  return {
+    ...site,
+    postgres: other.length === 0 ? postgres : { ...postgres, versions: Object.fromEntries(other) },
+  }
+}
+
+/** The site as one host sees it. */
+export function siteOfHost(site: Site, host: string): Site {
+  const postgres = postgresOf(site, host)
+  return postgres === site.postgres ? site : { ...site, postgres }
 }
 
 export interface KineSettings {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
-import { sidesOf, type PairState, type SiteHost } from '../core/site.ts'
+import { sidesOf, siteOfHost, type PairState, type SiteHost } from '../core/site.ts'
 import type { Names } from './ports.ts'
 
 export interface NameSources {
@@ -23,7 +23,7 @@ export function namesOf({ plan, host, pair, facts }: NameSources): Names {
     vars: plan.vars[host] ?? {},
     host: describe(own),
     peer: describe(peer),
-    site: { ...site, ...pair },
+    site: { ...siteOfHost(site, host), ...pair },
     facts,
   }
 }

@@ -67,6 +67,7 @@ interface HostSettings {
   readonly name: string
   readonly address: string
   readonly runtime: 'bundled' | 'system'
+  readonly postgres?: { readonly version: number }
   readonly vars?: JsonObject
   readonly ssh?: {
     readonly user?: string
@@ -102,6 +103,7 @@ export function checkSiteRules(settings: SiteSettings, refuse: Refuse): void {
   checkScript(settings, refuse)
   checkRange(settings.reconcile.interval, RECONCILE_RANGE, ['reconcile', 'interval'], refuse)
   checkPorts(settings, refuse)
+  checkVersions(settings, refuse)
   checkPartition(settings, refuse)
   for (const section of ['kine', 'k3s'] as const) checkBinary(settings[section], section, refuse)
   for (const key of ['clusterCidr', 'serviceCidr'] as const)
@@ -224,6 +226,19 @@ function checkPorts({ liveness, postgres, kine }: SiteSettings, refuse: Refuse):
   const owner = owners.get(liveness.port)
   if (owner !== undefined)
     refuse(`port ${liveness.port} is taken by ${owner}`, ['liveness', 'port'])
+}
+
+/** The clusters of two major versions never share a folder. */
+function checkVersions({ hosts, postgres }: SiteSettings, refuse: Refuse): void {
+  if (postgres.dataDirectory === undefined) return
+  hosts.forEach(({ name, postgres: own }, i) => {
+    if (own === undefined || own.version === postgres.version) return
+    refuse(
+      `postgres.dataDirectory is of PostgreSQL ${postgres.version}, and ${name} is to have ${own.version}`,
+      ['hosts', i, 'postgres', 'version'],
+      'Only where Debian puts the clusters can a host have another major version than the site.',
+    )
+  })
 }
 
 function checkBinary(settings: BinarySettings, section: string, refuse: Refuse): void {

@@ -59,6 +59,8 @@ const ssh = object('How to reach the host by SSH. `~/.ssh/config` fills in what 
   connectTimeout: duration('Bound of connecting and logging in.', '10s'),
 })
 
+const POSTGRES_VERSION = { type: 'integer', minimum: 15, maximum: 18 } as const
+
 const host = object(
   'One of the two hosts of a site.',
   {
@@ -79,6 +81,17 @@ const host = object(
       default: 'bundled',
       description: '`bundled` brings its own Node.js; `system` uses that of the host, 22 or newer.',
     },
+    postgres: object(
+      'PostgreSQL of this host alone, while the major version is changed.',
+      {
+        version: {
+          ...POSTGRES_VERSION,
+          description:
+            "Major version, in place of the site's. A converge never changes the one that serves: `twonode upgrade --postgres-major` does.",
+        },
+      },
+      ['version'],
+    ),
     vars,
   },
   ['name', 'address'],
@@ -115,11 +128,10 @@ const reconcile = object('The full converge that each host makes by itself.', {
 
 const postgres = object('PostgreSQL under kine.', {
   version: {
-    type: 'integer',
-    minimum: 15,
-    maximum: 18,
+    ...POSTGRES_VERSION,
     default: 15,
-    description: 'Major version.',
+    description:
+      'Major version. On hosts that have another one `twonode upgrade --postgres-major` brings it, and no converge.',
   },
   port: port(5432, "Port, on the host's address."),
   database: {

@@ -1,6 +1,12 @@
 import type { Place } from '../core/place.ts'
 import { type Restriction, UNRESTRICTED } from '../core/restriction.ts'
-import type { ArtifactSetting, Endpoint, Site } from '../core/site.ts'
+import {
+  type ArtifactSetting,
+  debianDataDirectory,
+  type Endpoint,
+  type PostgresSettings,
+  type Site,
+} from '../core/site.ts'
 import { parseEndpoint } from './addresses.ts'
 import { toFencing } from './fencing_rules.ts'
 import type { InventoryHost } from './inventory.ts'
@@ -73,7 +79,8 @@ export function toSite(settings: SiteSettings, file: string): Site {
     },
     postgres: {
       ...postgres,
-      dataDirectory: postgres.dataDirectory ?? `/var/lib/postgresql/${postgres.version}/main`,
+      dataDirectory: postgres.dataDirectory ?? debianDataDirectory(postgres.version),
+      ...ownVersions(settings),
     },
     kine: { version: kine.version, port: kine.port, binary: binaryOf(kine, file) },
     k3s: {
@@ -86,6 +93,14 @@ export function toSite(settings: SiteSettings, file: string): Site {
     stateDirectory: settings.stateDirectory,
     restricted: restrictionOf(settings),
   }
+}
+
+/** Of hosts that the inventory gives another version than the site's. */
+function ownVersions({ hosts, postgres }: SiteSettings): Pick<PostgresSettings, 'versions'> {
+  const other = hosts.flatMap(({ name, postgres: own }) =>
+    own === undefined || own.version === postgres.version ? [] : [[name, own.version] as const],
+  )
+  return other.length === 0 ? {} : { versions: Object.fromEntries(other) }
 }
 
 function restrictionOf({ restricted }: SiteSettings): Restriction {

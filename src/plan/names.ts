@@ -1,5 +1,5 @@
 import type { JsonObject } from '../core/json.ts'
-import type { PairState, Role, Site } from '../core/site.ts'
+import { type PairState, type Role, type Site, siteOfHost } from '../core/site.ts'
 import { mapValues, UNKNOWN, type Names } from './values.ts'
 
 /** Facts that every host tells; nothing else may be named under `facts`. */
@@ -44,7 +44,7 @@ export function earlyNames({ site, host, vars, role }: NamesOf): Names {
     vars: vars[host] ?? {},
     host: side(host, role),
     peer: side(peer, role === undefined ? undefined : otherRole(role)),
-    site: { ...site, ...UNKNOWN_PAIR },
+    site: { ...siteOfHost(site, host), ...UNKNOWN_PAIR },
     facts: mapValues(FACTS, () => UNKNOWN),
   }
 }

@@ -15,8 +15,10 @@ export function withNewPeer(plan: Plan, old: string, { name, address }: SiteHost
   const known = plan.site.hosts.find((host) => host.name === old)
   // A laptop has brought a site that names the newcomer already, or there is nothing new.
   if (known === undefined || (known.name === name && known.address === address)) return plan
-  refuseMention(plan, known.name, name)
-  refuseMention(plan, known.address, address)
+  const { versions = {}, ...postgres } = plan.site.postgres
+  const others = { ...plan, site: { ...plan.site, postgres } }
+  refuseMention(others, known.name, name)
+  refuseMention(others, known.address, address)
   const renamed = (host: string) => (host === old ? name : host)
   const [first, second] = plan.site.hosts
   const replaced = (host: SiteHost): SiteHost =>
@@ -27,12 +29,21 @@ export function withNewPeer(plan: Plan, old: string, { name, address }: SiteHost
       ...plan.site,
       hosts: [replaced(first), replaced(second)],
       initialLeader: renamed(plan.site.initialLeader),
+      postgres: {
+        ...postgres,
+        ...(Object.keys(versions).length === 0 ? {} : { versions: renamedKeys(versions, renamed) }),
+      },
     },
-    vars: Object.fromEntries(
-      Object.entries(plan.vars).map(([host, vars]) => [renamed(host), vars] as const),
-    ),
+    vars: renamedKeys(plan.vars, renamed),
     plays: plan.plays.map((play) => ({ ...play, hosts: renamed(play.hosts) })),
   }
+}
+
+function renamedKeys<T>(
+  byHost: Readonly<Record<string, T>>,
+  renamed: (host: string) => string,
+): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(byHost).map(([host, value]) => [renamed(host), value]))
 }
 
 /** What is written out can not be told from a word that only looks the same: a laptop has to say. */

@@ -5,6 +5,7 @@ import { isObject } from '../core/json.ts'
 import type { Site } from '../core/site.ts'
 import type { SiteSecrets } from '../host/site_secrets.ts'
 import { readFacts } from '../host/facts.ts'
+import { ownClusters, servingMajor } from '../../modules/parts/postgres_clusters.ts'
 
 export interface HelloSources {
   readonly host: Observer
@@ -16,11 +17,13 @@ export interface HelloSources {
 /** A runner's first line: what the controller must know before it says go. */
 export async function hello(sources: HelloSources): Promise<HelloEvent> {
   const { host, site, siteSecrets, appliedFile } = sources
-  const [hostMeta, applied, { ca, 'k3s-token': token }] = await Promise.all([
+  const [hostMeta, applied, { ca, 'k3s-token': token }, clusters] = await Promise.all([
     host.readFile(join(site.stateDirectory, 'host-meta.yaml')),
     host.readFile(appliedFile),
     siteSecrets.fingerprints(),
+    ownClusters(host),
   ])
+  const serving = servingMajor(clusters)
   return {
     event: 'hello',
     format: EVENT_FORMAT,
@@ -30,6 +33,7 @@ export async function hello(sources: HelloSources): Promise<HelloEvent> {
     siteSecrets: { ca: ca ?? null, 'k3s-token': token ?? null },
     appliedBy: appliedBy(applied),
     facts: readFacts(),
+    ...(serving === undefined ? {} : { postgresMajor: serving }),
     clockMs: host.now(),
   }
 }

@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import { validate } from '../../modules/parts/validators.ts'
 import { registry } from '../../modules/index.ts'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import type { HelloEvent } from '../core/events.ts'
 import type { JsonObject } from '../core/json.ts'
 import { type CustomModule, type Plan, PLAN_FORMAT } from '../core/plan.ts'
+import { withVersions } from '../core/site.ts'
 import { systemClock } from '../engine/clock.ts'
 import { execute } from '../engine/execute.ts'
 import { openJournal } from '../engine/journal.ts'
@@ -58,12 +60,20 @@ export async function runPlan(opening: Opening, link: Link, settings: OwnParts):
     link.send(greeting)
     const go = await link.control.go()
     if (go === undefined) return EXIT.done
-    return await converge(opening, { link, host, lock, facts: greeting.facts, go, appliedFile })
+    const looked = opening.options.report === true ? asItServes(opening, greeting) : opening
+    return await converge(looked, { link, host, lock, facts: greeting.facts, go, appliedFile })
   } finally {
     // A server that does not answer is no reason to keep the lock.
     await Promise.race([host.close(), systemClock.sleep(CLOSE_MS)])
     await lock.release()
   }
+}
+
+/** Who only looks, looks at the PostgreSQL that serves: the inventory may have a newer one already. */
+function asItServes(opening: Opening, { host, postgresMajor }: HelloEvent): Opening {
+  if (postgresMajor === undefined) return opening
+  const { plan } = opening
+  return { ...opening, plan: { ...plan, site: withVersions(plan.site, { [host]: postgresMajor }) } }
 }
 
 /** A host that can't read its own secrets any more has nothing to go on with. */

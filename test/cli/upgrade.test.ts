@@ -23,6 +23,7 @@ import { runCommandLine } from './support/test_world.ts'
 const NOTHING: UpgradeWanted = {
   kine: undefined,
   k3s: undefined,
+  postgresMajor: undefined,
   postgresMinor: false,
   packages: false,
   reboot: false,
@@ -43,6 +44,7 @@ function host(name: string, more: Partial<HostState> = {}): HostState {
     upMs: 86_400_000,
     boot: 'none',
     node: 'none',
+    postgres: { serves: 15, site: 15, keptAside: [], size: null, room: null },
     ...more,
   }
 }

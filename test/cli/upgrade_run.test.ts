@@ -1,12 +1,15 @@
 import { beforeEach, expect, test } from 'vitest'
+import { TwonodeError } from '../../src/core/errors.ts'
 import type { Hands } from '../../src/cli/upgrade_hands.ts'
 import { DRAINED_MARK, type LookedHost } from '../../src/cli/upgrade_look.ts'
 import type { UpgradeWanted } from '../../src/cli/upgrade_plan.ts'
 import { runUpgrade } from '../../src/cli/upgrade_run.ts'
+import { siteOf } from '../support/site.ts'
 
 const WANTED: UpgradeWanted = {
   kine: 'v1',
   k3s: undefined,
+  postgresMajor: undefined,
   postgresMinor: false,
   packages: false,
   reboot: false,
@@ -22,6 +25,11 @@ class Machine {
   isMarked = false
   hasKine = false
   hasPackages = true
+  /** PostgreSQL's major version that serves; null: in between. */
+  serves: number | null = 15
+  agentsSite = 15
+  /** A move of it is cut when the old cluster has stopped. */
+  isCut = false
   /** What verify finds once kine is the new one. */
   breaksWith: string | undefined
   /** Its API server gives an answer from this look on. */
@@ -59,8 +67,8 @@ function machineOf(names: readonly string[]): Machine {
 }
 
 function looked(machine: Machine, look: number): LookedHost {
-  const { name, leads, hasKine, hasPackages } = machine
-  const status = leads ? { mode: 'paired', stream: 'caught-up' } : { promotable: true }
+  const { name, leads, hasKine, hasPackages, serves, agentsSite } = machine
+  const status = leads ? { mode: 'paired', stream: 'caught-up' } : { promotable: serves !== null }
   return {
     name,
     leads,
@@ -73,6 +81,7 @@ function looked(machine: Machine, look: number): LookedHost {
     boot: 'none',
     node: machine.node(look),
     status: { settled: 'yes', ...status },
+    postgres: { serves, site: agentsSite, keptAside: [], size: null, room: null },
   }
 }
 
@@ -104,6 +113,16 @@ function hands(): Hands {
     converge: async (limit) => {
       if (limit.length > 0) machineOf(limit).hasKine = true
     },
+    install: async (host, version) => void log.push(`${host}: programs of ${version}`),
+    goOver: async (host, version) => {
+      const machine = machineOf([host])
+      log.push(`${host}: over to ${version}`)
+      if (machine.leads) throw new Error('an empty cluster leads')
+      machine.serves = null
+      if (machine.isCut) throw new TwonodeError('E_FAILED', 'cut')
+      machine.serves = version
+      machine.agentsSite = version
+    },
     commands: async (limit, tasks) => {
       for (const { command } of tasks as readonly { command: { argv: readonly string[] } }[]) {
         const words = command.argv.join(' ').replace('/usr/local/bin/k3s ', '')
@@ -115,7 +134,7 @@ function hands(): Hands {
 }
 
 /** One `twonode upgrade`: a gate that does not open at its first look never does. */
-async function run(wanted: Partial<UpgradeWanted> = {}): Promise<number> {
+async function run(wanted: Partial<UpgradeWanted> = {}, site = siteOf()): Promise<number> {
   log = []
   let now = 0
   const parts = {
@@ -128,7 +147,7 @@ async function run(wanted: Partial<UpgradeWanted> = {}): Promise<number> {
         return 3
       },
     },
-    postgres: 15,
+    site,
     drainTimeout: '5m',
     command: 'twonode upgrade',
     over: new AbortController().signal,
@@ -205,4 +224,50 @@ test('the pause, and the leave of a host that stops, are begun anew before each 
   const count = (line: string) => first.filter((one) => one === line).length
   expect(count('both: pause --for 1h')).toBe(3)
   expect(count('h2: leave --for 1h')).toBe(2)
+})
+
+const SEVENTEEN = siteOf({
+  postgres: {
+    ...siteOf().postgres,
+    version: 17,
+    dataDirectory: '/var/lib/postgresql/17/main',
+  },
+})
+const TO_17 = { kine: undefined, postgresMajor: 17 }
+
+test('a major version of PostgreSQL comes to the follower first, which its leader lets go; then the lead is handed over', async () => {
+  expect(await run(TO_17, SEVENTEEN)).toBe(0)
+  const order = [
+    'h2: programs of 17',
+    'h2: leave --for 1h',
+    'h2: over to 17',
+    'after postgres-major on h2',
+    'the lead goes to h2',
+    'h1: leave --for 1h',
+    'h1: over to 17',
+    'after postgres-major on h1',
+    'both: resume',
+    'pg_dropcluster 15 main',
+  ].map(at)
+  expect(order).toEqual(order.toSorted((a, b) => a - b))
+  expect(order).not.toContain(-1)
+  expect([h1.serves, h2.serves]).toEqual([17, 17])
+  expect(await run(TO_17, SEVENTEEN), 'nothing is left to do').toBe(0)
+  expect(at('over to 17')).toBe(-1)
+})
+
+test('a follower that was cut between two clusters is gone on with before any gate: no pair is whole without it', async () => {
+  h2.isCut = true
+  expect(await run(TO_17, SEVENTEEN)).toBe(3)
+  expect([h1.serves, h2.serves]).toEqual([15, null])
+  h2.isCut = false
+  expect(await run(TO_17, SEVENTEEN)).toBe(0)
+  expect(at('h2: over to 17')).toBeLessThan(at('after postgres-major on h2'))
+  expect(at('before anything is done')).toBe(-1)
+  expect([h1.serves, h2.serves]).toEqual([17, 17])
+})
+
+test('another upgrade of a pair whose inventory has a newer major version is refused, and says what brings it', async () => {
+  expect(await run({}, SEVENTEEN)).not.toBe(0)
+  expect(log.at(-1)).toBe('PostgreSQL 15 serves on h1, and the inventory has 17')
 })

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { JsonObject } from '../../src/core/json.ts'
 import { chooseSites, parseInventory } from '../../src/plan/inventory.ts'
-import { fenceAndPromote } from '../../src/core/site.ts'
+import { fenceAndPromote, postgresOf, siteOfHost } from '../../src/core/site.ts'
 import { INVENTORY_SCHEMA, ONE_SITE_SCHEMA } from '../../src/plan/inventory_schema.ts'
 import { IMPORT_SCHEMA, PLAY_SCHEMA, TASK_SCHEMA } from '../../src/plan/playbook_schema.ts'
 import { checkSchema } from '../../src/plan/schema_check.ts'
@@ -88,6 +88,25 @@ sites:
   expect(chooseSites(inventory, []).map(({ site }) => site.name)).toEqual(['a', 'b'])
   expect(chooseSites(inventory, ['b']).map(({ site }) => site.name)).toEqual(['b'])
   expect(() => chooseSites(inventory, ['c'])).toThrow(/no site c/)
+})
+
+const MIXED = HOSTS.replace('10.0.0.2', '10.0.0.2, postgres: { version: 17 }')
+
+test('a host may have a major version of PostgreSQL of its own, and the folder that goes with it', () => {
+  const { site } = only(`name: s\n${MIXED}\n`)
+  expect(postgresOf(site, 'h1')).toBe(site.postgres)
+  expect(siteOfHost(site, 'h2').postgres).toMatchObject({
+    version: 17,
+    dataDirectory: '/var/lib/postgresql/17/main',
+  })
+  const same = only(`name: s\n${MIXED}\npostgres: { version: 17 }\n`).site
+  expect(same.postgres, 'nothing is told of what is the same').not.toHaveProperty('versions')
+})
+
+test('where the inventory has a folder for the data no host has another major version', () => {
+  expect(() => only(`name: s\n${MIXED}\npostgres: { dataDirectory: /srv/pg }\n`)).toThrow(
+    /dataDirectory is of PostgreSQL 15, and h2 is to have 17/,
+  )
 })
 
 const binary = (path: string) =>

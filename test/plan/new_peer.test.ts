@@ -30,6 +30,13 @@ test('a newcomer takes over name, address, variables and plays, and nothing else
   expect(before).toMatchObject(rest)
 })
 
+test('a newcomer in the middle of a change of the major version gets the PostgreSQL of the one it replaces', () => {
+  const before = plan()
+  const postgres = { ...before.site.postgres, versions: { h2: 17 } }
+  const after = withNewPeer({ ...before, site: { ...before.site, postgres } }, 'h2', H3)
+  expect(after.site.postgres.versions).toEqual({ h3: 17 })
+})
+
 test('a host that keeps a compiled site reads the new one as any other', () => {
   const text = siteFileText({ plan: withNewPeer(plan(), 'h2', H3), secrets: new Map() })
   expect(parseSiteFile(text).site.hosts[1]).toEqual(H3)

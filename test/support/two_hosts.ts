@@ -56,6 +56,7 @@ export async function convergePair(spec: PairSpec): Promise<PairRun> {
     version: plan.version,
     allowDowngrade: false,
     obtains: false,
+    setsUpPostgres: false,
     usesRoles: false,
   })
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { sidesOf, type Site, type SiteHost } from '../../core/site.ts'
+import { postgresOf, sidesOf, type Site, type SiteHost } from '../../core/site.ts'
 import { timingOf } from '../../pair/timing.ts'
 import type { Faults } from '../faults.ts'
 import type { PeerClient } from '../peer_client.ts'
@@ -65,7 +65,7 @@ class Eyes implements LocalSight {
       database: site.postgres.database,
     })
     this.#carrier = new Carrier(this.#own.address)
-    const { dataDirectory } = site.postgres
+    const { dataDirectory } = postgresOf(site, host)
     // The WAL may have a file system of its own; the last is where converges write.
     const measured = [join(dataDirectory, 'pg_wal'), '/etc/twonode']
     this.#disk = new Disk({ tried: [site.stateDirectory, dataDirectory], measured }, faults)

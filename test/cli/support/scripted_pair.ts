@@ -29,6 +29,7 @@ export function settingsOf(more: Partial<RunSettings> = {}): RunSettings {
     allowDowngrade: false,
     obtains: true,
     usesRoles: false,
+    setsUpPostgres: true,
     ...more,
   }
 }
