@@ -77,6 +77,8 @@ test('every unit and path on the page is one that a playbook, a module or the ag
 /** Debian's and k3s' own. */
 const OF_OTHERS: ReadonlySet<string> = new Set([
   '/etc/nftables.conf',
+  '/etc/ssh/new_host_key',
+  '/etc/ssh/sshd_config',
   '/etc/postgresql/15/main',
   '/etc/rancher',
   '/var/lib/rancher',

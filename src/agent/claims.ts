@@ -41,6 +41,8 @@ export interface WitnessStanding {
   readonly answers: boolean
   /** Its trouble, or what it keeps. */
   readonly text: string
+  /** By this host's clock. @unit milliseconds */
+  readonly at: number
 }
 
 /**
@@ -169,7 +171,7 @@ export class Claims {
 
   #answered(claim: Claim): void {
     this.highestTerm = Math.max(this.highestTerm, claim.term)
-    this.standing = { answers: true, text: claimText(claim) }
+    this.standing = { answers: true, text: claimText(claim), at: this.#ports.clock.now() }
     this.#told = { message: '', at: -Infinity }
   }
 
@@ -191,7 +193,7 @@ export class Claims {
 
   #tell(why: string): void {
     const now = this.#ports.clock.now()
-    this.standing = { answers: false, text: why }
+    this.standing = { answers: false, text: why, at: now }
     const isKnown = this.#told.message === why && now - this.#told.at < TOLD_AGAIN_MS
     if (isKnown) return
     this.#told = { message: why, at: now }

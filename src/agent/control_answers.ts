@@ -18,6 +18,7 @@ import { answerSwitchover } from './switchover_answer.ts'
 import { taken } from './taken.ts'
 import { answerSalvage } from './salvage/answers.ts'
 import { answerToken } from './token_answers.ts'
+import { answerWitness } from './witness_answer.ts'
 
 /** Lines of a timeline where nobody names another number. */
 const LINES = 100
@@ -53,6 +54,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   token: answerToken,
   salvage: answerSalvage,
   compare,
+  witness: answerWitness,
 }
 
 /** Whether the follower is a copy, by what both hosts have now (A7). */

@@ -62,6 +62,11 @@ function askedOf({ name, words, options }: TypedCommand): JsonObject {
       const [action = '', id] = words
       return { ...options, action, ...(id === undefined ? {} : { id }) }
     }
+    case 'witness': {
+      const [action = 'show'] = words
+      if (action === 'show') return options
+      throw new TwonodeError('E_USAGE', `witness has no ${action}`)
+    }
     default:
       return options
   }

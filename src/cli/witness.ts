@@ -10,13 +10,15 @@ import { type Invocation, listOption, textOption } from './command.ts'
 import { filesOf } from './compile_sites.ts'
 import type { World } from './world.ts'
 
-/** `twonode witness serve` answers until it is told to end; `init` makes a folder for claims. */
+/** `twonode witness serve` answers until it is told to end; `init` makes a folder for claims; `show` looks. */
 export async function witness(invocation: Invocation, world: World): Promise<ExitCode> {
   const [action, folder] = invocation.arguments
   if (action === 'init') return await init(folder, world)
+  if (action === 'show')
+    return await (await import('./witness_show.ts')).showWitness(invocation, world)
   if (action !== 'serve')
     throw new TwonodeError('E_USAGE', `twonode witness does not know ${action ?? 'what to do'}`, {
-      hint: 'Say twonode witness serve, or twonode witness init DIRECTORY.',
+      hint: 'Say twonode witness serve, init DIRECTORY, or show -i INVENTORY.',
     })
   const { address, port } = listenOf(invocation)
   const store = new ClaimStore(needed(invocation, 'directory'))

@@ -79,7 +79,7 @@ export const HOST_COMMANDS: readonly CommandShape[] = [
     name: 'promote',
     brief: 'Lead: for a follower whose leader is gone, or a host that waits after a boot.',
     notes: [
-      'Without `--force` only by the proof that nothing acknowledged is missing here. With it the host says first what may be lost and what is known of the peer, and asks. A peer that answers is never passed over: that is `twonode switchover`.',
+      'Without `--force` only if the peer is gone, and by the proof that nothing acknowledged is missing here. With it whatever the peer does, even if it answers: the host says first what may be lost and what is known of the peer, and asks. Where both are well it is `twonode switchover`, which loses nothing.',
     ],
     arguments: [],
     options: [
@@ -110,6 +110,17 @@ export const HOST_COMMANDS: readonly CommandShape[] = [
     options: [JSON_LINES],
     exits: ASKED,
     examples: ['twonode compare'],
+  },
+  {
+    name: 'witness',
+    brief: 'What the witness says now, and what this host believes; changes no claim.',
+    notes: [
+      'It is asked anew, and an HTTP server has to pass its trial again: two swaps that it has to take and two that it has to refuse, on an object beside the claim. From a laptop `twonode witness show` compares what both hosts read.',
+    ],
+    arguments: [{ syntax: '[action]', description: 'show.' }],
+    options: [JSON_LINES],
+    exits: ASKED,
+    examples: ['twonode witness show'],
   },
   {
     name: 'salvage',

@@ -17,7 +17,7 @@ export function whyNotSwitched(facts: Facts, thoughPaused = false): RequestRefus
   if (meta.leader !== self)
     return {
       message: `this host follows: ${meta.leader} leads`,
-      hint: `Run it on ${meta.leader}.`,
+      hint: `Run it on ${leaderAt(meta)}; or on a laptop \`twonode switchover -i inventory.yaml\`, which finds the leader.`,
     }
   if (peer.contact !== 'answers')
     return { message: `${other} does not answer`, hint: 'Both hosts must be well to hand over.' }
@@ -84,6 +84,12 @@ function unfitToServe({ self, postgres, disk }: Facts): RequestRefusal | null {
   return disk === 'full'
     ? { message: `the disk of ${self} is full`, hint: 'Make room on it first.' }
     : null
+}
+
+/** With its address: whoever is to go there may know the host by that alone. */
+function leaderAt({ hosts, leader }: HostMeta): string {
+  const address = hosts.find(({ name }) => name === leader)?.address
+  return address === undefined ? leader : `${leader} (${address})`
 }
 
 function peerOf(self: string, { hosts }: HostMeta): string {

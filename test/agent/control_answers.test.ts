@@ -92,7 +92,12 @@ test('a request that the rules refuse ends with their reason; one that they take
 })
 
 test.each([
-  ['h2', 'switchover', 'this host follows: h1 leads', 'Run it on h1.'],
+  [
+    'h2',
+    'switchover',
+    'this host follows: h1 leads',
+    'Run it on h1 (10.77.0.11); or on a laptop `twonode switchover -i inventory.yaml`, which finds the leader.',
+  ],
   ['h1', 'promote', 'h1 leads already', 'Nothing is to be done.'],
 ] as const)(
   'on %s a %s is refused with where to run it, or why not',

@@ -8,7 +8,10 @@ import { helloOf, summaryOf } from './scripted_pair.ts'
 export type Said = readonly JsonObject[] | string | { readonly torn: string }
 
 /** Hosts of a pair whose agents answer their own command line, and nothing else. */
-export function talkingHosts(say: (host: string, words: readonly string[]) => Said): {
+export function talkingHosts(
+  say: (host: string, words: readonly string[]) => Said,
+  hello: Parameters<typeof helloOf>[1] = {},
+): {
   readonly open: OpenSession
   /** `h1: status`, in order. */
   readonly asked: string[]
@@ -17,7 +20,7 @@ export function talkingHosts(say: (host: string, words: readonly string[]) => Sa
   const open: OpenSession = async (request, listener) => {
     const { name } = request.host
     const tell = (message: FromRunner) => queueMicrotask(() => listener.onMessage(message))
-    tell(helloOf(name))
+    tell(helloOf(name, hello))
     const { opening } = request
     const [step] = opening.type === 'plan' ? (opening.plan.plays[0]?.steps ?? []) : []
     const argv = (step?.args['command'] ?? []) as readonly string[]
@@ -26,7 +29,11 @@ export function talkingHosts(say: (host: string, words: readonly string[]) => Sa
       send: (message) => {
         if (message.type !== 'go') return
         asked.push(`${name}: ${words.join(' ')}`)
-        tell({ type: 'observed', pending: [], events: answered(name, say(name, words)) })
+        tell({
+          type: 'observed',
+          pending: [],
+          events: answered(name, say(name, words), step?.register),
+        })
       },
       sendBlob: () => {},
       roundTrips: () => 9,
@@ -41,7 +48,7 @@ function linesOf(said: readonly JsonObject[]): string {
 }
 
 /** The step that asked a host's agent, with what it said. */
-function answered(host: string, said: Said): readonly Event[] {
+function answered(host: string, said: Said, register = 'said'): readonly Event[] {
   const output =
     typeof said === 'string'
       ? { code: 3, stdout: '', stderr: said }
@@ -53,7 +60,7 @@ function answered(host: string, said: Said): readonly Event[] {
     task: 't',
     module: 'assert',
     status: 'ok',
-    register: 'said',
+    register,
     result: { rows: [], ...output },
     durationMs: 1,
   }
