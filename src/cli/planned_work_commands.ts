@@ -113,6 +113,10 @@ export const PLANNED_WORK: readonly CommandSpec[] = [
         description: 'As of kubectl drain, up to 29m; default 5m.',
       },
       {
+        flags: '--drain-force',
+        description: 'As --force of kubectl drain: pods that nobody makes anew are deleted too.',
+      },
+      {
         flags: '-C, --check',
         description: 'Say what would be done, and do nothing. Exit 10 if there is anything.',
       },

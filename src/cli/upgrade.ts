@@ -6,7 +6,7 @@ import { createTeller, theSite } from './switchover.ts'
 import { refuseMajor } from './upgrade_major.ts'
 import { refuseVersion, type UpgradeWanted } from './upgrade_plan.ts'
 import { runUpgrade } from './upgrade_run.ts'
-import { COMMAND_MS } from './upgrade_tasks.ts'
+import { COMMAND_MS, type DrainOptions } from './upgrade_tasks.ts'
 
 /** A pod's own grace is 30 s; a budget may hold one back for longer. */
 const DRAIN_TIMEOUT = '5m'
@@ -21,7 +21,10 @@ export const upgrade: CommandRun = async (invocation, world) => {
     refuseVersion('kine', { wanted: wanted.kine, inventory: kine.version })
   if (wanted.k3s !== undefined) refuseVersion('k3s', { wanted: wanted.k3s, inventory: k3s.version })
   refuseMajor(site.site, wanted)
-  const drainTimeout = drainTimeoutOf(invocation)
+  const drain = {
+    timeout: drainTimeoutOf(invocation),
+    force: flagOption(invocation, 'drainForce'),
+  }
   const over = new AbortController()
   const dispose = world.onInterrupt(() => over.abort())
   const teller = await createTeller(flags, world)
@@ -30,11 +33,11 @@ export const upgrade: CommandRun = async (invocation, world) => {
     world,
     teller,
     site: site.site,
-    drainTimeout,
+    drain,
     command: commandOf(wanted, {
       inventory: flags.inventory,
       site: flags.sites.length > 0 ? name : undefined,
-      drainTimeout,
+      drain,
     }),
     over: over.signal,
   }
@@ -85,11 +88,11 @@ function drainTimeoutOf(invocation: Invocation): string {
 interface Selected {
   readonly inventory: string
   readonly site: string | undefined
-  readonly drainTimeout: string
+  readonly drain: DrainOptions
 }
 
 /** What is to be run again, wherever this was cut. */
-function commandOf(wanted: UpgradeWanted, { inventory, site, drainTimeout }: Selected): string {
+function commandOf(wanted: UpgradeWanted, { inventory, site, drain }: Selected): string {
   const flags = [
     ...(site === undefined ? [] : ['--site', site]),
     ...(wanted.k3s === undefined ? [] : ['--k3s', wanted.k3s]),
@@ -99,7 +102,8 @@ function commandOf(wanted: UpgradeWanted, { inventory, site, drainTimeout }: Sel
     ...(wanted.packages ? ['--packages'] : []),
     ...(wanted.reboot ? ['--reboot'] : []),
     ...(wanted.keepRoles ? ['--keep-roles'] : []),
-    ...(drainTimeout === DRAIN_TIMEOUT ? [] : ['--drain-timeout', drainTimeout]),
+    ...(drain.timeout === DRAIN_TIMEOUT ? [] : ['--drain-timeout', drain.timeout]),
+    ...(drain.force ? ['--drain-force'] : []),
     ...(wanted.allowDowngrade ? ['--allow-downgrade'] : []),
   ]
   return ['twonode upgrade -i', inventory, ...flags].join(' ')

@@ -9,6 +9,7 @@ import { runSites } from './run_sites.ts'
 import type { Teller } from './switchover.ts'
 import { switchOver } from './switchover_run.ts'
 import { findingsOn, lookAtHosts, type LookedHost } from './upgrade_look.ts'
+import type { DrainOptions } from './upgrade_tasks.ts'
 import type { World } from './world.ts'
 
 /** What the playbook calls the major version that a host may go over to. */
@@ -21,8 +22,7 @@ export interface UpgradeParts {
   readonly teller: Teller
   /** As the inventory has it. */
   readonly site: Site
-  /** As kubectl has it. */
-  readonly drainTimeout: string
+  readonly drain: DrainOptions
   /** This command line, for whoever is to run it again. */
   readonly command: string
   /** Ctrl-C: nothing further is begun. */

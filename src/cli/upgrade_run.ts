@@ -142,8 +142,7 @@ class UpgradeRun {
 
   async #drain(name: string, node: NodeState): Promise<void> {
     this.#say('step', `${name} is drained, its pods' emptyDir data with them`)
-    const tasks = drainTasks(name, node, this.#parts.drainTimeout)
-    await this.#hands.commands([name], tasks)
+    await this.#hands.commands([name], drainTasks(name, node, this.#parts.drain))
   }
 
   /** So that no write waits for a follower that stops (B7). */

@@ -86,13 +86,21 @@ export function bootTasks(): readonly object[] {
   return [task('The host boots', ['systemd-run', ...when, 'systemctl', 'reboot'])]
 }
 
+/** As kubectl has them. */
+export interface DrainOptions {
+  readonly timeout: string
+  /** Pods without a controller go too. */
+  readonly force: boolean
+}
+
 /** Marked before, unless somebody else has cordoned it or a run before this one has marked it. */
-export function drainTasks(name: string, node: NodeState, drainTimeout: string): readonly object[] {
+export function drainTasks(name: string, node: NodeState, how: DrainOptions): readonly object[] {
   const mark = [...KUBECTL, 'annotate', '--overwrite', 'node', name, `${DRAINED_MARK}=upgrade`]
-  const options = ['--ignore-daemonsets', '--delete-emptydir-data', `--timeout=${drainTimeout}`]
+  const options = ['--ignore-daemonsets', '--delete-emptydir-data', `--timeout=${how.timeout}`]
+  const force = how.force ? ['--force'] : []
   return [
     ...(node === 'there' ? [task('The node is to be taken back', mark)] : []),
-    task('The node is drained', [...KUBECTL, 'drain', name, ...options]),
+    task('The node is drained', [...KUBECTL, 'drain', name, ...options, ...force]),
   ]
 }
 

@@ -148,7 +148,7 @@ async function run(wanted: Partial<UpgradeWanted> = {}, site = siteOf()): Promis
       },
     },
     site,
-    drainTimeout: '5m',
+    drain: { timeout: '5m', force: false },
     command: 'twonode upgrade',
     over: new AbortController().signal,
   } as unknown as Parameters<typeof runUpgrade>[1]

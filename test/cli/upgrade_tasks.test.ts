@@ -30,7 +30,7 @@ test.each<[string, readonly object[]]>([
   ['the package lists', listTasks()],
   ["PostgreSQL's packages", upgradeTasks(['postgresql-15'])],
   ['all packages', upgradeAllTasks()],
-  ['a drain', drainTasks('h1', 'there', '20m')],
+  ['a drain', drainTasks('h1', 'there', { timeout: '20m', force: true })],
   ['taking a node back', takeBackTasks('h1')],
   ['a boot', bootTasks()],
 ])('28: no task cuts its own command short: %s', async (_, tasks) => {
@@ -62,4 +62,13 @@ test('28: apt asks nobody, and restarts nothing but what its packages do', () =>
   for (const one of env)
     expect(one as Json).toMatchObject({ DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_MODE: 'l' })
   expect(upgradeAllTasks().map(argvOf).at(-1)).toContain('Dpkg::Options::=--force-confold')
+})
+
+test.each([
+  [false, []],
+  [true, ['--force']],
+])('28: a drain has the flags of kubectl; told to force it: %s', (force, more) => {
+  const [task = {}] = drainTasks('h1', 'drained', { timeout: '20m', force })
+  const flags = ['--ignore-daemonsets', '--delete-emptydir-data', '--timeout=20m', ...more]
+  expect(argvOf(task).slice(2)).toEqual(['drain', 'h1', ...flags])
 })
