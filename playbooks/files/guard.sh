@@ -32,8 +32,8 @@ silent() {
 }
 
 stop_all() {
-  timeout 5 systemctl kill --signal=KILL kine.service
-  timeout 10 systemctl stop kine.service twonode-virtual-ip.service
+  timeout 5 systemctl kill --signal=KILL kine.service kine-reads.service k3s-reads.service
+  timeout 10 systemctl stop kine.service kine-reads.service k3s-reads.service twonode-virtual-ip.service
   # A promotion brings the address up before its unit.
   [[ -z $address ]] || timeout 5 ip address del "$address" dev "$interface"
 }

@@ -7,6 +7,7 @@ import { handBack, handedToUs } from './hand_back.ts'
 import { handOver } from './hand_over.ts'
 import { goAlone, promote } from './lead_alone.ts'
 import type { ConvergeOutcome } from './ports.ts'
+import { serveReads } from './reads.ts'
 import { restrict } from './restriction.ts'
 import { settle } from './settle.ts'
 import { ledBy } from './set_aside.ts'
@@ -32,6 +33,7 @@ const PROCEDURES: Readonly<Record<ActiveGoal, Procedure>> = {
   'new-slot': otherSlot(withNewSlot, false),
   'let-go': otherSlot(withoutSlot, true),
   restrict,
+  'serve-reads': serveReads,
   'accept-replacement': acceptReplacement,
 }
 
@@ -51,6 +53,7 @@ export async function carryOut(goal: ActiveGoal, act: Act): Promise<boolean> {
 async function impair(act: Act): Promise<ConvergeOutcome> {
   const { state } = act
   state.unsettled()
+  state.reads.ended()
   const outcome = await converge(act, { tags: ['impair'], urgent: true })
   if (outcome.kind !== 'done') return outcome
   state.impaired = true

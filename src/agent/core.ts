@@ -211,6 +211,7 @@ export class AgentCore {
     this.#state.late = true
     // The unit that watches this agent has stopped kine meanwhile (B9), on a follower too.
     this.#state.unsettled()
+    this.#state.reads.ended()
     this.#state.memory = afterStall(this.#state.memory, now)
     this.#state.fault('late', `this agent stood still for ${late} ms`)
     return true

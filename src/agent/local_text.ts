@@ -106,6 +106,7 @@ const DEEDS: Readonly<Record<string, string>> = {
   'let-go': 'the follower is let go, and copies when there is room again',
   'accept-replacement': 'the new host is taken in',
   thaw: 'changes are counted anew',
+  'serve-reads': 'what this host has can be read on it',
   wait: 'this host waits',
 }
 
@@ -115,7 +116,7 @@ function decisionText(entry: JsonObject): string {
   const times =
     entry['repeated'] === undefined ? '' : ` (${valueText(entry['repeated'])} times more)`
   // Who waits at each boot waits for its peer, and not yet for a person.
-  const way = goal === 'wait' ? undefined : wayOut(rule ?? '', false)
+  const way = goal === 'wait' || goal === 'serve-reads' ? undefined : wayOut(rule ?? '', false)
   const out = way === undefined ? '' : `; the way out: ${way}`
   return `${why}${deed === undefined ? '' : `: ${deed}`}${out}${times} [${rule}]`
 }

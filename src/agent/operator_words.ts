@@ -31,7 +31,8 @@ const WITH_WITNESS: Readonly<Record<string, string>> = {
 
 /** What ends the wait of a rule; undefined: nothing waits for a person. */
 export function wayOut(rule: string, witness: boolean): string | undefined {
-  return (witness ? WITH_WITNESS[rule] : undefined) ?? WAYS_OUT[rule]
+  const waits = rule === 'unproven-reads' ? 'unproven-wait' : rule
+  return (witness ? WITH_WITNESS[waits] : undefined) ?? WAYS_OUT[waits]
 }
 
 /** What a pause of this host holds up in the role that it has. */

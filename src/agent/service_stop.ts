@@ -6,7 +6,10 @@ import type { Engine, StoppingEngine } from './ports.ts'
 /** Without it kine's unit starts no kine; what brings it back is a converge of the role. */
 export const PERMIT = '/run/twonode/kine.permit'
 
-const KILL = ['systemctl', 'kill', '--signal=SIGKILL', 'kine.service']
+/** And what answers reads where a leader waited: it may be superseded by now (A8). */
+const UNITS = ['kine.service', 'kine-reads.service', 'k3s-reads.service']
+
+const KILL = ['systemctl', 'kill', '--signal=SIGKILL', ...UNITS]
 
 /** @unit milliseconds */
 const KILL_TIMEOUT_MS = 5_000

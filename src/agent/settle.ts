@@ -12,6 +12,7 @@ export async function settle(act: Act): Promise<boolean> {
   if (state.owed === null && unfinished) state.owed = { tags: ['role'], urgent: true }
   const { owed } = state
   const { untouchedTerm } = state
+  state.reads.ended()
   // While it is under way, and if it is ended, nobody knows how far it comes.
   state.untouchedTerm = 0
   const tags = state.isSettled ? ['role', 'routine'] : ['role']

@@ -16,6 +16,7 @@ import { ownWords } from './own_words.ts'
 import { PermitWatch } from './permit_watch.ts'
 import type { Ports, Proof } from './ports.ts'
 import { PowerOffs } from './power_off.ts'
+import { Reads } from './reads.ts'
 import { restrictionOf } from './restriction.ts'
 import type { Aside } from './set_aside.ts'
 import type { Settings } from './settings.ts'
@@ -55,6 +56,7 @@ export class AgentState {
   /** When the peer's agent last asked. */
   askedAt = -Infinity
   readonly claims: Claims
+  readonly reads = new Reads()
   readonly power: PowerOffs
   readonly flaps: Flaps
   readonly settings: Settings
@@ -138,6 +140,7 @@ export class AgentState {
       handOverPutOff: isPutOff(this.handOverFailures, this.meta?.term, now),
       voidRefused: isRefused(this.voidRefusal, now, timing),
       restriction: restrictionOf(this),
+      reads: this.reads.standing(now),
       claimBarred: this.claims.isBarred,
       powerHeld: this.power.isHeld,
       asked,
@@ -227,6 +230,7 @@ export class AgentState {
   /** role.yaml is true on this host, for this hostMeta. */
   settledFor(meta: HostMeta): void {
     this.#settledFor = meta
+    this.reads.settled()
     this.#pauses.reset()
     this.#pauses.routineAt(this.#ports.clock.now() + this.settings.timing.reconcileMs)
   }

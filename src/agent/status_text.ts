@@ -71,6 +71,7 @@ const ROOM_WORDS: Readonly<Record<string, string>> = {
 
 function sightLines(status: JsonObject): readonly Line[] {
   const { role, peer, gateway, postgres, disk, room, stream, followersSlot, slot } = status
+  const { impaired, reads } = status
   const lines: Line[] = [
     ['peer', PEER_WORDS[textOf(peer)] ?? textOf(peer)],
     ['gateway', gateway === 'up' ? 'answers' : textOf(gateway)],
@@ -82,6 +83,11 @@ function sightLines(status: JsonObject): readonly Line[] {
       ['follower', STREAM_WORDS[textOf(stream)] ?? textOf(stream)],
       ["follower's slot", `${textOf(followersSlot)}${slot === 'ok' ? '' : `, ${textOf(slot)}`}`],
     )
+  if (role === 'leader' && impaired === true && reads === 'served')
+    lines.push([
+      'reads',
+      'answered on this host alone: `k3s kubectl get` here. They may be old, for the other host may have gone on; every change is refused',
+    ])
   lines.push(...witnessLines(status))
   const { keptAside } = status
   const kept = Array.isArray(keptAside) ? keptAside : []

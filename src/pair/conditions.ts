@@ -1,5 +1,6 @@
 import { isAtLeast } from './disk_budget.ts'
 import { type Facts, isSilent, type PeerSays } from './facts.ts'
+import { lacksFork } from './goals.ts'
 import { compareHostMeta, sameHostMeta, winner } from './host_meta.ts'
 
 /** A predicate of the rule table: its name stands in the rows, its words in docs/fsm.md. */
@@ -151,6 +152,9 @@ export const CONDITIONS = {
     'what may be changed is not what the mode allows',
     (f) => f.restriction === 'due',
   ),
+
+  begun: c('its branch has begun', (f) => f.meta !== null && !lacksFork(f.meta)),
+  readsDue: c('a cold start, and what it has can not be read yet', (f) => f.reads === 'due'),
 
   askedToThaw: c('asked to thaw', (f) => f.asked?.kind === 'thaw'),
   askedToPromote: c('asked to promote', (f) => f.asked?.kind === 'promote'),

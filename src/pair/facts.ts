@@ -68,6 +68,11 @@ export interface Facts {
    * ever restricted.
    */
   readonly restriction: 'done' | 'due'
+  /**
+   * A leader that waits after a cold start: whether what it has can be read on it. due: nobody knows, or
+   * not any more · not-served: it did not come up, or k3s has run since the start.
+   */
+  readonly reads: 'due' | 'served' | 'not-served'
   /** The claim was refused, and no look at it since has shown that it may be had (A4). */
   readonly claimBarred: boolean
   /** An attempt to power the peer off proved nothing, and the next is not due yet. */
@@ -177,6 +182,8 @@ export type Goal =
   | 'let-go'
   /** What may be changed in Kubernetes follows from the mode. */
   | 'restrict'
+  /** What a leader that waits has can be read on the host itself, behind the fence (A5, B8). */
+  | 'serve-reads'
   | 'accept-replacement'
   | 'thaw'
   /** Unproven: fenced, and waiting for the peer or an operator (A5). */

@@ -31,6 +31,7 @@ export const RULES: readonly Rule[] = [
   { id: 'unproven',           role: 'leader',   when: ['notProven', 'notImpaired', 'peerNotMissed'],                         goal: 'impair', why: 'leading is not proven: the peer may have been promoted since (A5)' },
   { id: 'cut-off',            role: 'leader',   when: ['gatewayDown', 'peerCut', 'mayBeSupplanted', 'notImpaired'], goal: 'impair', why: 'gateway and peer are lost: the follower may take over (B6)' },
   { id: 'claim-lead',         role: 'leader',   when: ['claimDecides', 'notProven', 'paired', 'impaired', 'metaCertain', 'peerCut', 'gatewayUp', 'canServe', 'claimNotBarred'], goal: 'go-alone', why: 'the peer is silent: the claim says whether it was promoted since (A4, A5)' },
+  { id: 'unproven-reads',     role: 'leader',   when: ['notProven', 'impaired', 'peerCut', 'postgresUp', 'begun', 'notHeld', 'readsDue'], goal: 'serve-reads', why: 'while it waits for its peer, what it has is read on this host alone, behind the fence (A5, B8)' },
   { id: 'unproven-wait',      role: 'leader',   when: ['notProven'],                                        goal: 'wait',   why: 'fenced until the peer, a claim that is won, or an operator says that nobody else leads (A4, A5)' },
 
   // A leader that can't serve, or was stopped.

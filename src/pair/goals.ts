@@ -33,6 +33,7 @@ export const GOALS: Readonly<Record<Goal, GoalSpec>> = {
   settle:    { tags: ['role'],     urgent: false, rank: 1, before: UNCHANGED, after: 'a leader whose branch has no fork point yet: what its marker says' },
   'new-slot': { tags: ['role'],    urgent: false, rank: 2, before: 'term + 1, the next slot name', after: UNCHANGED },
   restrict:  { tags: ['restrict'], urgent: false, rank: 1, before: UNCHANGED, after: UNCHANGED },
+  'serve-reads': { tags: ['reads'], urgent: false, rank: 1, before: UNCHANGED, after: UNCHANGED },
   'let-go':  { tags: ['role'],     urgent: true,  rank: 2, before: 'term + 1, no slot', after: UNCHANGED },
   'accept-replacement': { tags: ['role'], urgent: false, rank: 2, before: 'the site file names the new host; term + 1, the new host in the place of the old one, its slot', after: UNCHANGED },
   pair:      { tags: ['pair'],     urgent: false, rank: 2, before: UNCHANGED, after: 'term + 1, mode paired; then the follower stores its proof of that term' },

@@ -105,6 +105,12 @@ export const FLAP_WINDOW_MS = 3_600_000
 export const SETTLE_RETRY_MS = 1000
 export const SETTLE_RETRY_MAX_MS = 30_000
 
+/** What answers reads on a leader that waits is looked at again after this; an agent hears of no unit's end. */
+export const READS_LOOK_MS = 300_000
+
+/** And after this where it did not come up, in the minute that it has: a start costs the host seconds of a core. */
+export const READS_RETRY_MS = 60_000
+
 /** After a refused hand-over or yield, before the next is tried. */
 export const HAND_OVER_PAUSE_MS = 10_000
 

@@ -14,9 +14,12 @@ const META = pairMeta()
 const ALONE = pairMeta({ mode: 'alone', term: 3 })
 const PROMOTED = pairMeta({ mode: 'alone', term: 3, branch: 3, leader: 'h2', slot: 'h1_3_1' })
 
+/** An API server answers reads. */
+const READ = { ...DONE, registered: { reads: { changed: true, skipped: false, failed: false } } }
+
 async function boot(...[self, disk, policy]: ConstructorParameters<typeof ScriptedHost>) {
   const host = new ScriptedHost(self, disk, policy)
-  host.converges = { impair: () => DONE, role: () => DONE }
+  host.converges = { impair: () => DONE, role: () => DONE, reads: () => READ }
   await host.core.start()
   return host
 }
@@ -24,10 +27,12 @@ async function boot(...[self, disk, policy]: ConstructorParameters<typeof Script
 test('a paired leader that boots alone is fenced, and waits for its peer (A5)', async () => {
   const host = await boot('h1', { meta: META })
   await host.rounds(20, { ...GATEWAY_UP, ...SILENT, ...leading() })
-  expect(host.log).toEqual(['converge impair urgent'])
+  const waits = ['converge impair urgent', 'converge reads']
+  expect(host.log).toEqual(waits)
   expect(host.rule).toBe('unproven-wait')
+  expect(host.core.facts().reads).toBe('served')
   await host.rounds(2, answers({ meta: META }))
-  expect(host.log).toEqual(['converge impair urgent', 'converge role urgent'])
+  expect(host.log).toEqual([...waits, 'converge role urgent'])
   expect(host.core.status()).toMatchObject({ impaired: false, settled: true })
 })
 
@@ -74,7 +79,7 @@ test('an operator overrides: promote --force leads alone whatever the peer may h
   const answer = host.core.ask({ kind: 'promote', force: true })
   await host.rounds(3)
   expect(await answer).toMatchObject({ ok: true, rule: 'forced-lead' })
-  expect(host.log.slice(1)).toEqual([
+  expect(host.log.slice(2)).toEqual([
     'meta 3/1 alone h1 h2_1_1',
     'converge alone urgent',
     'converge role urgent',

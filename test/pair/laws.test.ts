@@ -45,6 +45,8 @@ const ASIDE: readonly Partial<Facts>[] = [
   { unbegun: 'given-back' },
   { voidRefused: true },
   { restriction: 'due' },
+  { reads: 'due' },
+  { reads: 'not-served' },
   { claimBarred: true, policy: { partition: 'consistency', acceptLossBytes: 0 } },
   { metaDoubtful: true, policy: { partition: 'consistency', acceptLossBytes: 0 } },
   { policy: { partition: 'consistency', acceptLossBytes: 0 } },
@@ -119,6 +121,8 @@ const LAWS: Readonly<Record<string, Law>> = {
     !(leads(f) && !f.proven && f.initialised && SERVES.includes(goal)) ||
     (goal === 'go-alone' && claims(f) && f.impaired) ||
     (goal === 'go-alone' && f.asked?.kind === 'promote' && f.asked.force),
+  'nothing is read on a leader but one that waits, behind its fence (A5, B8)': (f, goal) =>
+    goal !== 'serve-reads' || (leads(f) && f.impaired && !f.proven && f.peer.contact !== 'answers'),
   'an impaired leader never releases commits but by force or by the claim (B7)': (f, goal) =>
     !(leads(f) && f.impaired && (goal === 'go-alone' || goal === 'settle' || goal === 'pair')) ||
     (goal === 'go-alone' && claims(f) && !f.proven) ||
@@ -262,6 +266,7 @@ describe('a mutated table is caught by a law', { timeout: 120_000 }, () => {
     ['a silent leader is promoted over too early',   change('promote', () => ({ when: ['peerCut', 'gatewayUp', 'promotable'] }))],
     ['a full disk leads',                            without('unable')],
     ['an unproven leader goes on',                   RULES.filter(({ id }) => !id.startsWith('unproven'))],
+    ['what has no fence is read',                    lacking('unproven-reads', 'impaired').filter(({ id }) => id !== 'unproven')],
     ['an unproven leader recovers',                  without('unproven-wait')],
     ['a late leader goes on',                        without('late')],
     ['a cut-off leader goes on',                     without('cut-off')],

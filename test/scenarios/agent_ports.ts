@@ -95,7 +95,7 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
     site: { takeIn: () => Promise.resolve() },
     engine: {
       converge: (wanted) => converge(world, machine, life, wanted),
-      stopServing: () => machine.killKine(),
+      stopServing: () => machine.stopServing(),
     },
     kine: { astray: () => Promise.resolve([]) },
     heartbeat: { lastBeatAt: machine.lastBeatAt },

@@ -55,7 +55,7 @@ export function converge(
   wanted: Wanted,
 ): Promise<ConvergeOutcome> {
   // As the agent's engine does it: whatever holds the lock, or is ending (A8).
-  if (wanted.tags.includes('impair')) machine.killKine()
+  if (wanted.tags.includes('impair')) machine.stopServing()
   const last = under.get(life) ?? Promise.resolve()
   const turn = last.then(() => walk(world, machine, life, wanted))
   under.set(

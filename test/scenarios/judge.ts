@@ -59,6 +59,11 @@ export class Judge {
     this.acknowledged.push(row)
   }
 
+  /** By what answers reads on a host that waits to know its role (A5). */
+  wroteWhileWaiting({ name }: Machine): void {
+    this.#fail(`${name} waits to know its role, and acknowledged a write`)
+  }
+
   read(client: string, revision: number): void {
     const seen = this.#seen.get(client) ?? 0
     if (revision < seen && !this.#forced)
@@ -101,6 +106,8 @@ export class Judge {
   look(): void {
     const { machines, time } = this.#world
     if (this.#forced && time.now > this.forcedUntil) this.#forced = !this.#agree()
+    for (const { name, reads, postgres } of machines)
+      if (reads.running && !postgres.fence) this.#fail(`${name} waits, and its table is not fenced`)
     const serving = machines.filter(({ serves }) => serves)
     for (const machine of machines) if (!machine.serves) this.#servedSince.delete(machine.name)
     for (const machine of serving) this.#timerLaw(machine)

@@ -3,6 +3,7 @@ import type { Proof } from '../../src/agent/ports.ts'
 import type { Kine } from './clients.ts'
 import { Disk } from './disk.ts'
 import { Postgres } from './postgres.ts'
+import { Reading } from './reading.ts'
 import { type Agent, FILES, NO_PROOF } from './running_agent.ts'
 import type { Life } from './virtual_time.ts'
 import type { World } from './world.ts'
@@ -23,6 +24,7 @@ export class Machine {
   readonly disk: Disk
   readonly postgres: Postgres
   readonly kine: Kine
+  readonly reads: Reading
   agent: Agent | null = null
   powered = false
   frozen: 'no' | 'processes' | 'all' = 'no'
@@ -65,6 +67,7 @@ export class Machine {
     this.disk = new Disk(world.time)
     this.postgres = new Postgres(world.time, this.disk)
     this.kine = { life: { alive: false, frozen: null }, running: false, endpoint: name }
+    this.reads = new Reading(name, () => world.startReader(this))
     this.rate = 1 + (world.random.next() - 0.5) * 2e-4
   }
 
@@ -133,6 +136,7 @@ export class Machine {
     this.powered = false
     this.#endAgent()
     this.killKine()
+    this.reads.end()
     this.virtualIp = false
     this.postgres.stop()
     this.disk.loseUnsynced()
@@ -243,6 +247,8 @@ export class Machine {
   startKine(endpoint: string): void {
     if (this.kine.running && this.kine.endpoint === endpoint) return
     this.killKine()
+    // systemd lets the two never run beside each other.
+    this.reads.end()
     this.kine.life = { alive: true, frozen: null }
     this.kine.endpoint = endpoint
     this.kine.running = true
@@ -256,12 +262,18 @@ export class Machine {
     this.mayRunKine = false
   }
 
+  /** What an agent does first where its host must take no writes (A8). */
+  stopServing(): void {
+    this.killKine()
+    this.reads.end()
+  }
+
   /** B9: without an agent for the fence time, a unit stops kine and the virtual address. */
   watchAgent(fenceMs: number): void {
     const gone = this.agent === null || this.agent.life.frozen !== null
     if (!this.powered || this.frozen !== 'no' || !gone) return
     if (this.#agentAway() <= fenceMs) return
-    this.killKine()
+    this.stopServing()
     this.virtualIp = false
   }
 
@@ -281,6 +293,8 @@ export class Machine {
 
   #lives(): Life[] {
     const agent = this.agent === null ? [] : [this.agent.life]
-    return [this.postgres.life, this.kine.life, ...agent].filter(({ alive }) => alive)
+    return [this.postgres.life, this.kine.life, this.reads.life, ...agent].filter(
+      ({ alive }) => alive,
+    )
   }
 }

@@ -194,6 +194,7 @@ export const MUTATIONS: readonly Mutation[] = [
   { name: 'a follower promotes without a proof (A3)', plan: {}, rules: unconditional('promote', 'promotable') },
   { name: 'a paused follower promotes', plan: { storm: PAUSED }, rules: without('paused') },
   { name: 'a leader that boots alone takes its word for it (A5)', plan: { storm: BOTH_OFF }, rules: (rules) => without('unproven')(without('unproven-wait')(rules)) },
+  { name: 'what is read while a host waits has no fence (A5, B8)', plan: { storm: BOTH_OFF, sequence: lacking('The table refuses writes before it is read (B8)', 'The table refuses writes (B1)') } },
   { name: 'a leader that is cut off from all goes on', plan: {}, rules: without('cut-off') },
   { name: 'a higher hostMeta is not adopted', plan: {}, rules: without('superseded') },
   { name: 'a leader goes alone and voids nothing (B7)', plan: { startAgent: withPorts(({ peer }) => ({ peer: { ...peer, voidProof: () => Promise.resolve(true) } })) } },

@@ -39,7 +39,7 @@ function tasksOf(path: string, outer: Omit<Task, 'name'> = { hosts: 'all', tags:
 
 const tasks = tasksOf(ROLE)
 
-test.each(['role', 'alone', 'pair', 'impair', 'handover', 'digest'])(
+test.each(['role', 'alone', 'pair', 'impair', 'handover', 'digest', 'reads'])(
   "the steps tagged '%s' are tasks of role.yaml, in their order and on their hosts",
   (tag) => {
     const hosts = { leader: 'leader', follower: 'follower', both: 'all' }

@@ -15,6 +15,15 @@ const historyOf = ({ registered }: Place): History | undefined =>
  */
 export const FOLLOWING: readonly Step[] = [
   {
+    task: 'What answered reads while this host waited has ended',
+    on: 'follower',
+    tags: ['role'],
+    needs: 'nothing',
+    atMostMs: 100,
+    when: ({ machine }) => machine.reads.running,
+    act: ({ machine }) => machine.reads.end(),
+  },
+  {
     task: 'The virtual address is not here',
     on: 'follower',
     tags: ['role'],

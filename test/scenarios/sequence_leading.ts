@@ -8,6 +8,15 @@ const NO_SLOT_CHANCE = 0.05
 /** playbooks/role/leads.yaml: while the branch has no marker, a promotion or the taking of a hand-over. */
 export const LEADING: readonly Step[] = [
   {
+    task: 'What answered reads while this host waited has ended',
+    on: 'leader',
+    tags: ['role'],
+    needs: 'nothing',
+    atMostMs: 100,
+    when: (place) => place.machine.reads.running && begun(place),
+    act: ({ machine }) => machine.reads.end(),
+  },
+  {
     task: 'kine stands still until the branch has begun',
     on: 'leader',
     tags: ['role'],

@@ -139,6 +139,29 @@ export const STANDING_STILL: readonly Step[] = [
   },
 ]
 
+/** playbooks/role/waits.yaml: what a leader that waits has can be read on it (A5). */
+export const WAITING: readonly Step[] = [
+  {
+    task: 'The table refuses writes before it is read (B8)',
+    on: 'leader',
+    tags: ['reads'],
+    needs: 'postgres',
+    atMostMs: 20,
+    act: (place) => fence(place),
+  },
+  {
+    task: 'kine reads the table of this host',
+    on: 'leader',
+    tags: ['reads'],
+    needs: 'nothing',
+    atMostMs: 300,
+    act: ({ machine, registered }) => {
+      machine.reads.start()
+      registered['reads'] = { changed: true, skipped: false }
+    },
+  },
+]
+
 /** How far the leader has written, and that the follower has flushed it. */
 async function followerHasAll(place: Place): Promise<void> {
   const { machine, meta } = place

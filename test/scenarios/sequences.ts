@@ -1,11 +1,17 @@
 import { JUMP } from '../../modules/kine_revision.ts'
 import type { Step } from './engine.ts'
 import { FOLLOWING, sameHistory } from './sequence_following.ts'
-import { PAIRING, STANDING_STILL } from './sequence_pairing.ts'
+import { PAIRING, STANDING_STILL, WAITING } from './sequence_pairing.ts'
 import { LEADING } from './sequence_leading.ts'
 
 /** The tasks of role.yaml in their order, as far as they decide who has which writes. */
-export const SEQUENCE: readonly Step[] = [...LEADING, ...FOLLOWING, ...PAIRING, ...STANDING_STILL]
+export const SEQUENCE: readonly Step[] = [
+  ...LEADING,
+  ...FOLLOWING,
+  ...PAIRING,
+  ...STANDING_STILL,
+  ...WAITING,
+]
 
 /** What single tasks go by: a mutation changes one of these, or leaves a step out. */
 export interface SequenceRules {

@@ -138,6 +138,21 @@ export class World {
     return new Client(world, machine.name, machine.kine)
   }
 
+  /** A client of what answers reads on a host that waits: it tries to write as well. What it reads may be old. */
+  startReader(machine: Machine): Client {
+    const world = {
+      time: this.time,
+      network: this.network,
+      random: this.random.fork(machine.name === 'h1' ? 6 : 7),
+      postgresOf: (host: string) => this.machine(host).postgres,
+      judge: { acknowledge: () => this.judge.wroteWhileWaiting(machine), read: () => undefined },
+      committed: () => undefined,
+    }
+    const reader = new Client(world, machine.name, machine.reads)
+    reader.start(this.#writeEveryMs)
+    return reader
+  }
+
   /** What the laptop's first converge leaves behind: h1 leads, paired in term 2. */
   #pairUp(leader: Machine, follower: Machine): void {
     const slot = `${follower.name}_1_1`

@@ -53,6 +53,7 @@ export const anyWorld = fc.constantFrom(...METAS).chain((meta) =>
       unbegun: fc.constantFrom('no' as const, 'untouched' as const, 'given-back' as const),
       voidRefused: fc.boolean(),
       claimBarred: fc.boolean(),
+      reads: fc.constantFrom('due' as const, 'served' as const, 'not-served' as const),
       restriction: fc.constantFrom('done' as const, 'due' as const),
       asked: fc.constantFrom(...ASKED),
       powerHeld: fc.boolean(),

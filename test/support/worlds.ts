@@ -93,6 +93,7 @@ export function healthy(more: Partial<Facts> = {}): Facts {
     handOverPutOff: false,
     voidRefused: false,
     restriction: 'done',
+    reads: 'served',
     claimBarred: false,
     asked: null,
     ...more,

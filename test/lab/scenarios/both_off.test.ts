@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import type { Lab } from '../../../lab/lab.ts'
 import { metaOf } from '../../../lab/pair_view.ts'
 import { firstAckAfter, type WriterRecord } from '../../../lab/writer_log.ts'
-import { theLab } from '../pair.ts'
+import { kubectl, psql, theLab } from '../pair.ts'
 import { startScenario, unitRuns } from '../scenario.ts'
 import { leavesThePair } from '../standing_pair.ts'
 
@@ -12,7 +13,21 @@ const RETURN_MS = 90_000
 /** A host that waits must be seen to wait. @unit milliseconds */
 const WAITS_MS = 10_000
 
+/** An API server starts, on a machine that is busy. @unit milliseconds */
+const READS_MS = 120_000
+
+const K3S = '/usr/local/bin/k3s'
+
 leavesThePair(theLab)
+
+async function isRead(lab: Lab): Promise<boolean> {
+  const { stdout } = await lab.exec('h1', ['twonode', 'status', '--json'])
+  return stdout.includes('"reads":"served"')
+}
+
+async function lastRevision(): Promise<string> {
+  return await psql('h1', 'select max(id) from kine')
+}
 
 /**
  * Whether a write that was begun from this moment on was acknowledged. An answer of before may be heard
@@ -23,7 +38,7 @@ function acknowledges(log: readonly WriterRecord[], since: number): boolean {
   return begun !== undefined && firstAckAfter(log, begun.at) !== undefined
 }
 
-test('19, A5: both lose their power; the leader comes back first, and waits for its follower', async () => {
+test('19, A5, B8: both lose their power; the leader comes back first, waits for its follower, and can be read meanwhile', async () => {
   const scenario = await startScenario()
   const { lab } = scenario
   const writer = await scenario.writer('h1')
@@ -37,8 +52,17 @@ test('19, A5: both lose their power; the leader comes back first, and waits for 
     () => !acknowledges(writer.log(), offAt),
     WAITS_MS,
   )
+  await scenario.poll('h1 to say that it is read', () => isRead(lab), READS_MS)
+  const before = await lastRevision()
+  expect(await kubectl('h1', ['get', 'namespaces', '--output=name'])).toContain('kube-system')
+  const refused = await lab.exec('h1', [K3S, 'kubectl', 'create', 'namespace', 'refused'])
+  expect(refused.code, refused.stdout).not.toBe(0)
+  expect(refused.stderr).toContain('denying all modifications')
+  expect(await lastRevision(), 'something was written to the table').toBe(before)
   await scenario.act('h2 has power again', () => lab.powerOn('h2'))
   await scenario.paired('h1', RETURN_MS)
+  for (const unit of ['kine-reads.service', 'k3s-reads.service'])
+    expect(await unitRuns('h1', unit), `${unit} runs beside kine`).toBe(false)
   expect(metaOf(lab, 'h1')).toMatchObject({ branch: 1 })
   expect(await scenario.end('h1', [])).toEqual([])
 })
