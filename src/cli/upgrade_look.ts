@@ -42,6 +42,8 @@ const QUESTIONS = `- name: What the hosts run
       assert: { command: [cat, /proc/uptime, /proc/sys/kernel/random/boot_id, /proc/1/stat], that: ['true'] }
     - name: packages changed
       assert: { command: [stat, '--format=%Y', /var/lib/dpkg/status, /run/reboot-required], that: ['true'] }
+    - name: half installed
+      assert: { command: [dpkg, --audit], that: ['true'] }
     - name: the clock
       assert: { command: [date, '+%s'], that: ['true'] }
     - name: the agent
@@ -134,6 +136,7 @@ function hostOf(name: string, steps: readonly StepEvent[], serves: number | null
     postgresPackages: packages("PostgreSQL's packages"),
     packages: packages('all packages'),
     upMs: since,
+    dpkgCut: (words('half installed') ?? '') !== '',
     boot: bootIn(step('packages changed')?.result ?? {}, Number(words('the clock')) * 1000, since),
     status,
     bootId,

@@ -28,6 +28,8 @@ export interface HostState {
   /** @unit milliseconds since its boot */
   readonly upMs: number | null
   readonly boot: BootState
+  /** A dpkg was killed there: packages are half installed, and what they run may be stopped. */
+  readonly dpkgCut: boolean
   readonly node: NodeState
   readonly postgres: MajorState
 }

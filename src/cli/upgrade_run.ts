@@ -19,6 +19,7 @@ import {
   bootTasks,
   drainTasks,
   listTasks,
+  repairs,
   takeBackTasks,
   upgradeAllTasks,
   upgradeTasks,
@@ -75,6 +76,7 @@ class UpgradeRun {
     for (const message of upgradeText(works, this.#wanted)) this.#say('plan', message)
     const todo = works.filter(hasTurn)
     if (flags.check) return todo.length === 0 ? EXIT.done : EXIT.wouldChange
+    if (this.#usesApt) await this.#finishCut(hosts)
     // Also with nothing to be done: a run before this one may have stopped behind the last work. One that
     // was cut while a cluster went over has left a pair that is whole again only when it has arrived.
     let whole = hosts.some((host) => isOnItsWay(this.#wanted, host))
@@ -86,6 +88,16 @@ class UpgradeRun {
 
   get #usesApt(): boolean {
     return this.#wanted.packages || this.#wanted.postgresMinor
+  }
+
+  /** A dpkg that was killed between two scripts of PostgreSQL's has stopped it: no gate opens before. */
+  async #finishCut(hosts: readonly LookedHost[]): Promise<void> {
+    for (const { name } of hosts.filter(({ leads, dpkgCut }) => dpkgCut && !leads)) {
+      this.#say('step', `${name}: what a dpkg that was cut has left is finished first`)
+      await this.#pause()
+      await this.#leave(name)
+      await this.#hands.commands([name], repairs())
+    }
   }
 
   async #refreshPackages(): Promise<void> {

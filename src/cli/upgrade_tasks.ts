@@ -70,7 +70,7 @@ export function upgradeAllTasks(): readonly object[] {
 }
 
 /** What an apt that was cut has left half done is finished first: no other apt begins before. */
-function repairs(): readonly object[] {
+export function repairs(): readonly object[] {
   const argv = ['dpkg', ...CONFFILES, '--configure', '-a']
   // 1: what it configures lacks what apt brings next. 2: another has the lock, which dpkg does not wait for.
   const more = { failedWhen: 'result.code > 1', tries: LOCK_MS / TRY_EVERY_MS }

@@ -43,6 +43,7 @@ function host(name: string, more: Partial<HostState> = {}): HostState {
     ...packages,
     upMs: 86_400_000,
     boot: 'none',
+    dpkgCut: false,
     node: 'none',
     postgres: { serves: 15, site: 15, keptAside: [], size: null, room: null },
     ...more,

@@ -25,6 +25,8 @@ class Machine {
   isMarked = false
   hasKine = false
   hasPackages = true
+  /** By a dpkg that was killed between two of PostgreSQL's scripts: its server is stopped. */
+  dpkgCut = false
   /** PostgreSQL's major version that serves; null: in between. */
   serves: number | null = 15
   agentsSite = 15
@@ -79,6 +81,7 @@ function looked(machine: Machine, look: number): LookedHost {
     upMs: 1e9,
     bootId: 'b',
     boot: 'none',
+    dpkgCut: machine.dpkgCut,
     node: machine.node(look),
     status: { settled: 'yes', ...status },
     postgres: { serves, site: agentsSite, keptAside: [], size: null, room: null },
@@ -103,7 +106,8 @@ function hands(): Hands {
       return [h1, h2].map((machine) => looked(machine, looks))
     },
     findings: async (host) => {
-      const { hasKine, breaksWith } = machineOf([host])
+      const { hasKine, breaksWith, dpkgCut } = machineOf([host])
+      if (dpkgCut) return ['PostgreSQL does not run']
       return hasKine && breaksWith !== undefined ? [breaksWith] : []
     },
     switchOver: async (to) => {
@@ -127,7 +131,9 @@ function hands(): Hands {
       for (const { command } of tasks as readonly { command: { argv: readonly string[] } }[]) {
         const words = command.argv.join(' ').replace('/usr/local/bin/k3s ', '')
         log.push(`${limit.join()}: ${words.split(' --', 1)[0] ?? ''}`)
-        if (limit.length > 0) kubectl(machineOf(limit), command.argv)
+        if (limit.length === 0) continue
+        if (command.argv[0] === 'dpkg') machineOf(limit).dpkgCut = false
+        kubectl(machineOf(limit), command.argv)
       }
     },
   }
@@ -183,6 +189,23 @@ test('28: a run that stopped at the gate of the follower is gone on with by taki
   expect(at('kubectl uncordon h2')).toBeGreaterThan(-1)
   expect(at('kubectl uncordon h2')).toBeLessThan(at('kubectl drain h1'))
   expect(h2.isCordoned).toBe(false)
+})
+
+test('28: what a killed dpkg has left on the follower is finished before the first gate, which would not open for a PostgreSQL that it has stopped', async () => {
+  h2.dpkgCut = true
+  h2.hasPackages = false
+  await run({ kine: undefined, packages: true })
+  expect(at('h2: leave --for 1h')).toBeGreaterThan(-1)
+  expect(at('h2: leave --for 1h')).toBeLessThan(at('h2: dpkg'))
+  expect(at('h2: dpkg')).toBeLessThan(at('before anything is done'))
+  expect(at('before anything is done')).toBeLessThan(at('kubectl drain h2'))
+})
+
+test('28: of a killed dpkg an upgrade without packages says nothing but what verify finds', async () => {
+  h2.dpkgCut = true
+  expect(await run()).toBe(3)
+  expect(at('h2: dpkg')).toBe(-1)
+  expect(log.at(-1)).toContain('h2: PostgreSQL does not run')
 })
 
 test('28: with nothing left to be done a gate that does not open is still the end of the run', async () => {
