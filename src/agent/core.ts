@@ -80,7 +80,7 @@ export class AgentCore {
       const viewer = { self: this.#settings.self, meta, at }
       this.#state.memory = aged(remember(this.#state.memory, sighting, viewer), clock.now())
       this.#state.room.tell(this.#state.memory, this.#ports)
-      this.#state.doubtWhoIsAskedToLead()
+      this.#state.doubtOtherLead()
       this.#state.forgetRefusal()
       this.#state.endPauses()
       this.#state.releaseWaiting()
@@ -262,11 +262,13 @@ export class AgentCore {
       return true
     }
     const work = (stop: AbortSignal) => carryOut(goal, this.#act(decision, asked, stop))
+    const taken = takesUp(decision)
     // What is under way may take seconds to end: kine writes on meanwhile (A8, B1).
     const first = () => {
       if (GOALS[goal].tags?.includes('impair') === true) this.#ports.engine.stopServing()
     }
-    return await this.#jobs.begin(goal, work, { atOnce: takesUp(decision), first })
+    const insists = taken && asked?.kind === 'promote'
+    return await this.#jobs.begin(goal, work, { atOnce: taken, insists, first })
   }
 
   #act(decision: Decision, asked: Asked | null, stop: AbortSignal): Act {

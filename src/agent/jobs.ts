@@ -5,6 +5,8 @@ import type { Clock } from './ports.ts'
 
 interface Job {
   readonly goal: Goal
+  /** An operator's word, which no other one ends. */
+  readonly insists: boolean
   readonly stop: AbortController
   readonly done: Promise<void>
 }
@@ -12,6 +14,7 @@ interface Job {
 /** What begins when the less pressing has ended. */
 interface Next {
   readonly goal: Goal
+  readonly insists: boolean
   readonly work: Work
   readonly answer: (begun: boolean) => void
 }
@@ -19,6 +22,8 @@ interface Next {
 interface How {
   /** Whatever failed just now. */
   readonly atOnce?: boolean
+  /** In the place of the same that waits for what an operator does without. */
+  readonly insists?: boolean
   /** What does not wait for the less pressing to end. */
   readonly first?: () => void
 }
@@ -57,18 +62,20 @@ export class Jobs {
    * rounds is silent to the guard (B9) and blind to the rest.
    */
   async begin(goal: Goal, work: Work, how: How = {}): Promise<boolean> {
+    const { insists = false } = how
     const held = this.#failures.get(goal)?.until ?? 0
     if (how.atOnce !== true && held > this.#clock.now()) return false
     const running = this.#next ?? this.#job
     if (running === null) {
-      this.#start(goal, work)
+      this.#start({ goal, insists, work })
       return true
     }
-    if (!endsWhat(goal, running.goal)) return false
+    const replaces = insists && !running.insists && goal === running.goal
+    if (!replaces && !endsWhat(goal, running.goal)) return false
     how.first?.()
     return await new Promise((answer) => {
       this.#next?.answer(false)
-      this.#next = { goal, work, answer }
+      this.#next = { goal, insists, work, answer }
       this.#changing ??= this.#change()
     })
   }
@@ -101,11 +108,11 @@ export class Jobs {
     this.#next = null
     this.#changing = null
     if (next === null) return
-    this.#start(next.goal, next.work)
+    this.#start(next)
     next.answer(true)
   }
 
-  #start(goal: Goal, work: Work): void {
+  #start({ goal, insists, work }: Omit<Next, 'answer'>): void {
     const stop = new AbortController()
     const startedAt = this.#clock.now()
     const done = work(stop.signal).then((ok) => {
@@ -116,7 +123,7 @@ export class Jobs {
       this.#last = { goal, at: startedAt }
       if (!again) this.#ended()
     })
-    this.#job = { goal, stop, done }
+    this.#job = { goal, insists, stop, done }
   }
 
   async #endOf(job: Job): Promise<void> {

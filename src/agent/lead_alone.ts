@@ -104,7 +104,7 @@ async function record(act: Act, { voided, still, next }: Recording): Promise<boo
   )
 }
 
-const FORCED: ReadonlySet<string> = new Set(['forced-lead', 'promote-forced'])
+const FORCED: ReadonlySet<string> = new Set(['forced-lead', 'forced-alone', 'promote-forced'])
 
 /** Who reads that the other host has won it may have been replaced: it stops, and serves no old reads. */
 function doubtOwnLead({ state }: Act, taken: Taken): void {

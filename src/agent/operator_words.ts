@@ -1,6 +1,9 @@
 import { decide } from '../pair/fsm.ts'
 import type { Facts } from '../pair/facts.ts'
 
+const MEND_WITNESS =
+  'mend the link to the other host, or the way to the witness; or switch that host off and say `twonode promote --force` here: what it acknowledged since is then not in the cluster any more'
+
 /** What an operator can do where a rule waits for one; by the rule's id. */
 const WAYS_OUT: Readonly<Record<string, string>> = {
   'no-proof':
@@ -10,8 +13,7 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   frozen: '`twonode resume` here, when the cause of the changes is found',
   'unproven-wait':
     'start the other host, or `twonode promote --force` here: what the other host acknowledged meanwhile is then not in the cluster any more; it is kept there',
-  'claim-missing':
-    'mend the link to the other host, or the way to the witness; or `twonode promote --force` where clients are, if the other host is known to be off: what it acknowledged since is then not in the cluster any more',
+  'claim-missing': MEND_WITNESS,
   'claim-wanted':
     'the other host has won the claim: start it again, or mend the link; `twonode promote --force` here if it is known to be off: what it acknowledged since is then not in the cluster any more',
   'power-off-missing':
@@ -25,6 +27,8 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
 
 /** The same where a witness decides, and has not answered, or keeps the other host's claim. */
 const WITH_WITNESS: Readonly<Record<string, string>> = {
+  'go-alone-claimed': MEND_WITNESS,
+  'promote-claimed': MEND_WITNESS,
   'unproven-wait':
     'start the other host, or mend the way to the witness: its claim ends the wait if nobody else has won it; or `twonode promote --force` here: what the other host acknowledged meanwhile is then not in the cluster any more; it is kept there',
 }

@@ -2,7 +2,7 @@ import type { Asked, Facts, PeerSays, Settled } from '../pair/facts.ts'
 import type { Owed, Stamp } from '../pair/goals.ts'
 import { type HandOverFailures, isPutOff } from '../pair/hand_over_failures.ts'
 import { type HostMeta, sameHostMeta } from '../pair/host_meta.ts'
-import { judge, type Judge } from '../pair/judge.ts'
+import { judge, type Judge, mayPromote } from '../pair/judge.ts'
 import { firstMemory, type Memory, unvouched, waitMs } from '../pair/liveness.ts'
 import { isRefused, type VoidRefusal } from '../pair/void_refusal.ts'
 import { COMMIT_LOST_MS } from '../pair/timing.ts'
@@ -259,10 +259,11 @@ export class AgentState {
     this.#pauses.see(judge(this.memory, this.judgeAt(this.#ports.clock.now())))
   }
 
-  /** A leader has yielded: until its peer has had the time to promote, its word vouches for nothing (A5). */
-  doubtWhoIsAskedToLead(): void {
-    if (this.leads && this.impaired && this.#ports.clock.now() < this.handOverHeldUntil)
-      this.memory = unvouched(this.memory)
+  /** A leader stands still: the word of a peer that may be promoting vouches for nothing (A5). */
+  doubtOtherLead(): void {
+    const by = this.judgeAt(this.#ports.clock.now())
+    const mayLead = by.now < this.handOverHeldUntil || mayPromote(this.memory, by)
+    if (this.leads && this.impaired && mayLead) this.memory = unvouched(this.memory)
   }
 
   /** The follower acknowledges again: what was refused before is past. */

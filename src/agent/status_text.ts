@@ -28,6 +28,7 @@ function standing(status: JsonObject): string {
     if (!isSettled) return 'settling: it leads'
     if (mode === 'paired' && stream !== 'lost')
       return 'well: it leads, and every acknowledged write is on both hosts'
+    if (mode === 'paired') return 'not well: it leads, and its writes wait for the other host'
     return 'not whole: it leads alone, and acknowledged writes are on this host only'
   }
   if (copying === true) return `not whole: it copies the table of ${textOf(leader)}`

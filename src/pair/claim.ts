@@ -208,7 +208,12 @@ function followsWell({ meta, self, peer }: Known): boolean {
 }
 
 /** An operator's word, and a lead that the other host gives back, need no claim (A5, A7). */
-const WITHOUT_CLAIM: ReadonlySet<string> = new Set(['forced-lead', 'promote-forced', 'handed-back'])
+const WITHOUT_CLAIM: ReadonlySet<string> = new Set([
+  'forced-lead',
+  'forced-alone',
+  'promote-forced',
+  'handed-back',
+])
 
 /**
  * True if a host must win the claim before it leads alone. `voided`: its peer has its void proof on its

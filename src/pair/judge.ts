@@ -72,6 +72,12 @@ function isProven(memory: Memory, { meta, metaDoubtful, acceptLossBytes }: Judge
   )
 }
 
+/** The follower of a pair is lost: with its proof it promotes in silence. */
+export function mayPromote(memory: Memory, by: Judge): boolean {
+  const { contact } = judgePeer(memory, by)
+  return by.meta?.mode === 'paired' && (contact === 'cut' || contact === 'gone')
+}
+
 function judgeGateway({ gateway }: Memory, { now, timing }: Judge): Gateway {
   if (lostForFence(gateway, now, timing)) return 'down'
   return gateway.silent === 0 ? 'up' : 'silent'

@@ -73,7 +73,7 @@ export function powerStep(attempt: Attempt): Pick<PowerRow, 'id' | 'step' | 'why
 const BY_AGREEMENT: ReadonlySet<string> = new Set(['leader-yields', 'handed-back'])
 
 /** An operator says that the other host is off: it is made so where it can be, and not waited for. */
-const BY_FORCE: ReadonlySet<string> = new Set(['forced-lead', 'promote-forced'])
+const BY_FORCE: ReadonlySet<string> = new Set(['forced-lead', 'forced-alone', 'promote-forced'])
 
 /**
  * Whether the peer has to be off before this host leads alone. `voided`: it has its void proof on its disk,

@@ -1,4 +1,4 @@
-import type { Facts } from './facts.ts'
+import { type Facts, isSilent } from './facts.ts'
 import type { HostMeta } from './host_meta.ts'
 
 /** Why what an operator asked for is not done, and what to do instead. */
@@ -49,8 +49,7 @@ export function whyNotPromoted(facts: Facts, force: boolean): RequestRefusal | n
   if (meta === null) return null
   const unfit = unfitToServe(facts)
   if (meta.leader === self) {
-    if (!facts.impaired && facts.proven)
-      return { message: `${self} leads already`, hint: 'Nothing is to be done.' }
+    if (!facts.impaired && facts.proven) return whyNotAlone(facts, meta)
     if (unfit !== null || force) return unfit
     return {
       message: `${self} leads, and has stopped taking writes: ${peerOf(self, meta)} may lead by now`,
@@ -72,6 +71,16 @@ export function whyNotPromoted(facts: Facts, force: boolean): RequestRefusal | n
   return {
     message: `nothing proves that ${self} has everything that ${meta.leader} acknowledged`,
     hint: `Bring ${meta.leader} back; \`twonode promote --force\` leads without what only it has.`,
+  }
+}
+
+/** A leader that serves, or would if somebody acknowledged its writes. */
+function whyNotAlone({ self, peer, stream }: Facts, meta: HostMeta): RequestRefusal {
+  if (meta.mode === 'alone' || stream !== 'lost' || !isSilent(peer))
+    return { message: `${self} leads already`, hint: 'Nothing is to be done.' }
+  return {
+    message: `${self} leads, and its writes wait for ${peerOf(self, meta)}, which is silent`,
+    hint: '`twonode promote --force` lets it go on alone, if you know that the other host is off.',
   }
 }
 

@@ -143,6 +143,28 @@ test('a leader whose follower is silent goes alone when that is seen to be off, 
   ])
 })
 
+test("a leader whose follower's mains are gone, and its controller with them, goes on alone by an operator's force, in the middle of an attempt as well (B7)", async () => {
+  const host = hostWith('h1', () => NOTHING)
+  host.power = {
+    commandMs: 4_000,
+    attemptMs: 4_000,
+    run: async (_, { boundMs, stop }) => {
+      host.log.push('power is asked')
+      await host.clock.sleep(boundMs, stop)
+      return NOTHING
+    },
+  }
+  await host.reboot()
+  await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta: META }), ...leading() })
+  host.log.length = 0
+  host.sighting = { ...host.sighting, ...SILENT, ...leading({ oldestWaitMs: 3_000 }) }
+  for (let round = 0; host.log.length === 0 && round < 10; round++) await goesOn(host, 1, {})
+  const asked = host.core.ask({ kind: 'promote', force: true })
+  await goesOn(host, 6, {})
+  expect(await asked).toMatchObject({ ok: true, rule: 'forced-alone' })
+  expect(written(host)).toContain('meta 3/1 alone h1')
+})
+
 test("an operator's force powers the silent peer off where it can be, and waits for no proof (A5)", async () => {
   const host = await follower(() => NOTHING)
   await goesOn(host, 6)

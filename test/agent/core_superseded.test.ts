@@ -81,3 +81,16 @@ test('a leader that has yielded waits for the word of a peer who has had the tim
   await host.rounds(2, answers({ meta: pairMeta() }))
   expect(host.log.at(-1), 'it did not').toBe('converge role urgent')
 })
+
+test('a leader that stood still while its peer was lost waits for the word of that one, which may have promoted itself meanwhile (A5)', async () => {
+  const host = await leader()
+  host.converges = { impair: () => DONE, role: () => DONE, alone: () => DONE }
+  host.handOvers = () => ({ ok: false, why: 'its disk is full', follows: true })
+  await host.rounds(8, { postgres: { up: false, starting: false, why: 'connection refused' } })
+  await host.rounds(8, SILENT)
+  await host.rounds(8, NOBODY_READS)
+  expect(host.rule).toBe('unproven-wait')
+  expect(host.log).not.toContain('converge role urgent')
+  await host.rounds(2, answers({ meta: pairMeta() }))
+  expect(host.log.at(-1), 'it did not').toBe('converge role urgent')
+})

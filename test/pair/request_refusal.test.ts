@@ -67,6 +67,12 @@ test.each<[string, Facts, RegExp, RegExp]>([
     /h1 leads, and has stopped taking writes: h2 may lead/,
     /promote --force/,
   ],
+  [
+    'on a leader of whose commits nobody takes note',
+    { ...LEADER, stream: 'lost', peer: { contact: 'gone' } },
+    /h1 leads, and its writes wait for h2, which is silent/,
+    /promote --force` lets it go on alone/,
+  ],
   ['while the leader answers', FOLLOWER, /h1 leads, and answers/, /switchover` on h1/],
   [
     'too early',

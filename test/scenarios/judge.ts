@@ -81,6 +81,10 @@ export class Judge {
       this.#modeOf.set(name, mode)
       this.#aloneInSilence.delete(name)
       if (meta.mode === 'alone' && this.#mayGoAlone(machine)) this.#aloneInSilence.add(name)
+      // Where nobody goes alone by itself an operator's word may go against a claim, or another host's lead.
+      const forced = this.#world.time.now < this.forcedUntil
+      if (meta.mode === 'alone' && forced && this.#world.policy !== 'availability')
+        this.#forced = true
     }
     if (meta.branch > before) this.#promoted(machine, meta)
   }

@@ -199,7 +199,7 @@ export class Machine {
   /** The agent alone stops; its watchdog ends it. */
   hangAgent(): void {
     const { agent } = this
-    if (agent === null || this.frozen !== 'no') return
+    if (agent === null || agent.life.frozen !== null || this.frozen !== 'no') return
     agent.life.frozen = []
     this.#agentGoneSince = this.#world.time.now
     this.#world.time.after(WATCHDOG_MS, agent.life, () => undefined)

@@ -3,6 +3,9 @@ import type { Random } from './random.ts'
 /** With so much on each way an answer may come too late to be one. @unit milliseconds */
 const SLOW_MS = 200
 
+/** A link that is joined for less may be seen by one of the two alone. @unit milliseconds */
+const UNSEEN_MS = 1_500
+
 /** Two hosts and the gateways of the site, with whatever is wrong between them. */
 export class Network {
   /** 'h1>h2': nothing gets from the first to the second. */
@@ -19,6 +22,8 @@ export class Network {
   peerLostAt: number | null = null
   /** When loss or delay last made each host hear something else. @unit milliseconds */
   blurredAt = -Infinity
+  #joinedAt: number | null = -Infinity
+  #cutAt = 0
   readonly #random: Random
 
   constructor(random: Random) {
@@ -48,7 +53,13 @@ export class Network {
       if (this.gatewayAnswers(host)) this.gatewayLostAt.delete(host)
       else if (!this.gatewayLostAt.has(host)) this.gatewayLostAt.set(host, now)
     }
-    this.peerLostAt = this.cuts.size === 0 ? null : (this.peerLostAt ?? now)
+    if (this.cuts.size === 0) this.#joinedAt ??= now
+    else if (this.#joinedAt !== null) {
+      // A join that no look began in was heard by a ping of one of them, or by nobody.
+      if (now - this.#joinedAt > UNSEEN_MS) this.#cutAt = now
+      this.#joinedAt = null
+    }
+    this.peerLostAt = this.cuts.size === 0 ? null : this.#cutAt
     if (this.loss > 0 || this.delayMs > SLOW_MS) this.blurredAt = now
   }
 

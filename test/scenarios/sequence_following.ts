@@ -51,6 +51,14 @@ export const FOLLOWING: readonly Step[] = [
     act: ({ machine }) => machine.postgres.terminateBackends(),
   },
   {
+    task: "The follower's table refuses writes that are not the leader's",
+    on: 'follower',
+    tags: ['role'],
+    needs: 'postgres',
+    atMostMs: 20,
+    act: (place) => fence(place),
+  },
+  {
     task: 'The follower does not wait for a follower of its own',
     on: 'follower',
     tags: ['role'],
@@ -61,14 +69,6 @@ export const FOLLOWING: readonly Step[] = [
       commits(place)
       place.machine.postgres.stopWaiting()
     },
-  },
-  {
-    task: "The follower's table refuses writes that are not the leader's",
-    on: 'follower',
-    tags: ['role'],
-    needs: 'postgres',
-    atMostMs: 20,
-    act: (place) => fence(place),
   },
   {
     task: "The leader's branch has begun",
