@@ -40,7 +40,15 @@ export async function answerLeave(
   core.desk.leave(forMs)
   journal.note({ kind: 'leave', for: durationText(forMs) })
   const deadline = clock.now() + ALONE_MS
-  while (core.facts().meta?.mode !== 'alone') {
+  for (;;) {
+    const { meta: now } = core.facts()
+    if (now?.leader === self) {
+      core.desk.leave(0)
+      throw new TwonodeError('E_FAILED', `${self} leads now: ${meta.leader} was lost meanwhile`, {
+        hint: `Do not stop it: nobody else serves. Bring ${meta.leader} back first.`,
+      })
+    }
+    if (now?.mode === 'alone') break
     if (clock.now() > deadline) {
       core.desk.leave(0)
       throw new TwonodeError('E_FAILED', `${meta.leader} does not go on alone`, {

@@ -12,6 +12,7 @@ import {
   pauseLeft,
   serialisePause,
 } from '../pair/pause.ts'
+import { Gate } from './gate.ts'
 import { writeDurably } from './meta_history.ts'
 
 export interface PauseFileOptions {
@@ -36,6 +37,8 @@ export class PauseFile {
   #read: { readonly version: string; readonly content: Content } | undefined
   /** The version of one that is over, and could not be removed. */
   #over: string | undefined
+  /** Whatever changes the file: what an operator asks for comes between a look and what follows from it. */
+  readonly #gate = new Gate()
 
   constructor(options: PauseFileOptions) {
     this.#options = options
@@ -54,16 +57,32 @@ export class PauseFile {
       return undefined
     }
     // From here on this boot's own clock counts: one on the wall that is set later changes nothing.
-    if (content.boot !== moment.boot) await this.begin(leftMs).catch(() => undefined)
+    if (content.boot !== moment.boot) await this.#ifStill(version, () => this.#write(leftMs))
     return leftMs
   }
 
   async begin(forMs: number): Promise<void> {
+    await this.#gate.run(() => this.#write(forMs))
+  }
+
+  async remove(): Promise<void> {
+    await this.#gate.run(() => this.#remove())
+  }
+
+  /** A disk that does not take it changes nothing: it is tried again. */
+  async #ifStill(version: string, change: () => Promise<void>): Promise<void> {
+    const turn = this.#gate.run(async () => {
+      if ((await this.#version()) === version) await change()
+    })
+    await turn.catch(() => undefined)
+  }
+
+  async #write(forMs: number): Promise<void> {
     const pause = pauseFrom(this.#options.moment(), forMs)
     await writeDurably(this.#options.path, serialisePause(pause))
   }
 
-  async remove(): Promise<void> {
+  async #remove(): Promise<void> {
     await rm(this.#options.path, { recursive: true, force: true })
     await syncDirectory(dirname(this.#options.path))
   }
@@ -73,7 +92,7 @@ export class PauseFile {
     const isNews = this.#over !== version
     this.#over = version
     if (isNews) this.#options.ended()
-    await this.remove().catch(() => undefined)
+    await this.#ifStill(version, () => this.#remove())
   }
 
   async #version(): Promise<string | undefined> {

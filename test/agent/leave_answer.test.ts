@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { answers, pairMeta } from '../support/agent_sightings.ts'
+import { answers, pairMeta, SILENT } from '../support/agent_sightings.ts'
 import { ControlBench, META, withRounds } from './support/control_agent.ts'
 
 let bench: ControlBench
@@ -24,6 +24,15 @@ test('whose leader does not go on alone stays, and is told why it should not sto
   const leaving = bench.twonode('leave')
   await expect(withRounds(host, leaving)).rejects.toThrow('h1 does not go on alone')
   expect(host.core.status().leaving).toBeUndefined()
+})
+
+test('whose leader dies meanwhile leads itself, and is told not to stop', async () => {
+  const host = await bench.agentOf('h2')
+  const leaving = bench.twonode('leave')
+  await expect.poll(() => host.core.status().leaving, { timeout: 10_000 }).toBe(true)
+  host.sighting = { ...host.sighting, ...SILENT }
+  await expect(withRounds(host, leaving)).rejects.toThrow('h2 leads now')
+  expect(host.disk.meta).toMatchObject({ leader: 'h2', mode: 'alone' })
 })
 
 test('a leader does not leave: it hands over first', async () => {

@@ -92,3 +92,27 @@ test('asked again, a pause begins anew, also one that had no end', async () => {
   await file.begin(HOUR_MS)
   expect(await file.left()).toBe(HOUR_MS)
 })
+
+test('a pause that is begun anew while the old one is found to be over is not taken for that one', async () => {
+  await opened().begin(HOUR_MS)
+  pass(HOUR_MS)
+  const file = opened(async (from) => {
+    const text = await readText(from)
+    await file.begin(HOUR_MS)
+    return text
+  })
+  await file.left()
+  expect(await opened().left()).toBe(HOUR_MS)
+})
+
+test('one that is ended while it is read after a boot is not written anew', async () => {
+  await opened().begin(HOUR_MS)
+  now = { ...now, boot: 'two', upMs: 5_000 }
+  const file = opened(async (from) => {
+    const text = await readText(from)
+    await file.remove()
+    return text
+  })
+  await file.left()
+  expect(await opened().left()).toBeUndefined()
+})
