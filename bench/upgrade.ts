@@ -4,6 +4,7 @@ import { HOST_NAMES } from '../lab/names.ts'
 import { withNewerK3s } from '../lab/newer_k3s.ts'
 import { NEWER_KINE, withNewerKine } from '../lab/newer_kine.ts'
 import { offerNewerPackages } from '../lab/newer_packages.ts'
+import { NEWER_POSTGRES, withNewerPostgres } from '../lab/newer_postgres.ts'
 import { progressOnStderr } from '../lab/progress.ts'
 import {
   converge,
@@ -28,7 +29,14 @@ const UPGRADE_TIMEOUT_MS = 20 * 60_000
 const GAP_MS = 1_000
 
 /** What can be upgraded, each on the pair as it was converged. */
-export const UPGRADE_KINDS = ['kine', 'k3s', 'reboot', 'packages', 'postgres-minor'] as const
+export const UPGRADE_KINDS = [
+  'kine',
+  'k3s',
+  'reboot',
+  'packages',
+  'postgres-minor',
+  'postgres-major',
+] as const
 export type UpgradeKind = (typeof UPGRADE_KINDS)[number]
 
 export interface UpgradeOptions {
@@ -100,6 +108,8 @@ async function prepared(
     case 'postgres-minor':
       await offerNewerPackages(lab)
       return { from: laptop, words: [`--${kind}`] }
+    case 'postgres-major':
+      return { from: withNewerPostgres(laptop), words: [`--${kind}`, String(NEWER_POSTGRES)] }
     default:
       throw new Error(`unhandled kind: ${String(kind satisfies never)}`)
   }

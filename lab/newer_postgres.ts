@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { parse, stringify } from 'yaml'
 import { must } from './command.ts'
 import { LabError } from './lab_error.ts'
+import type { Laptop } from './twonode_process.ts'
 
 /** The major version that the hosts can go over to; Debian 12 itself has 15 alone. */
 export const NEWER_POSTGRES = 17
@@ -46,6 +49,15 @@ if [ "$1" = configure ]; then
     configure_version ${NEWER_POSTGRES} "$2"
 fi
 `
+
+/** A laptop whose inventory has the newer version. */
+export function withNewerPostgres(from: Laptop): Laptop {
+  const site = parse(readFileSync(from.inventory, 'utf8')) as Record<string, object>
+  const inventory = join(from.home, 'newer_postgres.yaml')
+  const postgres = { ...site['postgres'], version: NEWER_POSTGRES }
+  writeFileSync(inventory, stringify({ ...site, postgres }))
+  return { ...from, inventory }
+}
 
 /** Packs it as the package that the playbook asks for. */
 export async function packNewerPostgres(directory: string): Promise<void> {
