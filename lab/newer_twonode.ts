@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Laptop } from './twonode_process.ts'
 
@@ -16,6 +16,8 @@ interface Manifest {
  */
 export function withNewerTwonode({ home }: Laptop): Readonly<Record<'TWONODE_DIST', string>> {
   const dist = join(home, 'newer/dist')
+  // A lab that is kept still has what a run before made.
+  rmSync(join(home, 'newer'), { recursive: true, force: true })
   const bundle = join(dist, 'bundle')
   cpSync(join(ROOT, 'dist/bundle'), bundle, { recursive: true })
   symlinkSync(join(ROOT, 'playbooks'), join(home, 'newer/playbooks'))
