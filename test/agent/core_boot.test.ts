@@ -36,6 +36,32 @@ test('a paired leader that boots alone is fenced, and waits for its peer (A5)', 
   expect(host.core.status()).toMatchObject({ impaired: false, settled: true })
 })
 
+test('what answers reads is ended before a waiting leader follows one that went on (A8)', async () => {
+  const host = await boot('h1', { meta: META })
+  await host.rounds(20, { ...GATEWAY_UP, ...SILENT, ...leading() })
+  host.log.length = 0
+  await host.rounds(1, answers({ meta: PROMOTED }))
+  expect(host.log.slice(0, 2)).toEqual(['meta 3/3 alone h2 h1_3_1', 'kine is killed'])
+})
+
+test('an API server of reads that does not come up is tried again after a minute, and not said to answer (A5)', async () => {
+  const host = await boot('h1', { meta: META })
+  host.converges = { ...host.converges, reads: () => FAILED }
+  const tries = () => host.log.filter((line) => line === 'converge reads').length
+  await host.rounds(30, { ...GATEWAY_UP, ...SILENT, ...leading() })
+  expect([tries(), host.core.facts().reads]).toEqual([1, 'not-served'])
+  await host.rounds(60)
+  expect(tries()).toBe(2)
+})
+
+test('a leader that has served since its boot is not read while it waits: its k3s goes on, and its pods (A5)', async () => {
+  const host = await boot('h1', { meta: META })
+  await host.rounds(3, { ...GATEWAY_UP, ...answers({ meta: META }), ...leading() })
+  await host.rounds(20, { ...GATEWAY_LOST, ...SILENT, ...leading() })
+  expect(host.rule).toBe('unproven-wait')
+  expect(host.log).toEqual(['converge role', 'converge impair urgent'])
+})
+
 test('a paired leader that boots beside its follower is never fenced: nothing higher is there (B8)', async () => {
   const host = await boot('h1', { meta: META })
   await host.rounds(2, { ...GATEWAY_UP, ...answers({ meta: META }), ...leading() })
