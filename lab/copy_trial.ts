@@ -191,13 +191,20 @@ async function dropKept(lab: Lab): Promise<void> {
   for (const host of HOST_NAMES) await kineRow(lab, host, text)
 }
 
-/** A laptop's converge, whose runner on the follower is killed. */
+/** A laptop's converge, whose runner on the follower is killed: of another one, when it was too short to be hit. */
 async function killedConverge({ lab, from, follower }: CopyOrders): Promise<void> {
-  const child = startTwonode(from, ['converge', '-i', from.inventory, '--json'])
+  const begin = (): ReturnType<typeof startTwonode> => {
+    const started = startTwonode(from, ['converge', '-i', from.inventory, '--json'])
+    started.stdout?.resume()
+    started.stderr?.resume()
+    return started
+  }
+  let child = begin()
   try {
     await until(
       `a runner on ${follower}`,
       async () => {
+        if (child.exitCode !== null) child = begin()
         const { stdout } = await lab.exec(follower, ['pgrep', '-f', '/opt/twonode/bundle/'])
         const pids = stdout.split('\n').filter((line) => line !== '')
         if (pids.length === 0) return undefined
