@@ -39,7 +39,7 @@ export class AgentCore {
     this.#settings = settings
     this.#ports = ports
     this.#state = new AgentState(settings, ports)
-    this.desk = new Desk(this.#state, ports.clock)
+    this.desk = new Desk(this.#state, ports)
     this.#jobs = new Jobs(ports.clock, settings.timing.intervalMs, () => this.#wake.abort())
   }
 

@@ -1,5 +1,6 @@
-import { differedBy, heardAgoMs } from '../pair/liveness.ts'
-import type { Clock } from './ports.ts'
+import { heardAgoMs } from '../pair/liveness.ts'
+import { followerDiffers } from './differs.ts'
+import type { Clock, Ports } from './ports.ts'
 import type { PowerStanding } from './power_off.ts'
 import type { AgentState } from './state.ts'
 
@@ -7,10 +8,12 @@ import type { AgentState } from './state.ts'
 export class Desk {
   readonly #state: AgentState
   readonly #clock: Clock
+  readonly #store: Ports['store']
 
-  constructor(state: AgentState, clock: Clock) {
+  constructor(state: AgentState, { clock, store }: Pick<Ports, 'clock' | 'store'>) {
     this.#state = state
     this.#clock = clock
+    this.#store = store
   }
 
   /** This follower is about to stop: its leader goes on alone first. 0: it stays. */
@@ -30,7 +33,7 @@ export class Desk {
 
   /** The follower by this slot is no copy of this leader's table, which both agents have compared (A7). */
   followerDiffers(slot: string): void {
-    this.#state.memory = differedBy(this.#state.memory, slot)
+    followerDiffers(this.#state, this.#store, slot)
   }
 
   /** Schemas with tables of other histories, as the last converge saw them; null: none has looked. */

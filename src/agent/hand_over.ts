@@ -1,9 +1,9 @@
 import { DIGEST_TAGS, digestOf, GOALS, handedOver } from '../pair/goals.ts'
-import { differedBy } from '../pair/liveness.ts'
 import { failedOnceMore } from '../pair/hand_over_failures.ts'
 import { HAND_OVER_PAUSE_MS, PREPARED_MS } from '../pair/timing.ts'
 import { type Act, change, converge, from, unchanged } from './acting.ts'
 import type { ConvergeOutcome, HandOverAnswer, HandOverRequest, Ports } from './ports.ts'
+import { followerDiffers } from './differs.ts'
 import { answerHandBack } from './hand_back.ts'
 import type { AgentState } from './state.ts'
 
@@ -82,7 +82,7 @@ async function unequal(act: Act, term: number): Promise<string | null> {
   const digest = ours.kind === 'done' ? digestOf(ours.registered) : null
   if (digest === null) return 'this host has no digest'
   if (digest === theirs.digest) return null
-  state.memory = differedBy(state.memory, state.meta?.slot ?? null)
+  followerDiffers(state, ports.store, state.meta?.slot ?? null)
   return "the digests of the two tables differ: the follower's is copied anew, and its own kept aside"
 }
 

@@ -69,6 +69,9 @@ export interface Store {
    */
   readChanges(): Promise<readonly number[]>
   writeChanges(changes: readonly number[]): Promise<void>
+  /** The slot of a follower that was found to be no copy; torn or missing is none. */
+  readDiffers(): Promise<string | null>
+  writeDiffers(slot: string): Promise<void>
 }
 
 /** promotable.json. A voided term is never proven again. */

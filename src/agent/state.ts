@@ -91,7 +91,7 @@ export class AgentState {
     await this.lookAtSentinels()
     const continued = await goesOn(meta, this.settings, this.#ports)
     await this.flaps.load()
-    this.memory = { ...firstMemory(clock.now()), continued }
+    this.memory = { ...firstMemory(clock.now()), continued, differsBy: await store.readDiffers() }
   }
 
   async lookAtSentinels(): Promise<void> {

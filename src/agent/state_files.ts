@@ -20,6 +20,7 @@ import type { Note, Proof, Store } from './ports.ts'
 
 const PROOF_FILE = 'promotable.json'
 const CHANGES_FILE = 'changes.json'
+const DIFFERS_FILE = 'differs.json'
 const STATE_FORMAT = 1
 const PAUSE_FILE = '.two-node-pause'
 const INITIALISED_FILE = '.two-node-initialized'
@@ -159,6 +160,23 @@ class FilesOnDisk implements StateFiles {
     await this.#inTurn(async () => await writeDurably(this.#path(CHANGES_FILE), text))
   }
 
+  async readDiffers(): Promise<string | null> {
+    try {
+      const text = await readText(this.#path(DIFFERS_FILE))
+      const slot = text === undefined ? null : parseSlot(text)
+      this.#faults.clear(DIFFERS_FILE)
+      return slot
+    } catch (error) {
+      this.#faults.tell(DIFFERS_FILE, `counts as none: ${firstLineOf(error)}`)
+      return null
+    }
+  }
+
+  async writeDiffers(slot: string): Promise<void> {
+    const text = `${JSON.stringify({ format: STATE_FORMAT, slot })}\n`
+    await this.#inTurn(async () => await writeDurably(this.#path(DIFFERS_FILE), text))
+  }
+
   async #readAnew(): Promise<Remembered['answer']> {
     const path = this.#path(HOST_META_FILE)
     try {
@@ -254,6 +272,14 @@ function parseProof(text: string): Proof {
   if (!isTerm(term) || !isTerm(voided) || Object.keys(rest).length > 0)
     throw new Error('it is none of ours')
   return { term, voided }
+}
+
+/** @throws Error in words for what names no slot */
+function parseSlot(text: string): string {
+  const parsed = parseJson(text)
+  if (!isObject(parsed) || parsed['format'] !== STATE_FORMAT) throw new Error('it is torn or empty')
+  if (typeof parsed['slot'] !== 'string') throw new Error('it is none of ours')
+  return parsed['slot']
 }
 
 /** @throws Error in words for what is no list of times */

@@ -105,3 +105,14 @@ test('a follower whose copy is not whole says so, whatever it has settled: nobod
   await host.rounds(1, answers({ meta }))
   expect(host.log[0]).toBe('converge pair')
 })
+
+test('a follower that was found to be no copy is no copy to the next agent either: it is not paired with, and copies (A7)', async () => {
+  const meta = pairMeta({ term: 3, mode: 'alone' })
+  const host = await leader({ meta })
+  host.converges = { role: () => DONE, pair: () => DONE }
+  host.core.desk.followerDiffers('h2_1_1')
+  await host.reboot()
+  await host.rounds(5, { ...GATEWAY_UP, ...answers({ meta, whole: true }), ...leading() })
+  expect(host.log).toContain('meta 4/1 alone h1 h2_1_2')
+  expect(host.log).not.toContain('converge pair')
+})

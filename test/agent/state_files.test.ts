@@ -161,6 +161,18 @@ test('the times of the last changes are known after a restart; torn ones are non
   expect(faults).toHaveLength(4)
 })
 
+test('a follower that is no copy is known after a restart (A7); a torn file names none', async () => {
+  const files = started()
+  expect(await files.readDiffers()).toBeNull()
+  await files.writeDiffers('h2_1_1')
+  expect(await started().readDiffers()).toBe('h2_1_1')
+  for (const content of ['', '{"format":1,"slot":"h2', '{"format":1,"slot":7}', '[]']) {
+    await writeFile(join(directory, 'differs.json'), content)
+    expect(await started().readDiffers()).toBeNull()
+  }
+  expect(faults).toHaveLength(4)
+})
+
 test('a proof is read again; without one there is none', async () => {
   const files = started()
   expect(await files.readProof()).toEqual({ term: 0, voided: 0 })

@@ -65,6 +65,8 @@ export function portsOf(world: World, machine: Machine, life: Life): Ports {
         await machine.disk.write(FILES.proof, proof, life)
         world.judge.proofWritten(machine, proof)
       },
+      readDiffers: () => Promise.resolve(machine.disk.read<string | null>(FILES.differs, null)),
+      writeDiffers: (slot) => machine.disk.write(FILES.differs, slot, life),
       writeChanges: (changes) => machine.disk.write(FILES.changes, changes, life),
       isInitialised: () => Promise.resolve(true),
       isPermitted: () => Promise.resolve(machine.mayRunKine),

@@ -34,6 +34,7 @@ export const FILES = {
   proof: 'promotable.json',
   paused: '.two-node-pause',
   changes: 'changes.json',
+  differs: 'differs.json',
 } as const
 
 export const NO_PROOF: Proof = { term: 0, voided: 0 }

@@ -56,6 +56,7 @@ export interface Disk {
   initialised: boolean
   paused: boolean
   changes: readonly number[]
+  differs: string | null
 }
 
 type Wanted = Parameters<Ports['engine']['converge']>[0]
@@ -127,6 +128,7 @@ export class ScriptedHost {
       initialised: true,
       paused: false,
       changes: [],
+      differs: null,
       ...disk,
     }
     this.#policy = policy
@@ -189,6 +191,11 @@ export class ScriptedHost {
         isPermitted: () => Promise.resolve(this.permitted),
         isPaused: () => Promise.resolve(this.disk.paused),
         readChanges: () => Promise.resolve(this.disk.changes),
+        readDiffers: () => Promise.resolve(this.disk.differs),
+        writeDiffers: (slot) => {
+          this.disk.differs = slot
+          return Promise.resolve()
+        },
         writeChanges: (changes) => {
           this.disk.changes = changes
           return Promise.resolve()
