@@ -85,7 +85,7 @@ async function promote(
   const [risk = {}] = await answersOf(socket, 'promote', { check: true })
   if (asked['force'] === true && risk['message'] !== '') say(risk)
   if (asked['force'] === true && risk['isAtRisk'] === true && yes !== true) {
-    const answer = await ask('Type yes to lead without it: ')
+    const answer = await ask('Type yes to lead nevertheless: ')
     if (answer === undefined)
       throw new TwonodeError('E_USAGE', 'nobody is there to say yes to what may be lost', {
         hint: 'Read what is above, and pass --yes.',

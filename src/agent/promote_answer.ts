@@ -1,5 +1,5 @@
 import type { JsonObject } from '../core/json.ts'
-import { promotionRisk, riskText } from '../pair/promotion_risk.ts'
+import { leadsOnText, promotionRisk, riskText } from '../pair/promotion_risk.ts'
 import { whyNotPromoted } from '../pair/request_refusal.ts'
 import type { AgentParts } from './assemble.ts'
 import { taken } from './taken.ts'
@@ -17,12 +17,18 @@ export async function answerPromote(
   say: Say,
 ): Promise<void> {
   const force = options['force'] === true
-  const risk = promotionRisk(core.facts(), core.desk.heardAgoMs())
-  if (options['check'] === true) {
-    const known = JSON.parse(JSON.stringify(risk)) as JsonObject | null
-    const message = risk === null ? '' : riskText(risk).join('\n')
-    return say({ kind: 'risk', ...known, isAtRisk: risk !== null && !risk.hasAll, message })
-  }
+  if (options['check'] === true) return say(riskOf(core))
   const answer = await core.ask({ kind: 'promote', force })
   taken(answer, say, () => whyNotPromoted(core.facts(), force))
+}
+
+function riskOf(core: AgentParts['core']): JsonObject {
+  const [facts, heardAgoMs] = [core.facts(), core.desk.heardAgoMs()]
+  const risk = promotionRisk(facts, heardAgoMs)
+  if (risk === null) {
+    const words = leadsOnText(facts, heardAgoMs) ?? []
+    return { kind: 'risk', isAtRisk: words.length > 0, message: words.join('\n') }
+  }
+  const known = JSON.parse(JSON.stringify(risk)) as JsonObject
+  return { kind: 'risk', ...known, isAtRisk: !risk.hasAll, message: riskText(risk).join('\n') }
 }

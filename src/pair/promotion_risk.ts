@@ -1,4 +1,5 @@
 import type { Facts } from './facts.ts'
+import { canBeToldToLeadOn, peerOf } from './request_refusal.ts'
 
 /** What a follower knows of what it may miss, before it is made leader by hand. */
 export interface PromotionRisk {
@@ -28,13 +29,27 @@ export function promotionRisk(
   return { self, leader, hasAll: promotable, lagBytes, heardAgoMs, mode, answers }
 }
 
+/**
+ * What is at risk if a leader that has stopped, or whose writes wait, leads on by an operator's word; null:
+ * this host does not lead, or needs no such word.
+ */
+export function leadsOnText(facts: Facts, heardAgoMs: number | null): readonly string[] | null {
+  const { self, meta, peer } = facts
+  if (meta === null || !canBeToldToLeadOn(facts)) return null
+  const other = peerOf(self, meta)
+  return [
+    peer.contact === 'answers'
+      ? `${other} answers now: it is not dead`
+      : heardText(self, other, heardAgoMs),
+    `if ${other} leads by now, both take writes until they hear of each other`,
+    'what only the one of the older term took would not be in the cluster any more; it is kept on that host',
+  ]
+}
+
 /** The same as sentences. */
 export function riskText(risk: PromotionRisk): readonly string[] {
   const { self, leader, hasAll, lagBytes, heardAgoMs, mode, answers } = risk
-  const heard =
-    heardAgoMs === null
-      ? `${leader} was never heard since the agent of ${self} began`
-      : `${leader} was heard ${Math.round(heardAgoMs / 1000)} s ago`
+  const heard = heardText(self, leader, heardAgoMs)
   const was = mode === null ? '' : mode === 'paired' ? ', and led a pair' : ', and led alone'
   const now = answers ? `${leader} answers now${was}: it is not dead` : `${heard}${was}`
   if (hasAll)
@@ -48,6 +63,12 @@ export function riskText(risk: PromotionRisk): readonly string[] {
     behind,
     `what ${leader} acknowledged and ${self} does not have would not be in the cluster any more; it is kept on ${leader}, if that comes back`,
   ]
+}
+
+function heardText(self: string, other: string, heardAgoMs: number | null): string {
+  return heardAgoMs === null
+    ? `${other} was never heard since the agent of ${self} began`
+    : `${other} was heard ${Math.round(heardAgoMs / 1000)} s ago`
 }
 
 /** Without the proof only a leader that said itself that it stands still has acknowledged nothing more. */

@@ -75,13 +75,25 @@ export function whyNotPromoted(facts: Facts, force: boolean): RequestRefusal | n
 }
 
 /** A leader that serves, or would if somebody acknowledged its writes. */
-function whyNotAlone({ self, peer, stream }: Facts, meta: HostMeta): RequestRefusal {
-  if (meta.mode === 'alone' || stream !== 'lost' || !isSilent(peer))
+function whyNotAlone(facts: Facts, meta: HostMeta): RequestRefusal {
+  const { self } = facts
+  if (!writesWait(facts, meta))
     return { message: `${self} leads already`, hint: 'Nothing is to be done.' }
   return {
     message: `${self} leads, and its writes wait for ${peerOf(self, meta)}, which is silent`,
     hint: '`twonode promote --force` lets it go on alone, if you know that the other host is off.',
   }
+}
+
+function writesWait({ peer, stream }: Facts, { mode }: HostMeta): boolean {
+  return mode === 'paired' && stream === 'lost' && isSilent(peer)
+}
+
+/** A leader that has stopped, or whose writes wait, and that an operator's word lets lead on. */
+export function canBeToldToLeadOn(facts: Facts): boolean {
+  const { self, meta, impaired, proven } = facts
+  if (meta?.leader !== self || unfitToServe(facts) !== null) return false
+  return impaired || !proven || writesWait(facts, meta)
 }
 
 function unfitToServe({ self, postgres, disk }: Facts): RequestRefusal | null {
@@ -101,6 +113,7 @@ function leaderAt({ hosts, leader }: HostMeta): string {
   return address === undefined ? leader : `${leader} (${address})`
 }
 
-function peerOf(self: string, { hosts }: HostMeta): string {
+/** The other host's name. */
+export function peerOf(self: string, { hosts }: HostMeta): string {
   return hosts.find(({ name }) => name !== self)?.name ?? 'the other host'
 }

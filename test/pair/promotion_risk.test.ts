@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { mayLose, promotionRisk, riskText } from '../../src/pair/promotion_risk.ts'
+import { leadsOnText, mayLose, promotionRisk, riskText } from '../../src/pair/promotion_risk.ts'
 import { pairMeta } from '../support/agent_sightings.ts'
 import { healthy, saying } from '../support/worlds.ts'
 
@@ -44,4 +44,19 @@ test('a leader that answers is said not to be dead, and one that was never heard
 test('a leader has nobody to lose anything of', () => {
   expect(promotionRisk({ ...FOLLOWER, self: 'h1' }, 0)).toBeNull()
   expect(promotionRisk({ ...FOLLOWER, meta: null }, 0)).toBeNull()
+})
+
+test('a leader that leads on by a word alone is told what that may cost; one that serves has nothing to be asked (A5)', () => {
+  const leader = { ...FOLLOWER, self: 'h1' }
+  const stopped = { ...leader, proven: false, impaired: true }
+  expect(leadsOnText(stopped, 12_000)).toEqual([
+    'h2 was heard 12 s ago',
+    'if h2 leads by now, both take writes until they hear of each other',
+    expect.stringMatching(/^what only the one of the older term took would not be in the cluster/),
+  ])
+  const waits = { ...leader, stream: 'lost' as const }
+  expect(leadsOnText(waits, null)?.[0]).toBe('h2 was never heard since the agent of h1 began')
+  expect(leadsOnText({ ...leader, peer: saying(META) }, 0)).toBeNull()
+  expect(leadsOnText({ ...stopped, disk: 'full' }, 0), 'it would be refused').toBeNull()
+  expect(leadsOnText(FOLLOWER, 0), 'a follower risks what the leader acknowledged').toBeNull()
 })
