@@ -150,10 +150,22 @@ function objectOf({ salvaged, wishes }: Difference): JsonObject {
   return { ...stub, ...rest, metadata: { ...(wishedMetadata as JsonObject), ...metadata } }
 }
 
+/** kubectl's words for an API server that is not there; k3s may start anew at any time. */
+const UNANSWERED = /Unable to connect to the server|The connection to the server .* was refused/
+
 /** Its words name the fields and who owns them, and no values. */
 function refused(stderr: string, { dryRun, made }: Round): TwonodeError {
   const isConflict = stderr.includes('conflict')
   const before = made.length === 0 ? 'nothing was changed' : `${made.join(', ')} was made before`
+  if (UNANSWERED.test(stderr))
+    return new TwonodeError(
+      'E_UNREACHABLE',
+      `the Kubernetes API of this host went away: ${before}`,
+      {
+        hint: 'Look at `twonode status`; then the same again: what was made is made once.',
+        detail: stderr.trim(),
+      },
+    )
   return new TwonodeError(
     'E_FAILED',
     dryRun ? `the API server refuses it: ${before}` : 'the API server refused a part of it',

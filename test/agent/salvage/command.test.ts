@@ -102,6 +102,19 @@ describe('twonode salvage', () => {
     expect(cluster.get('settings')).toMatchObject({ data: { colour: 'red' } })
   })
 
+  test('replay from which the API server goes away says so, and is made again: nothing was refused', async () => {
+    saves('1_16402', [CHANGED])
+    cluster.set('settings', configMap('settings', { colour: 'green' }))
+    api.refusal =
+      'The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?'
+    const error = await salvage('replay', '1', '--all', '--yes').catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'E_UNREACHABLE', detail: api.refusal })
+    expect((error as TwonodeError).message).toContain('nothing was changed')
+    api.refusal = undefined
+    await salvage('replay', '1', '--all', '--yes')
+    expect(cluster.get('settings')).toMatchObject({ data: { colour: 'red' } })
+  })
+
   test('replay that is refused behind a namespace that it has made says that the namespace is there', async () => {
     const shop = { ...configMap('shop', null, 'Namespace') }
     saves('1_16402', [{ object: 'created', after: shop }, CREATED])
