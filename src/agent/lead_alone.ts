@@ -1,6 +1,6 @@
 import { needsClaim } from '../pair/claim.ts'
 import type { Facts } from '../pair/facts.ts'
-import { decide } from '../pair/fsm.ts'
+import { decide, FORCED_LEADS } from '../pair/fsm.ts'
 import { alone, promoted, type Stamp } from '../pair/goals.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 import { forcedToLead, heardAgoMs, unvouched, vouchedFor } from '../pair/liveness.ts'
@@ -77,7 +77,7 @@ interface Recording {
 /** Writes the hostMeta in which this host leads alone: after the power-off, or with the claim, if it needs one. */
 async function record(act: Act, { voided, still, next }: Recording): Promise<boolean> {
   const { state, ports, decision, stop } = act
-  const forced = FORCED.has(decision.rule)
+  const forced = FORCED_LEADS.has(decision.rule)
   const written = async (term: number | null) =>
     await change(act, still, ({ meta }) => {
       if (meta === null) return null
@@ -103,8 +103,6 @@ async function record(act: Act, { voided, still, next }: Recording): Promise<boo
     async (taken) => await written(taken.kind === 'won' ? taken.term : null),
   )
 }
-
-const FORCED: ReadonlySet<string> = new Set(['forced-lead', 'forced-alone', 'promote-forced'])
 
 /** Who reads that the other host has won it may have been replaced: it stops, and serves no old reads. */
 function doubtOwnLead({ state }: Act, taken: Taken): void {

@@ -10,7 +10,7 @@ export function hostOnly(argv: readonly string[], world: World): TwonodeError | 
   const name = argv.find((word) => !word.startsWith('-')) ?? ''
   const isLaptops = COMMANDS.some((command) => command.name === name)
   if (isLaptops || !HOST_COMMANDS.some((command) => command.name === name)) return undefined
-  const words = ['twonode', name].join(' ')
+  const words = `twonode ${name}`
   const lines = hostsOf(argv, world).map((host) => `${host.name}: \`${loginOf(host)} ${words}\``)
   const ways = lines.length === 0 ? `\`ssh HOST sudo ${words}\`` : lines.join(', ')
   return new TwonodeError('E_USAGE', `\`${words}\` runs on a host, as root`, {

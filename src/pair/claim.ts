@@ -1,5 +1,6 @@
 import { isObject, parseJson } from '../core/json.ts'
 import type { Decision, Facts } from './facts.ts'
+import { FORCED_LEADS } from './fsm.ts'
 import type { HostMeta } from './host_meta.ts'
 
 /**
@@ -208,12 +209,7 @@ function followsWell({ meta, self, peer }: Known): boolean {
 }
 
 /** An operator's word, and a lead that the other host gives back, need no claim (A5, A7). */
-const WITHOUT_CLAIM: ReadonlySet<string> = new Set([
-  'forced-lead',
-  'forced-alone',
-  'promote-forced',
-  'handed-back',
-])
+const WITHOUT_CLAIM: ReadonlySet<string> = new Set([...FORCED_LEADS, 'handed-back'])
 
 /**
  * True if a host must win the claim before it leads alone. `voided`: its peer has its void proof on its

@@ -84,6 +84,14 @@ export const RULES: readonly Rule[] = [
   { id: 'steady',             role: 'any',      when: [],                                                   goal: 'stay',   why: 'nothing to do' },
 ]
 
+/** Rules by which a host leads because an operator says so, whatever proof, claim or power-off is missing. */
+export const FORCED_LEADS: ReadonlySet<string> = new Set(
+  RULES.filter(
+    ({ goal, when }) =>
+      (goal === 'go-alone' || goal === 'promote') && when.includes('askedByForce'),
+  ).map(({ id }) => id),
+)
+
 /** First match wins; the last row matches whatever the facts are. */
 export function decide(facts: Facts, rules: readonly Rule[] = RULES): Decision {
   const role = facts.meta?.leader === facts.self ? 'leader' : 'follower'

@@ -1,4 +1,5 @@
 import type { Decision, Facts } from './facts.ts'
+import { FORCED_LEADS } from './fsm.ts'
 
 /** A third party that powers the peer off, and says whether it is. Each call ends within its bound, and never throws. */
 export interface Power {
@@ -72,9 +73,6 @@ export function powerStep(attempt: Attempt): Pick<PowerRow, 'id' | 'step' | 'why
 /** Its leader has stopped by its own word, and comes back by this host's alone (A7). */
 const BY_AGREEMENT: ReadonlySet<string> = new Set(['leader-yields', 'handed-back'])
 
-/** An operator says that the other host is off: it is made so where it can be, and not waited for. */
-const BY_FORCE: ReadonlySet<string> = new Set(['forced-lead', 'forced-alone', 'promote-forced'])
-
 /**
  * Whether the peer has to be off before this host leads alone. `voided`: it has its void proof on its disk,
  * and so can not lead whatever comes (B7). tried: by an operator's word, where the peer does not answer.
@@ -85,7 +83,8 @@ export function needsPowerOff(
   voided: boolean,
 ): 'no' | 'tried' | 'proven' {
   if (policy.fencing === undefined || voided) return 'no'
-  if (BY_FORCE.has(rule)) return peer.contact === 'answers' ? 'no' : 'tried'
+  // An operator says that the other host is off: it is made so where it can be, and not waited for.
+  if (FORCED_LEADS.has(rule)) return peer.contact === 'answers' ? 'no' : 'tried'
   const leads = goal === 'go-alone' || goal === 'promote'
   return leads && !BY_AGREEMENT.has(rule) ? 'proven' : 'no'
 }
