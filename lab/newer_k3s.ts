@@ -1,9 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse, stringify } from 'yaml'
 import type { Lab } from './lab.ts'
 import { LabError } from './lab_error.ts'
-import type { Laptop } from './twonode_process.ts'
+import { type Laptop, withInventory } from './twonode_process.ts'
 
 /** The next patch release of the one that the lab's hosts have. */
 export interface NewerK3s {
@@ -23,8 +22,6 @@ export async function withNewerK3s(lab: Lab, from: Laptop): Promise<NewerK3s> {
   for (let at = program.indexOf(k3s.version); at >= 0; at = program.indexOf(k3s.version, at))
     program.write(version, at)
   writeFileSync(path, program, { mode: 0o755 })
-  const site = parse(readFileSync(from.inventory, 'utf8')) as Record<string, object>
-  const inventory = join(from.home, 'newer-k3s.yaml')
-  writeFileSync(inventory, stringify({ ...site, k3s: { version, path } }))
-  return { laptop: { ...from, inventory }, version }
+  const changed = (site: object) => ({ ...site, k3s: { version, path } })
+  return { laptop: withInventory(from, 'newer-k3s.yaml', changed), version }
 }

@@ -1,8 +1,7 @@
-import { appendFileSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse, stringify } from 'yaml'
 import type { Lab } from './lab.ts'
-import type { Laptop } from './twonode_process.ts'
+import { type Laptop, withInventory } from './twonode_process.ts'
 
 /** The version that a laptop's inventory gives it. */
 export const NEWER_KINE = 'v99.0.0'
@@ -13,8 +12,8 @@ export async function withNewerKine(lab: Lab, from: Laptop): Promise<Laptop> {
   const path = join(from.home, 'kine-newer')
   copyFileSync(kine.path, path)
   appendFileSync(path, '\n')
-  const site = parse(readFileSync(from.inventory, 'utf8')) as Record<string, object>
-  const inventory = join(from.home, 'newer.yaml')
-  writeFileSync(inventory, stringify({ ...site, kine: { version: NEWER_KINE, path } }))
-  return { ...from, inventory }
+  return withInventory(from, 'newer.yaml', (site) => ({
+    ...site,
+    kine: { version: NEWER_KINE, path },
+  }))
 }

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { parse, stringify } from 'yaml'
 import { must } from './command.ts'
 import { LabError } from './lab_error.ts'
-import type { Laptop } from './twonode_process.ts'
+import { type Laptop, withInventory } from './twonode_process.ts'
 
 /** The major version that the hosts can go over to; Debian 12 itself has 15 alone. */
 export const NEWER_POSTGRES = 17
@@ -28,7 +26,7 @@ const DOWNLOAD_MS = 300_000
 const UNIT = `[Service]
 Type=exec
 NotifyAccess=none
-ExecStartPost=/usr/bin/timeout 60 /bin/sh -c 'while kill -0 $MAINPID && ! tail -n 1 /var/lib/postgresql/17/main/postmaster.pid | grep -q ready; do sleep 0.05; done'
+ExecStartPost=/usr/bin/timeout 60 /bin/sh -c 'while kill -0 $MAINPID && ! tail -n 1 /var/lib/postgresql/${NEWER_POSTGRES}/main/postmaster.pid | grep -q ready; do sleep 0.05; done'
 `
 
 const CONTROL = `Package: postgresql-${NEWER_POSTGRES}
@@ -52,11 +50,10 @@ fi
 
 /** A laptop whose inventory has the newer version. */
 export function withNewerPostgres(from: Laptop): Laptop {
-  const site = parse(readFileSync(from.inventory, 'utf8')) as Record<string, object>
-  const inventory = join(from.home, 'newer_postgres.yaml')
-  const postgres = { ...site['postgres'], version: NEWER_POSTGRES }
-  writeFileSync(inventory, stringify({ ...site, postgres }))
-  return { ...from, inventory }
+  return withInventory(from, 'newer_postgres.yaml', (site) => ({
+    ...site,
+    postgres: { ...site['postgres'], version: NEWER_POSTGRES },
+  }))
 }
 
 /** Packs it as the package that the playbook asks for. */

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
@@ -47,6 +47,18 @@ export async function makeLaptop(
     site[key] = typeof value === 'object' ? { ...(site[key] as object), ...value } : value
   writeFileSync(inventory, stringify(site))
   return { home, inventory }
+}
+
+/** The same laptop with another inventory, in a file of this name: what it has of a site, changed. */
+export function withInventory(
+  from: Laptop,
+  file: string,
+  changed: (site: Readonly<Record<string, object>>) => object,
+): Laptop {
+  const site = parse(readFileSync(from.inventory, 'utf8')) as Record<string, object>
+  const inventory = join(from.home, file)
+  writeFileSync(inventory, stringify(changed(site)))
+  return { ...from, inventory }
 }
 
 /** Starts the command line, in a process group of its own. */

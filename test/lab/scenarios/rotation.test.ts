@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { parse, stringify } from 'yaml'
 import type { HostName } from '../../../lab/names.ts'
 import { agentStatus, metaOf } from '../../../lab/pair_view.ts'
 import {
@@ -12,6 +11,7 @@ import {
   startTwonode,
   type Laptop,
   type Run,
+  withInventory,
 } from '../../../lab/twonode_process.ts'
 import { inHost, laptop, mustConverge, psql, stepNames, theLab } from '../pair.ts'
 import { onThePair, startScenario, unitRuns } from '../scenario.ts'
@@ -159,25 +159,25 @@ test('35: a follower moves to another address while a writer writes; the next co
 
   /** What a laptop has when h1 has moved. */
   function inventoryWith(to: string): Laptop {
-    const site = parse(readFileSync(from.inventory, 'utf8')) as Inventory
     const knownHosts = join(from.home, 'moved_known_hosts')
     writeFileSync(
       knownHosts,
       readFileSync(lab.knownHostsFile, 'utf8').replaceAll(`${old} `, `${to} `),
     )
-    const hosts = site.hosts.map((host) => ({
-      ...host,
-      ...(host.name === 'h1' ? { address: to } : {}),
-      ssh: { ...host.ssh, knownHosts },
-    }))
-    const inventory = join(from.home, 'moved.yaml')
-    writeFileSync(inventory, stringify({ ...site, hosts }))
-    return { ...from, inventory }
+    return withInventory(from, 'moved.yaml', (site) => {
+      const hosts = (site['hosts'] as readonly InventoryHost[]).map((host) => ({
+        ...host,
+        ...(host.name === 'h1' ? { address: to } : {}),
+        ssh: { ...host.ssh, knownHosts },
+      }))
+      return { ...site, hosts }
+    })
   }
 })
 
-interface Inventory {
-  readonly hosts: readonly { readonly name: string; readonly ssh: object }[]
+interface InventoryHost {
+  readonly name: string
+  readonly ssh: object
 }
 
 /** As a network does it whose hosts are given addresses: the routes stay. */
