@@ -3,20 +3,11 @@ import type { UnitState } from '../../src/core/host.ts'
 import { createSimulatedHost, diskWith } from '../support/simulated_host.ts'
 import { moduleCases } from '../support/module_cases.ts'
 import { type LawWorld, moduleLaws } from '../support/module_laws.ts'
+import { STOPPED_UNIT } from '../support/stopped_unit.ts'
 
 moduleCases(kineEndpoint)
 
-const UNIT: UnitState = {
-  load: 'loaded',
-  active: 'inactive',
-  sub: 'dead',
-  enabled: true,
-  isStatic: false,
-  needsReload: false,
-  mainPid: 0,
-  hasJob: false,
-  activeSinceUs: 0,
-}
+const UNIT: UnitState = { ...STOPPED_UNIT, enabled: true }
 const ROOT_FILE = { kind: 'file', mode: 0o644, owner: 'root', group: 'root' } as const
 
 /** A machine whose kine has the environment that its file had when it was started. */

@@ -5,21 +5,11 @@ import type { UnitState } from '../../src/core/host.ts'
 import { createSimulatedHost, type Disk, diskWith } from '../support/simulated_host.ts'
 import { moduleCases } from '../support/module_cases.ts'
 import { type LawWorld, moduleLaws } from '../support/module_laws.ts'
+import { STOPPED_UNIT } from '../support/stopped_unit.ts'
 
 moduleCases(postgresMajor)
 
 const DONE = { code: 0, stdout: '', stderr: '' }
-const UNIT: UnitState = {
-  load: 'loaded',
-  active: 'inactive',
-  sub: 'dead',
-  enabled: false,
-  isStatic: false,
-  needsReload: false,
-  mainPid: 0,
-  hasJob: false,
-  activeSinceUs: 0,
-}
 
 /** Clusters by version: whether they have our settings, and the word of their start.conf. */
 type Clusters = Readonly<Record<number, { readonly ours: boolean; readonly start: string }>>
@@ -46,15 +36,15 @@ function diskOf(clusters: Clusters): Disk {
 function machine(clusters: Clusters): LawWorld {
   const unit = 'postgresql@15-main.service'
   const units: Record<string, UnitState> = {
-    [unit]: { ...UNIT, active: 'active' },
-    'postgresql@17-main.service': UNIT,
+    [unit]: { ...STOPPED_UNIT, active: 'active' },
+    'postgresql@17-main.service': STOPPED_UNIT,
   }
   const host = createSimulatedHost({
     name: 'h2',
     disk: diskOf(clusters),
     units,
     exec: (argv) => {
-      if (argv.join(' ') === `systemctl stop ${unit}`) units[unit] = UNIT
+      if (argv.join(' ') === `systemctl stop ${unit}`) units[unit] = STOPPED_UNIT
       return DONE
     },
   })

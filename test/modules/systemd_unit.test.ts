@@ -3,22 +3,13 @@ import type { UnitState } from '../../src/core/host.ts'
 import { createSimulatedHost, diskWith } from '../support/simulated_host.ts'
 import { moduleCases } from '../support/module_cases.ts'
 import { type LawWorld, moduleLaws } from '../support/module_laws.ts'
+import { STOPPED_UNIT } from '../support/stopped_unit.ts'
 
 moduleCases(systemdUnit)
 
 const DONE = { code: 0, stdout: '', stderr: '' }
 const PATH = '/etc/systemd/system/hello.service'
-const UNIT: UnitState = {
-  load: 'not-found',
-  active: 'inactive',
-  sub: 'dead',
-  enabled: false,
-  isStatic: false,
-  needsReload: false,
-  mainPid: 0,
-  hasJob: false,
-  activeSinceUs: 0,
-}
+const UNIT: UnitState = { ...STOPPED_UNIT, load: 'not-found' }
 
 /** A machine with a systemd of one unit; it knows files only after daemon-reload. */
 async function machine(before: Partial<UnitState> = {}): Promise<LawWorld> {

@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import type { ExecResult, Host, UnitState } from '../../src/core/host.ts'
 import { createLocalHost, type LocalHost } from '../../src/host/local.ts'
 import { freePort } from './sshd.ts'
+import { STOPPED_UNIT } from './stopped_unit.ts'
 
 const run = promisify(execFile)
 
@@ -67,15 +68,10 @@ function withoutSystemd(local: LocalHost, name: string, asked: string[]): Host {
 
 function unitState(active: boolean): UnitState {
   return {
-    load: 'loaded',
+    ...STOPPED_UNIT,
     active: active ? 'active' : 'inactive',
     sub: active ? 'running' : 'dead',
     enabled: true,
-    isStatic: false,
-    needsReload: false,
-    mainPid: 0,
-    hasJob: false,
-    activeSinceUs: 0,
   }
 }
 

@@ -1,6 +1,7 @@
 import { NotYet } from '../../src/core/errors.ts'
 import type { CertificateInfo } from '../../src/core/certificate.ts'
 import type { ExecResult, FileStat, Observer, UnitState } from '../../src/core/host.ts'
+import { STOPPED_UNIT } from './stopped_unit.ts'
 
 /** What a host answers, as a case file says it. Whatever is not in it is refused. */
 export interface Script {
@@ -43,18 +44,6 @@ interface ScriptedQuery {
   readonly rows?: readonly object[]
   /** It can not be asked yet, for this reason. */
   readonly notYet?: string
-}
-
-const LOADED: UnitState = {
-  load: 'loaded',
-  active: 'inactive',
-  sub: 'dead',
-  enabled: false,
-  isStatic: false,
-  needsReload: false,
-  mainPid: 0,
-  hasJob: false,
-  activeSinceUs: 0,
 }
 
 /** A host that only answers what it was told, and throws at anything else. */
@@ -109,7 +98,7 @@ export function createScriptedHost(script: Script): Observer {
     batch: {
       unit: async (name) => {
         const told = script.units?.[name]
-        return told === undefined ? untold(`the unit ${name}`) : { ...LOADED, ...told }
+        return told === undefined ? untold(`the unit ${name}`) : { ...STOPPED_UNIT, ...told }
       },
       packageVersion: async (name) => {
         const told = script.packages?.[name]
