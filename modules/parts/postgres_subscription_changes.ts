@@ -1,6 +1,6 @@
 import type { Change } from '../../src/core/change.ts'
 import { identifier, literal } from '../../src/core/sql.ts'
-import { awaitSql, sql, transaction } from './postgres_sql.ts'
+import { awaitSql, sql, tableIdentifier, transaction } from './postgres_sql.ts'
 import type { State, Subscription } from './postgres_subscription_state.ts'
 
 /** A promotion waits for it. @unit milliseconds */
@@ -64,14 +64,27 @@ function intolerant(change: Change): Change {
 }
 
 function create(wanted: Wanted): Change {
-  const { name, database, conninfo, publication, slot, copy_data, enabled } = wanted
+  const { name, database, conninfo, publication, slot, tables, copy_data, enabled } = wanted
+  const held = copy_data ? tables.map(emptyStill) : []
   // PostgreSQL 18 streams big transactions to workers of their own where nothing is said; 15 streams none.
   const text =
     `create subscription ${identifier(name)} connection ${literal(conninfo)} ` +
     `publication ${identifier(publication)} with (create_slot = false, slot_name = ${literal(slot)}, ` +
     `copy_data = ${copy_data}, enabled = ${enabled}, streaming = off, ` +
     `synchronous_commit = ${wanted.synchronous_commit})`
-  return transaction(database, [text])
+  return transaction(database, [...held, text])
+}
+
+/**
+ * What the worker of the subscription before had copied is committed before it ends, and after the table
+ * was seen to be empty: this copy would stop at its first key, try again for ever, and look well from
+ * outside, for the stream beside it lives.
+ */
+function emptyStill(table: string): string {
+  const why = `${table} has rows by now: a copy into it would stop at the first key that is there. The next converge moves them aside`
+  return `do $held$ begin
+    if exists (select from ${tableIdentifier(table)}) then raise exception using message = ${literal(why)}; end if;
+  end $held$`
 }
 
 /** Changes in place: made anew on the same slot it would lose its origin (B4). */

@@ -17,7 +17,7 @@ export function ownWords(state: AgentState, now: number): PeerSays {
     whole: state.leads || state.isWhole,
     proofTerm: state.promotable ? state.proof.term : null,
     voided: state.proof.voided,
-    lacksSlot: !state.leads && needsNewSlot(subscription),
+    lacksSlot: !state.leads && needsNewSlot(subscription, state.meta?.slot ?? null),
     ...(!state.leads && now < state.leavingUntil ? { leaving: true as const } : {}),
     followerBehindBytes:
       state.leads && stream !== null && flushed !== null

@@ -199,7 +199,8 @@ function agrees(facts: Facts): boolean {
   return theirs !== null && facts.meta !== null && sameHostMeta(theirs, facts.meta)
 }
 
-/** Streaming, it needs nothing: its trouble is over. */
+/** Streaming, it needs nothing, and its trouble is over: but for a copy, which may stick beside its stream (A3). */
 function stuck(facts: Facts): boolean {
-  return facts.stream === 'lost' && says(facts)?.lacksSlot === true
+  const said = says(facts)
+  return said?.lacksSlot === true && (facts.stream === 'lost' || !said.whole)
 }

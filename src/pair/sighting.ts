@@ -72,6 +72,9 @@ export interface FollowerSighting {
   readonly enabled: boolean
   /** Its table is copied, of public.kine and nothing else (A2, A3). */
   readonly ready: boolean
+  /** How far its copy is, in words that change as long as it goes on; null: it is ready, or not begun. */
+  readonly copied: string | null
+  /** Of the changes that follow; a copy has a worker of its own, whose end ends this one not. */
   readonly workerAlive: boolean
   /** Grows while its worker fails again and again. */
   readonly errors: number

@@ -83,6 +83,18 @@ export const POSTGRES_RECOVERY_MS = 30_000
 export const SUBSCRIPTION_STUCK_MS = 20_000
 
 /**
+ * A copy that does not come further for this long, beside a leader that answers, is begun anew. What it
+ * may wait for in good order is shorter: a slot for it waits for the leader's open transactions (B5).
+ */
+export const COPY_STUCK_MS = 60_000
+
+/** The pause doubles with each one that stuck, up to this: a full disk is not mended by copying. */
+export const COPY_STUCK_MOST_MS = 16 * COPY_STUCK_MS
+
+/** Attempts of one subscription that failed: whatever the next one has copied is no progress any more. */
+export const COPY_ERRORS_MOST = 5
+
+/**
  * A peer whose agent has been silent for this long counts as gone for a promotion by proof, even while
  * its kernel answers ICMP or something takes connections on its API's port: a dead agent is no reason
  * for a pair without a leader, and k3s without kine opens and closes that port. By then the guard has

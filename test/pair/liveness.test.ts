@@ -9,9 +9,8 @@ import {
   remember,
 } from '../../src/pair/liveness.ts'
 import type { Sighting } from '../../src/pair/sighting.ts'
-import { needsNewSlot } from '../../src/pair/subscription_trouble.ts'
 import { FLAP_LIMIT, FLAP_WINDOW_MS, timingOf } from '../../src/pair/timing.ts'
-import { answers, following, leading, NOTHING_SEEN, pairMeta } from '../support/agent_sightings.ts'
+import { answers, leading, NOTHING_SEEN, pairMeta } from '../support/agent_sightings.ts'
 
 const META = pairMeta()
 const TIMING = timingOf({ intervalMs: 1000, failures: 4 })
@@ -65,11 +64,6 @@ const gateway = (at: number) => ({ gateway: { sentAt: at, arrivedAt: at } })
 const answersAt = (at: number) => ({
   ...answers({ meta: META, sentAt: at, arrivedAt: at }),
   ...gateway(at),
-})
-
-const failing = (errors: number) => ({
-  ...answers({ meta: META }),
-  ...following('h2_1_1', { errors }),
 })
 
 test('a commit that waits for more than 1.5 s is a lost follower, one that waits for less is not (B7)', () => {
@@ -220,23 +214,6 @@ test('what a follower may lack at most is the last word of its leader, until tha
   expect(judged(seen([{ ...said, ...heard }], { self: 'h2' }), 1500).lagBytes).toBe(42)
   const cut = seen([{ ...said, ...heard }, {}, {}], { self: 'h2' })
   expect(judged(cut, 3500).lagBytes).toBeNull()
-})
-
-test('a subscription that fails again and again needs a new slot after 20 s, and not when it recovers (B3)', () => {
-  const looks = Array.from({ length: 23 }, (_, index) => failing(index))
-  const memory = seen(looks, { self: 'h2' })
-  expect(needsNewSlot(memory.subscription)).toBe(true)
-  expect(needsNewSlot(seen(looks.slice(0, 18), { self: 'h2' }).subscription)).toBe(false)
-})
-
-test('a subscription that vanished is not made again on its slot: it would lose its origin (B4)', () => {
-  const whole = { ...answers({ meta: META }), ...following('h2_1_1') }
-  const gone = {
-    ...whole,
-    postgres: { ...following('x').postgres, follower: null } as Sighting['postgres'],
-  }
-  expect(needsNewSlot(seen([whole, gone], { self: 'h2' }).subscription)).toBe(true)
-  expect(needsNewSlot(seen([gone, gone], { self: 'h2' }).subscription)).toBe(false)
 })
 
 test('the flap guard freezes at its limit, and thaws when an hour was calm', () => {

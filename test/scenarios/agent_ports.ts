@@ -17,7 +17,14 @@ import type { Life } from './virtual_time.ts'
 import type { World } from './world.ts'
 
 /** What the probe says of an empty table that nothing fills. */
-const NOTHING_COPIED = { slot: null, enabled: false, ready: false, workerAlive: false, errors: 0 }
+const NOTHING_COPIED = {
+  slot: null,
+  enabled: false,
+  ready: false,
+  copied: null,
+  workerAlive: false,
+  errors: 0,
+}
 
 /** Almost full (`src/pair/disk_budget.ts`). */
 const TIGHT_BYTES = 100e6
@@ -254,6 +261,7 @@ function postgresSighting(
             slot: subscription.slot,
             enabled: subscription.enabled,
             ready: subscription.state === 'ready',
+            copied: subscription.state === 'copying' ? `${subscription.copyUntil}` : null,
             workerAlive: subscription.workerAlive,
             errors: subscription.errors,
           },

@@ -47,12 +47,15 @@ export class Replication {
     const { subscription } = this.#target.postgres
     if (subscription === null) return
     const slot = this.#slotOf(subscription)
-    subscription.workerAlive = slot !== null && !subscription.conflict
+    // A copy has a worker of its own: it fails, and the stream beside it lives (A3).
+    const copies = subscription.state === 'copying'
+    const halted = subscription.conflict && !copies
+    subscription.workerAlive = slot !== null && !halted
     if (slot === null) return
     const { now } = this.#world.time
     if (this.#heard()) slot.activeUntil = now + WALSENDER_TIMEOUT_MS
-    slot.streaming = !subscription.conflict
-    if (subscription.state === 'copying') {
+    slot.streaming = !halted
+    if (copies) {
       // While the table copies, the apply worker passes over its changes, and confirms them (A3).
       if (this.#heard()) slot.confirmed = this.#source.postgres.log.length
       this.#source.postgres.release(slot.confirmed)
@@ -116,11 +119,19 @@ export class Replication {
     })
   }
 
+  /** Its worker is ended: what it has copied may be committed by then. */
+  endCopy(): void {
+    const { subscription } = this.#target.postgres
+    if (subscription === null || subscription.state !== 'copying') return
+    const isBusy = subscription.copyUntil !== null && this.#slotOf(subscription) !== null
+    if (isBusy && this.#heard() && this.#world.random.chance(0.5)) this.#finishCopy(subscription)
+  }
+
   #finishCopy(subscription: Subscription): void {
     const source = this.#source.postgres
     const target = this.#target.postgres
     if (target.table.count > 0) {
-      subscription.conflict = true
+      subscription.errors++
       return
     }
     target.table = new Table(source.table.rows)

@@ -140,7 +140,11 @@ export const FOLLOWING: readonly Step[] = [
         return
       }
       slotOnLeader(place)
-      postgres.subscription = subscriptionOn(slot, historyOf(place) !== 'same')
+      const copies = historyOf(place) !== 'same'
+      place.world.endCopy(place.machine)
+      postgres.subscription = null
+      if (copies && postgres.table.count > 0) throw new Trouble('public.kine has rows by now')
+      postgres.subscription = subscriptionOn(slot, copies)
     },
   },
   {

@@ -109,6 +109,11 @@ export class World {
     return this.#startAgent(portsOf(this, machine, life), machine.name, this.policy)
   }
 
+  /** The subscription of this host is to go, in the middle of its copy or not. */
+  endCopy({ peerName }: Machine): void {
+    this.#replications[peerName]?.endCopy()
+  }
+
   /** Nothing comes after this: what waits is forgotten, of one life or of all. */
   end(life?: Life): void {
     for (const sleeper of this.asleep) {

@@ -42,6 +42,15 @@ select
       'ready', (select count(*) = 1
           and bool_and(srrelid = to_regclass('public.kine') and srsubstate = 'r')
         from pg_subscription_rel where srsubid = s.oid),
+      'copied', case when exists (select from pg_subscription_rel
+          where srsubid = s.oid and srsubstate <> 'r')
+        then concat_ws(' ',
+          (select string_agg(concat(srsubstate, srsublsn), ' ' order by srrelid)
+            from pg_subscription_rel where srsubid = s.oid),
+          (select string_agg(received_lsn::text, ' ') from pg_stat_subscription
+            where subid = s.oid and relid is not null),
+          (select sum(tuples_processed)::text from pg_stat_progress_copy
+            where relid = to_regclass('public.kine') and command = 'COPY FROM')) end,
       'workerAlive', exists (select from pg_stat_subscription w
         where w.subid = s.oid and w.relid is null and w.pid is not null),
       'errors', (select apply_error_count + sync_error_count
@@ -68,6 +77,7 @@ const NOTHING_COPIED: FollowerSighting = {
   slot: null,
   enabled: false,
   ready: false,
+  copied: null,
   workerAlive: false,
   errors: 0,
 }
@@ -89,6 +99,7 @@ interface Row {
     readonly slot: string | null
     readonly enabled: boolean
     readonly ready: boolean | null
+    readonly copied: string | null
     readonly workerAlive: boolean
     readonly errors: number | null
   } | null
@@ -184,8 +195,7 @@ function slotState(slot: Row['slot']): LeaderSighting['slot'] {
 
 function followerOf({ subscription }: Row): FollowerSighting | null {
   if (subscription === null) return null
-  const { slot, enabled, ready, workerAlive, errors } = subscription
-  return { slot, enabled, ready: ready === true, workerAlive, errors: errors ?? 0 }
+  return { ...subscription, ready: subscription.ready === true, errors: subscription.errors ?? 0 }
 }
 
 function troubleOf(error: unknown): PostgresSighting {
