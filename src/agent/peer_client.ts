@@ -214,13 +214,17 @@ class Client implements PeerClient {
     const headers = method === 'POST' ? { 'content-length': Buffer.byteLength(body) } : {}
     return await new Promise<string>((resolve, reject) => {
       const asked = request({ agent, host, port, method, path: path + query, headers })
-      const timer = setTimeout(() => asked.destroy(new Error('no answer in time')), timeoutMs)
+      const timer = setTimeout(() => {
+        reject(new Error('no answer in time'))
+        if (asked.socket !== null) agent.reset(asked.socket)
+        asked.destroy()
+      }, timeoutMs)
       asked.once('close', () => clearTimeout(timer))
       asked.once('response', (answer) => {
         answer.once('error', reject)
         bodyOf(answer, (error) => asked.destroy(error)).then(resolve, reject)
       })
-      asked.once('error', (error) => {
+      asked.on('error', (error) => {
         const isStale = asked.reusedSocket && systemCode(error) === 'ECONNRESET'
         reject(isStale ? new StaleConnection('the connection was closed', { cause: error }) : error)
       })

@@ -1,4 +1,5 @@
 import { Agent } from 'node:https'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { PassThrough, type Duplex } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
 import { names, type TlsMaterial, tlsOptions } from './tls_files.ts'
@@ -33,6 +34,8 @@ export class PeerConnections extends Agent {
   #connecting: Promise<void> | undefined
   /** Made, and used for nothing yet. */
   #fresh: TLSSocket | undefined
+  /** What each one runs on. */
+  readonly #wires = new WeakMap<Duplex, Socket>()
 
   constructor(at: PeerAddress, material: TlsMaterial) {
     super({ keepAlive: true, maxFreeSockets: 2 })
@@ -62,6 +65,14 @@ export class PeerConnections extends Agent {
     // Another request was faster: this one has to be readied again.
     if (fresh === undefined) process.nextTick(() => done?.(new NotConnected(), new PassThrough()))
     return fresh
+  }
+
+  /**
+   * Ends a connection whose answer is not waited for any more, and forgets what is not sent yet. Closed in
+   * good order TCP would send it for minutes: a word that was given up would arrive behind a cut (A7).
+   */
+  reset(socket: Duplex): void {
+    this.#wires.get(socket)?.resetAndDestroy()
   }
 
   override destroy(): void {
@@ -101,10 +112,10 @@ export class PeerConnections extends Agent {
 
   #open(): TLSSocket {
     const { address, port, peer } = this.#at
+    const wire = connectTcp({ host: address, port, noDelay: true })
     const socket = connect({
       ...tlsOptions(this.#material),
-      host: address,
-      port,
+      socket: wire,
       // An address is no name that TLS could send; whom we look for is in the certificate.
       servername: '',
       checkServerIdentity: (_, certificate) => {
@@ -113,7 +124,7 @@ export class PeerConnections extends Agent {
         return Object.assign(stranger, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
       },
     })
-    socket.setNoDelay(true)
+    this.#wires.set(socket, wire)
     return socket
   }
 }
