@@ -87,7 +87,15 @@ export function following(
         keptBytes: 0,
         spareBytes: 0,
       },
-      follower: { slot, enabled: true, ready: true, copied: null, workerAlive: true, errors: 0, ...seen },
+      follower: {
+        slot,
+        enabled: true,
+        ready: true,
+        copied: null,
+        workerAlive: true,
+        errors: 0,
+        ...seen,
+      },
     },
   }
 }
