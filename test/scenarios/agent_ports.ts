@@ -11,6 +11,7 @@ import type {
 import type { HostMeta } from '../../src/pair/host_meta.ts'
 import type { Machine } from './machine.ts'
 import { Pings } from './pings.ts'
+import { copiedOf } from './replication.ts'
 import { FILES, NO_PROOF, type RunningAgent } from './running_agent.ts'
 import { converge } from './engine.ts'
 import type { Life } from './virtual_time.ts'
@@ -261,7 +262,7 @@ function postgresSighting(
             slot: subscription.slot,
             enabled: subscription.enabled,
             ready: subscription.state === 'ready',
-            copied: subscription.state === 'copying' ? `${subscription.copyUntil}` : null,
+            copied: copiedOf(subscription, time.now),
             workerAlive: subscription.workerAlive,
             errors: subscription.errors,
           },

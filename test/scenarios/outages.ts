@@ -56,7 +56,7 @@ export const OUTAGES: Readonly<Record<string, Act>> = {
   'step-clock':      (_, machine, seconds) => { machine.wallOffsetMs += Number(seconds) * 1000 },
   'lose-slot':       (_, { postgres }) => { for (const slot of postgres.slots.values()) slot.lost = true },
   'drop-slot':       (_, { postgres }) => postgres.slots.clear(),
-  'conflict':        (_, { postgres }) => { if (postgres.subscription !== null) postgres.subscription.conflict = true },
+  'conflict':        (_, { postgres: { subscription } }) => { if (subscription?.state === 'ready') subscription.conflict = true },
   'stray-row':       (_, { postgres }) => { postgres.table.add({ id: 1, marker: null, acknowledged: false, guarded: false }) },
   'lock':            ({ time }, machine, seconds) => { machine.lockedUntil = time.now + Number(seconds) * 1000 },
   'pause':           (_, machine) => { if (machine.powered) machine.pause(true) },

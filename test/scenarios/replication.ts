@@ -25,6 +25,12 @@ const COPY_WORKER_MS = 400
 const COPY_START_MS = 800
 const COPY_ROW_MS = 5
 
+/** Rows come all the time while its worker copies. */
+export function copiedOf({ state, copyUntil }: Subscription, now: number): string | null {
+  if (state === 'ready') return null
+  return copyUntil === null ? 'd' : `d ${now}`
+}
+
 /**
  * What carries one host's log to the other: the walsender on `source`, the apply and tablesync workers
  * on `target`. It runs as long as both PostgreSQL do, and the link lets it.

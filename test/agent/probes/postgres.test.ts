@@ -96,25 +96,6 @@ test('a pair that replicates is seen from both sides', async () => {
     .toBeGreaterThanOrEqual(writtenBytes)
 })
 
-test('a copy that fails for ever is told by its errors alone: the stream beside it lives (A3)', async () => {
-  await pair.reset()
-  const [leader, follower] = [probeOf(pair.leader.server), probeOf(pair.follower.server)]
-  await converge(pair.follower.host, 'postgres_subscription', pair.present({ enabled: false }))
-  for (const { server } of [pair.leader, pair.follower])
-    await server.sql('kine', `set session_replication_role = replica; ${insert(1)}`)
-  await pair.follower.server.sql('kine', 'alter subscription twonode enable')
-  await expect
-    .poll(async () => (await followerSeenBy(follower))?.errors ?? 0, PATIENT)
-    .toBeGreaterThan(1)
-  expect(await followerSeenBy(follower)).toMatchObject({
-    slot: 'h2_1_1',
-    ready: false,
-    copied: expect.stringMatching(/^d/),
-    workerAlive: true,
-  })
-  expect(await leaderSeenBy(leader, 'h2_1_1')).toMatchObject({ slot: 'active', streaming: true })
-})
-
 test.each([
   ['dropped', 'drop publication twonode'],
   ['of another table', 'alter publication twonode drop table kine'],
