@@ -48,13 +48,14 @@ function running({ unit }: UnitObservation, args: UnitArgs): readonly Change[] {
   const rests = unit.active === 'inactive' || unit.active === 'failed'
   // Told to start, and not begun: systemd still waits for other units, or has not come to it.
   const willStart = rests && unit.hasJob
+  const starts = unit.active === 'activating' || willStart
   // The start limit counts failures: without this a start could be refused at once.
   const reset = unit.active === 'failed' ? [quick('reset-failed', name)] : []
   switch (state) {
     case 'none':
       return []
     case 'started':
-      if (active || (!wait && (unit.active === 'activating' || willStart))) return []
+      if (active || (!wait && starts)) return []
       return [...reset, wait ? action('start', args) : quick('start', '--no-block', name)]
     case 'stopped':
       return rests && !willStart ? [] : [action('stop', args)]
@@ -64,7 +65,7 @@ function running({ unit }: UnitObservation, args: UnitArgs): readonly Change[] {
     case 'reloaded':
       if (active) return [action('reload', args)]
       // It may have read the old files already, and takes no reload before it runs: a start waits for it.
-      if (unit.active === 'activating') return [action('start', args), action('reload', args)]
+      if (starts) return [...reset, action('start', args), action('reload', args)]
       return if_running ? [] : [...reset, action('start', args)]
     default:
       throw new Error(`unhandled state: ${String(state satisfies never)}`)
