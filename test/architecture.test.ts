@@ -20,6 +20,7 @@ const FORBIDDEN = [
   { from: 'src/pair/',    to: /^(ssh2|zx|pg|node:)|^src\/(?!core\/|pair\/)|^modules\//,                       why: 'the two-node domain is pure' },
   { from: 'src/salvage/', to: /^(ssh2|zx|pg)|^node:(?!crypto)|^src\/(?!core\/|salvage\/)|^modules\//,       why: 'reading a branch is pure: bytes come in as values' },
   { from: 'src/witness/', to: /^(ssh2|zx|pg)|^src\/(?!core\/|pair\/|witness\/)|^modules\//,                    why: 'a witness knows claims, and nothing of hosts' },
+  { from: 'src/bundle/',  to: /^(ssh2|zx|pg)|^src\/(?!core\/|bundle\/)|^modules\//,                              why: 'a bundle is files and their sums; what is in them is for others to know' },
   { from: 'src/cli/',     to: /^(zx|pg)|^src\/(engine|host|agent)\//,                                         why: 'the laptop never touches a host but through a session' },
 ] as const
 

@@ -1,3 +1,4 @@
+import { BUNDLE } from './bundle_command.ts'
 import type { CommandSpec } from './command.ts'
 import {
   CONNECTION,
@@ -59,6 +60,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import('./converge.ts')).converge,
   },
+  BUNDLE,
   REPLACE,
   ROTATE,
   WITNESS,

@@ -132,6 +132,7 @@ export const ERRORS = {
   E_LOCKED: { exitCode: 75, meaning: 'Another converge holds the lock of the host.', hint: 'Wait for it, or look at the process named.' },
   E_INTERRUPTED: { exitCode: 130, meaning: 'The run was interrupted; each host ended after its current change.', hint: 'Run the converge again: it goes on where it stopped.' },
   E_BUG: { exitCode: 70, meaning: 'A fault in twonode itself.', hint: 'Please report it with the lines above.' },
+  E_SITE_BUNDLE: { exitCode: 2, meaning: 'A site\'s bundle is not whole, not signed by who is allowed to, or not for this site or host.', hint: 'Copy it again, or make it again with `twonode bundle`; nothing was installed.' },
 } as const satisfies Record<`E_${string}`, { exitCode: ExitCode; meaning: string; hint: string }>
 
 export type ErrorKind = keyof typeof ERRORS

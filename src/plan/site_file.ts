@@ -54,7 +54,9 @@ export function fillCompiled(delivery: Delivery): Pick<Delivery, 'plan' | 'secre
  * templates and secrets are left out, and names of secrets are made of what their `!secret` says.
  */
 export function siteFileText({ plan, secrets }: Omit<Delivery, 'host'>): string {
-  const portable = portablePlan(plan, secretNames(plan, secrets))
+  // Whatever JSON leaves out is left out of the checksum too.
+  const whole = portablePlan(ofTheHost(plan), secretNames(plan, secrets))
+  const portable = JSON.parse(JSON.stringify(whole)) as JsonObject
   const sha256 = digestOf(portable)
   const note =
     '# Written by twonode converge. An edit is refused: change the inventory or the playbook.'
@@ -156,7 +158,19 @@ function ofTheRunAlone({ plays }: Plan): (step: PlanStep) => boolean {
   return (step) => isCompiled(step) || step.reads.some((name) => told.has(name))
 }
 
-function portablePlan(plan: Plan, names: ReadonlyMap<string, string>): JsonObject {
+/** The plan without what is of the run alone; a play that has nothing else goes with it. */
+function ofTheHost(plan: Plan): Plan {
+  const isOfTheRun = ofTheRunAlone(plan)
+  const plays = plan.plays.flatMap((play): readonly PlanPlay[] => {
+    const steps = play.steps.filter((one) => !isOfTheRun(one))
+    const isEmptied = steps.length === 0 && play.steps.length > 0
+    return isEmptied ? [] : [{ ...play, steps }]
+  })
+  return { ...plan, plays }
+}
+
+/** A plan with nothing in it of the machine that compiled it: names of files, and of secrets, alone. */
+export function portablePlan(plan: Plan, names: ReadonlyMap<string, string>): Plan {
   const tree = (value: Json): Json => portableTree(value, names)
   const step = (one: PlanStep): PlanStep => {
     const { args, vars, loop, place } = one
@@ -168,20 +182,17 @@ function portablePlan(plan: Plan, names: ReadonlyMap<string, string>): JsonObjec
       place: { ...place, file: baseName(place.file) },
     }
   }
-  const isOfTheRun = ofTheRunAlone(plan)
-  const plays = plan.plays.flatMap((play): readonly PlanPlay[] => {
-    const steps = play.steps.filter((one) => !isOfTheRun(one))
-    const isEmptied = steps.length === 0 && play.steps.length > 0
-    return isEmptied ? [] : [{ ...play, gate: play.gate.map(step), steps: steps.map(step) }]
-  })
-  const portable: Plan = {
+  return {
     ...plan,
     site: tree(plan.site as unknown as Json) as unknown as Plan['site'],
     vars: tree(plan.vars) as Plan['vars'],
-    plays,
+    plays: plan.plays.map((play) => ({
+      ...play,
+      gate: play.gate.map(step),
+      steps: play.steps.map(step),
+    })),
     handlers: plan.handlers.map(step),
   }
-  return JSON.parse(JSON.stringify(portable)) as JsonObject
 }
 
 function portableTree(value: Json, names: ReadonlyMap<string, string>): Json {

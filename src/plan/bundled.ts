@@ -1,0 +1,111 @@
+import { TwonodeError } from '../core/errors.ts'
+import { isObject } from '../core/json.ts'
+import type { Plan, PlanPlay, PlanStep } from '../core/plan.ts'
+import type { Secret } from '../core/secret.ts'
+import { earlyNames } from './names.ts'
+import { stepNames } from './step_context.ts'
+import { renderTree } from './tree.ts'
+import type { Names } from './values.ts'
+
+/** Where the bundle that a host goes by lies on it: a link to one of those that are kept. */
+export const BUNDLE_PLACE = '/opt/twonode/site'
+
+/** Folders of a bundle's files, by their sha256, and of its Debian packages. */
+export const FILES_FOLDER = 'files'
+export const PACKAGES_FOLDER = 'packages'
+
+/** A file that the hosts would be sent, or would fetch. */
+export interface WantedFile {
+  readonly sha256: string
+  /** Undefined: the machine that compiled the plan has it. */
+  readonly url: string | undefined
+}
+
+/** A plan for hosts that have everything on their own disk, and what that is. */
+export interface BundledPlan {
+  readonly plan: Plan
+  /** Each once, by sha256. */
+  readonly files: readonly WantedFile[]
+  /** Names of Debian packages, of both hosts together, sorted. */
+  readonly packages: readonly string[]
+}
+
+/**
+ * Turns a plan that sends and fetches into one that does neither.
+ *
+ * @throws TwonodeError E_ARGUMENT for what is known only on a host that runs it
+ */
+export function bundledPlan(plan: Plan, secrets: ReadonlyMap<string, Secret>): BundledPlan {
+  const files = new Map<string, WantedFile>()
+  const step = (one: PlanStep): PlanStep => {
+    const found = sourceOf(one)
+    if (found === undefined) return one
+    const { sha256, url } = found
+    files.set(sha256, { sha256, url })
+    const host_path = `${BUNDLE_PLACE}/${FILES_FOLDER}/${sha256}`
+    return { ...one, args: { ...one.args, source: { host_path, sha256 } } }
+  }
+  const play = (one: PlanPlay): PlanPlay => ({
+    ...one,
+    steps: one.steps.map(step),
+    gate: one.gate.map(step),
+  })
+  const plays = plan.plays.map(play)
+  return {
+    plan: { ...plan, plays, handlers: plan.handlers.map(step) },
+    files: [...files.values()].toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1)),
+    packages: packagesOf(plan, secrets),
+  }
+}
+
+/** What an artifact's bytes come from, unless they are on the host already. */
+function sourceOf(step: PlanStep): WantedFile | undefined {
+  if (step.module !== 'artifact') return undefined
+  const { source } = step.args
+  if (!isObject(source)) throw unknown(step, 'where its file comes from')
+  const { blob, url, sha256 = step.args['sha256'] } = source
+  if (blob === undefined && url === undefined) return undefined
+  if (typeof sha256 !== 'string') throw unknown(step, 'the sha256 of its file')
+  return { sha256, url: typeof url === 'string' ? url : undefined }
+}
+
+function packagesOf(plan: Plan, secrets: ReadonlyMap<string, Secret>): readonly string[] {
+  const steps = [
+    ...plan.plays.flatMap(({ steps: own, gate }) => [...own, ...gate]),
+    ...plan.handlers,
+  ]
+  const wanted = steps.filter(
+    ({ module, args }) => module === 'package' && args['state'] !== 'absent',
+  )
+  const names = wanted.flatMap((step) =>
+    plan.site.hosts.flatMap(({ name }) =>
+      packageNames(step, earlyNames({ ...plan, host: name, role: undefined }), secrets),
+    ),
+  )
+  return [...new Set(names)].toSorted()
+}
+
+function packageNames(
+  step: PlanStep,
+  names: Names,
+  secrets: ReadonlyMap<string, Secret>,
+): readonly string[] {
+  const using = { names: stepNames(names, step.vars, secrets), secrets }
+  const items = step.loop === undefined ? [undefined] : renderTree(step.loop, using)
+  if (!Array.isArray(items)) throw unknown(step, 'the list that it goes through')
+  return items.flatMap((item: unknown) => {
+    const own = { ...using, names: { ...using.names, item } }
+    const found = renderTree(step.args['name'], own)
+    return (Array.isArray(found) ? found : [found]).map((name: unknown) => {
+      if (typeof name === 'string') return name
+      throw unknown(step, 'the name of its package')
+    })
+  })
+}
+
+function unknown({ name, place }: PlanStep, what: string): TwonodeError {
+  return new TwonodeError('E_ARGUMENT', `"${name}": only a host knows ${what}`, {
+    place,
+    hint: 'A bundle is made without the hosts: write it out, or put it into the inventory.',
+  })
+}
