@@ -2,6 +2,7 @@ import type { Change, Exec } from '../src/core/change.ts'
 import type { Observer } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { durationMs, durationSchema } from './parts/duration.ts'
+import { PATH_FORM } from './parts/paths.ts'
 
 interface Args {
   readonly name: string | readonly string[]
@@ -10,6 +11,7 @@ interface Args {
   readonly update_cache: boolean
   readonly purge: boolean
   readonly start: boolean
+  readonly repository?: string
   readonly lock_timeout: string
 }
 
@@ -115,6 +117,11 @@ export const packageModule = defineModule<Args, State>({
         default: true,
         description: 'Let the services of new packages start by themselves.',
       },
+      repository: {
+        ...PATH_FORM,
+        description:
+          'Folder on the host with packages, their index and an `apt.conf` that names them: nothing else is asked. A bundle has one.',
+      },
       lock_timeout: durationSchema("How long another apt's lock is waited for.", '1m'),
     },
   },
@@ -195,7 +202,7 @@ function removals({ versions }: State, args: Args): readonly Change[] {
   return [aptGet(args, args.purge ? 'purge' : 'remove', ...present)]
 }
 
-function aptGet({ lock_timeout }: Args, ...words: readonly string[]): Exec {
+function aptGet({ lock_timeout, repository }: Args, ...words: readonly string[]): Exec {
   const lockMs = durationMs(lock_timeout)
   const command = run(
     'apt-get',
@@ -210,7 +217,8 @@ function aptGet({ lock_timeout }: Args, ...words: readonly string[]): Exec {
     ...words,
   )
   const held = OTHER_LOCKS.map((file) => `Could not get lock ${file}`)
-  return { ...command, again: { words: held, forMs: lockMs } }
+  const env = repository === undefined ? {} : { APT_CONFIG: `${repository}/apt.conf` }
+  return { ...command, env: { ...command.env, ...env }, again: { words: held, forMs: lockMs } }
 }
 
 function run(...argv: readonly string[]): Exec {

@@ -35,6 +35,8 @@ async function run([command, ...rest]: readonly string[]): Promise<ExitCode> {
 async function runTyped(typed: TypedCommand): Promise<ExitCode> {
   const { name } = typed
   if (name === 'join') return await (await import('./join_command.ts')).runJoin(typed.options, out)
+  if (name === 'install')
+    return await (await import('./install_command.ts')).runInstall(typed.options, out)
   if (name === 'current')
     return await (await import('./current_command.ts')).runCurrent(process.stderr)
   if (name === 'salvage') return await (await import('./salvage/command.ts')).runSalvage(typed, out)

@@ -29,6 +29,23 @@ export async function runCurrent(err: Output, places = PLACES): Promise<ExitCode
   return EXIT.failed
 }
 
+/** A bound for an agent that ends what is under way, and starts anew. @unit milliseconds */
+const CURRENT_MS = 120_000
+
+/** Between two looks. @unit milliseconds */
+const LOOK_MS = 1_000
+
+/** Waits until the agent goes by the site that is on its host; says why, when it gives up. */
+export async function awaitCurrent(out: Output, places = PLACES): Promise<void> {
+  const end = Date.now() + CURRENT_MS
+  let why = await whyNotCurrent(places)
+  while (why !== undefined && Date.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    why = await whyNotCurrent(places)
+  }
+  if (why !== undefined) out.write(`the agent does not go by it yet: ${why}\n`)
+}
+
 async function whyNotCurrent({ socket, unitState: stateOf }: CurrentPlaces) {
   let status: JsonObject = {}
   try {

@@ -9,7 +9,7 @@ import { isHostName } from '../core/site.ts'
 import { SITE_FILE } from '../plan/site_file.ts'
 import { createClock } from './clock.ts'
 import { joinPair } from './join.ts'
-import { JOIN_FILE, writeJoinFile } from './join_file.ts'
+import { JOIN_FILE, type JoinOrder, writeJoinFile } from './join_file.ts'
 import { parseJoinToken } from './join_token.ts'
 import { openLocalEngine } from './local_engine.ts'
 import type { Output } from './local_commands.ts'
@@ -40,6 +40,17 @@ WantedBy=multi-user.target
 /** `twonode join` on a prepared host: leaves an order for the next boot. */
 export async function runJoin(options: JsonObject, out: Output): Promise<ExitCode> {
   const order = { ...orderOf(options), token: parseJoinToken(await text(process.stdin)) }
+  await prepareJoin(order)
+  const start = 'systemctl daemon-reload && systemctl start --no-block twonode-join'
+  out.write(`${order.name} joins at its next boot; or now: ${start}\n`)
+  return EXIT.done
+}
+
+/**
+ * Leaves an order for what {@link carryOutJoin} does, now or at the next boot.
+ * @throws TwonodeError E_FAILED for a host that is of a site
+ */
+export async function prepareJoin(order: Omit<JoinOrder, 'isIn'>): Promise<void> {
   if (existsSync(SITE_FILE))
     throw new TwonodeError('E_FAILED', `this host is of a site already: ${SITE_FILE} is there`, {
       hint: 'A host that joins is bare of any pair: install it anew.',
@@ -48,9 +59,6 @@ export async function runJoin(options: JsonObject, out: Output): Promise<ExitCod
   await writeJoinFile({ ...order, isIn: false })
   await writeDurably(UNIT_FILE, UNIT)
   await enable()
-  const start = 'systemctl daemon-reload && systemctl start --no-block twonode-join'
-  out.write(`${order.name} joins at its next boot; or now: ${start}\n`)
-  return EXIT.done
 }
 
 /** By hand: an image that is being built has no systemd to ask. */

@@ -1,7 +1,11 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { registry } from '../../modules/index.ts'
 import { validate } from '../../modules/parts/validators.ts'
 import { TwonodeError, messageOf } from '../core/errors.ts'
+import type { Event } from '../core/events.ts'
 import type { Registry, Validate } from '../core/module.ts'
 import { type Plan, PLAN_FORMAT, type RunOptions } from '../core/plan.ts'
 import { redactor } from '../core/secret.ts'
@@ -15,6 +19,7 @@ import type { Evaluator, Run } from '../engine/ports.ts'
 import { readFacts } from '../host/facts.ts'
 import { createLocalHost, type LocalHost } from '../host/local.ts'
 import { pairStateOf } from '../pair/host_meta.ts'
+import { BUNDLE_PLACE, FILES_FOLDER } from '../plan/bundle_places.ts'
 import { withCustomModules } from '../plan/custom_modules.ts'
 import { stepContext } from '../plan/step_context.ts'
 import { GRACE_MS, Ousting } from './ousting.ts'
@@ -36,6 +41,8 @@ export interface LocalEngineSettings {
   /** What is taken out of its journal; the site's own secrets unless it is said. */
   readonly redact?: (text: string) => string
   readonly places?: EnginePlaces
+  /** Told of all that happens, for a person who looks on. */
+  readonly onEvent?: (event: Event) => void
   /** Tests have a host of their own; the lock's descriptor goes to its commands. */
   readonly makeHost?: (lockFd: () => number | undefined) => LocalHost
   readonly clock?: Clock
@@ -85,6 +92,15 @@ function refuseForeign({ format, bundle }: Plan, own: string): void {
   )
 }
 
+/** What a laptop would send is on this host's disk where a bundle was brought to it. */
+async function bundledFile(sha256: string): Promise<Readable> {
+  const path = `${BUNDLE_PLACE}/${FILES_FOLDER}/${sha256}`
+  if ((await stat(path).catch(() => undefined)) !== undefined) return createReadStream(path)
+  throw new TwonodeError('E_DOWNLOAD', `this host does not have the file ${sha256.slice(0, 12)}…`, {
+    hint: 'A converge from a laptop brings it, or a bundle that holds it.',
+  })
+}
+
 interface Underway {
   readonly stop: AbortController
   readonly ended: Promise<unknown>
@@ -118,7 +134,8 @@ class OwnEngine implements LocalEngine {
     const lockFd = () => this.#lock?.fd()
     const { port } = site.plan.site.postgres
     this.#host =
-      makeHost?.(lockFd) ?? createLocalHost({ name: site.host, lockFd, port, direct: true })
+      makeHost?.(lockFd) ??
+      createLocalHost({ name: site.host, lockFd, port, direct: true, blob: bundledFile })
   }
 
   async converge(wanted: Wanted): Promise<ConvergeOutcome> {
@@ -242,7 +259,10 @@ class OwnEngine implements LocalEngine {
       journal: this.#journal(options, urgent),
       clock: this.#clock,
       appliedFile: this.#places.appliedFile,
-      emit: (event) => told.take(event),
+      emit: (event) => {
+        told.take(event)
+        this.#settings.onEvent?.(event)
+      },
     }
   }
 

@@ -12,7 +12,8 @@ import {
 import { makeBundle, type MadeBundle } from '../bundle/make.ts'
 import { fileSource, gzippedProgram, textSource } from '../bundle/source.ts'
 import { EXIT, TwonodeError } from '../core/errors.ts'
-import { BUNDLE_PLACE, bundledPlan, FILES_FOLDER, PACKAGES_FOLDER } from '../plan/bundled.ts'
+import { BUNDLE_PLACE, FILES_FOLDER, PACKAGES_FOLDER } from '../plan/bundle_places.ts'
+import { bundledPlan } from '../plan/bundled.ts'
 import { portablePlan } from '../plan/site_file.ts'
 import { secretNames } from '../plan/site_secrets.ts'
 import { cacheDirectory } from '../remote/cache_directory.ts'
@@ -121,7 +122,7 @@ async function runtimeSource(world: World): Promise<Source> {
 /** Nothing but the bundle is asked for packages, and the host's own lists stay as they are. */
 const APT_CONF = `Dir::Etc::SourceList "${BUNDLE_PLACE}/${PACKAGES_FOLDER}/sources.list";
 Dir::Etc::SourceParts "-";
-Dir::State::Lists "/var/lib/twonode/apt";
+Dir::State::Lists "/var/lib/apt/twonode";
 Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
 `

@@ -4,7 +4,7 @@ import type { SiteSecretName } from '../core/host.ts'
 import type { PairState } from '../core/site.ts'
 import { movedHost } from './moved_host.ts'
 import { mixedMajors, otherMajor } from './postgres_major.ts'
-import { isNewer } from './version.ts'
+import { isNewer } from '../core/version.ts'
 import { decidePair, hostMetaOf, type Note } from './pair_state.ts'
 import type { RunSettings } from './run_state.ts'
 

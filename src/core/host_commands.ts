@@ -214,6 +214,42 @@ export const HOST_COMMANDS: readonly CommandShape[] = [
     examples: ['twonode join --host h2 --address 192.0.2.12 --to 192.0.2.11 < token'],
   },
   {
+    name: 'install',
+    brief: 'This host becomes what a bundle on its own disk says; needs no network and no laptop.',
+    notes: [
+      'It is what `install.sh` runs when it has verified the bundle, with all options behind the bundle. On a host of the pair the bundle takes the place of what it had: an upgrade, or the way back from one. Install it on the follower first, then `twonode switchover`, then on the other one.',
+      'A new host is told what it is to be: the first of a pair that never was, which leads alone, or one that joins the other one, for good or in the place of one that died.',
+      'The two newest bundles are kept in `/opt/twonode/bundles`.',
+    ],
+    arguments: [],
+    options: [
+      { flags: '--host <name>', description: 'What this host is called; default: by its address.' },
+      {
+        flags: '--first',
+        description: 'The first host that this site ever has. Refused when the other one answers.',
+      },
+      {
+        flags: '--join',
+        description: 'Ask the other host to be let in, with its join token on standard input.',
+      },
+      {
+        flags: '--to <address>',
+        description: "With --join: address of the leader; default: the other host's in the bundle.",
+      },
+      { flags: '--previous', description: 'Go back to the bundle that is kept beside this one.' },
+      {
+        flags: '--allow-downgrade',
+        description: 'Go on although a newer twonode converged this host before.',
+      },
+    ],
+    exits: [0, 2, 3, 5, 75, 130],
+    examples: [
+      'sh install.sh site.twonode --first',
+      'sh install.sh site.twonode --join < token',
+      'twonode install --previous',
+    ],
+  },
+  {
     name: 'current',
     brief: 'Exits 0 when the agent goes by the site that is here, and hears its peer.',
     notes: ['A converge asks it after a new version; what is missing goes to standard error.'],

@@ -2,17 +2,13 @@ import { TwonodeError } from '../core/errors.ts'
 import { isObject } from '../core/json.ts'
 import type { Plan, PlanPlay, PlanStep } from '../core/plan.ts'
 import type { Secret } from '../core/secret.ts'
+import { BUNDLE_PLACE, FILES_FOLDER, PACKAGES_FOLDER } from './bundle_places.ts'
 import { earlyNames } from './names.ts'
 import { stepNames } from './step_context.ts'
 import { renderTree } from './tree.ts'
 import type { Names } from './values.ts'
 
-/** Where the bundle that a host goes by lies on it: a link to one of those that are kept. */
-export const BUNDLE_PLACE = '/opt/twonode/site'
-
-/** Folders of a bundle's files, by their sha256, and of its Debian packages. */
-export const FILES_FOLDER = 'files'
-export const PACKAGES_FOLDER = 'packages'
+const REPOSITORY = `${BUNDLE_PLACE}/${PACKAGES_FOLDER}`
 
 /** A file that the hosts would be sent, or would fetch. */
 export interface WantedFile {
@@ -38,6 +34,7 @@ export interface BundledPlan {
 export function bundledPlan(plan: Plan, secrets: ReadonlyMap<string, Secret>): BundledPlan {
   const files = new Map<string, WantedFile>()
   const step = (one: PlanStep): PlanStep => {
+    if (one.module === 'package') return { ...one, args: { ...one.args, repository: REPOSITORY } }
     const found = sourceOf(one)
     if (found === undefined) return one
     const { sha256, url } = found

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isNewer } from '../../src/cli/version.ts'
+import { isNewer } from '../../src/core/version.ts'
 
 test.each([
   ['1.2.0', '1.1.9'],

@@ -1,0 +1,213 @@
+import { spawn } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
+import type { Event } from '../core/events.ts'
+import type { JsonObject } from '../core/json.ts'
+import { reveal } from '../core/secret.ts'
+import { sidesOf } from '../core/site.ts'
+import { readText } from '../host/files.ts'
+import { isReachable } from '../host/reachable.ts'
+import { createSiteSecrets } from '../host/site_secrets.ts'
+import type { HostMeta } from '../pair/host_meta.ts'
+import { SECRETS_FILE, SITE_FILE } from '../plan/site_file.ts'
+import { awaitCurrent } from './current_command.ts'
+import {
+  firstMeta,
+  type Installation,
+  installationOf,
+  ownName,
+  readRecords,
+  siteTexts,
+  type SiteTexts,
+} from './install.ts'
+import { prepareJoin } from './join_command.ts'
+import { parseJoinToken } from './join_token.ts'
+import { openLocalEngine } from './local_engine.ts'
+import type { Output } from './local_commands.ts'
+import { writeDurably } from './meta_history.ts'
+import type { OwnSite } from './own_site.ts'
+import { adopt, type OwnBundle, previousBundle, pruneBundles, readBundle } from './own_bundle.ts'
+
+const ROOT = '/opt/twonode'
+
+/** For a host that is there, on the same wire. @unit milliseconds */
+const PEER_MS = 2_000
+
+/** `twonode install`: this host becomes what a bundle on its own disk says. */
+export async function runInstall(options: JsonObject, out: Output): Promise<ExitCode> {
+  if (options['previous'] === true) return await goBack(options)
+  const bundle = await readBundle(await ownFolder())
+  const { plan } = bundle
+  const host = ownName(plan, wordOf(options['host']))
+  const { meta, appliedVersion, secrets } = await readRecords(plan)
+  const { peer } = sidesOf(plan.site, host)
+  const installation = installationOf({
+    plan,
+    host,
+    meta,
+    appliedVersion,
+    wants: options['first'] === true ? 'first' : options['join'] === true ? 'join' : undefined,
+    peerAnswers: await isReachable(peer.address, plan.site.liveness.port, PEER_MS),
+    allowDowngrade: options['allow-downgrade'] === true,
+    now: new Date().toISOString(),
+  })
+  const own = { bundle, host, out, secrets }
+  if (installation.kind === 'join') return await joinFrom(own, wordOf(options['to']))
+  return await becomePart(own, installation)
+}
+
+interface Own {
+  readonly bundle: OwnBundle
+  readonly host: string
+  readonly out: Output
+  /** Content of the secrets file that is on this host. */
+  readonly secrets: string | undefined
+}
+
+/** Of the pair already, or its first host: nobody else has to be asked. */
+async function becomePart(
+  own: Own,
+  { kind, meta }: Exclude<Installation, { kind: 'join' }>,
+): Promise<ExitCode> {
+  const { bundle, host, out, secrets } = own
+  const { plan } = bundle
+  const texts = siteTexts(plan, host, secrets)
+  await adopt(bundle, ROOT)
+  const siteSecrets = createSiteSecrets()
+  // A first host that was cut has them already: they are not made anew.
+  if (kind === 'first')
+    for (const name of ['ca', 'k3s-token'] as const) await siteSecrets.make(name, plan.site.name)
+  // An agent needs it to start; where one runs it stays what the host is, until the host has changed.
+  const isNew = (await readText(SITE_FILE)) === undefined
+  if (isNew) await keep(texts)
+  const changed = await converge(own, { site: texts.own, meta, tags: [] })
+  if (!isNew) await keep(texts)
+  await pruneBundles(ROOT)
+  await awaitCurrent(out)
+  const role = meta.leader === host ? 'leads' : 'follows'
+  out.write(`${host} ${role}: ${changed} changed, twonode ${plan.version}\n`)
+  if (kind === 'first') out.write(nextSteps(own))
+  return EXIT.done
+}
+
+function nextSteps({ bundle, host }: Own): string {
+  const { peer } = sidesOf(bundle.plan.site, host)
+  return `Next: \`twonode token create\` here, and on ${peer.name}: sh install.sh BUNDLE --join < TOKEN-FILE\n`
+}
+
+/** Packages are the bundle's; what the pair is, and is to be, is the leader's to say. */
+async function joinFrom(own: Own, to: string | undefined): Promise<ExitCode> {
+  const { bundle, host } = own
+  const { plan } = bundle
+  const { own: self, peer } = sidesOf(plan.site, host)
+  const token = parseJoinToken(await text(process.stdin))
+  await adopt(bundle, ROOT)
+  const meta = firstMeta(plan, peer.name, new Date().toISOString())
+  await converge(own, { site: { plan, secrets: new Map() }, meta, tags: ['packages'] })
+  await prepareJoin({
+    name: host,
+    address: self.address,
+    to: { address: to ?? peer.address, port: plan.site.liveness.port },
+    token,
+  })
+  await pruneBundles(ROOT)
+  // The program in its place: it tells the leader which one it is.
+  return await handOver(join(ROOT, 'node'), [join(ROOT, 'current/agent.mjs'), 'join', '--run'])
+}
+
+async function converge(
+  { host, out }: Own,
+  {
+    site,
+    meta,
+    tags,
+  }: {
+    readonly site: Pick<OwnSite, 'plan' | 'secrets'>
+    readonly meta: HostMeta
+    readonly tags: readonly string[]
+  },
+): Promise<number> {
+  const engine = await openLocalEngine({
+    site: { ...site, host, isReplaced: () => false, takeIn: notHere },
+    bundle: site.plan.bundle,
+    onEvent: (event) => tell(event, out),
+  })
+  const stop = new AbortController()
+  const end = () => stop.abort()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
+  try {
+    const outcome = await engine.converge({ meta, tags, urgent: false, stop: stop.signal })
+    if (outcome.kind === 'done') return outcome.changed
+    throw failure(outcome)
+  } finally {
+    await engine.close()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, end)
+  }
+}
+
+type Outcome = Awaited<ReturnType<Awaited<ReturnType<typeof openLocalEngine>>['converge']>>
+
+function failure(outcome: Exclude<Outcome, { kind: 'done' }>): TwonodeError {
+  switch (outcome.kind) {
+    case 'failed':
+      return new TwonodeError(
+        'E_FAILED',
+        outcome.task === null ? outcome.message : `${outcome.task}: ${outcome.message}`,
+        { hint: 'Run the same again when it is mended: it goes on where it stopped.' },
+      )
+    case 'locked':
+      return new TwonodeError('E_LOCKED', `this host is being converged: ${outcome.by}`)
+    case 'stopped':
+      return new TwonodeError('E_INTERRUPTED', 'ended after the change that was under way')
+    default:
+      throw new Error(`unhandled: ${JSON.stringify(outcome satisfies never)}`)
+  }
+}
+
+function tell(event: Event, out: Output): void {
+  if (event.event !== 'step') return
+  if (event.status === 'changed' || event.status === 'failed')
+    out.write(`${event.status}  ${event.task}\n`)
+}
+
+async function keep({ site, secrets }: SiteTexts): Promise<void> {
+  if ((await readText(SECRETS_FILE)) !== reveal(secrets))
+    await writeDurably(SECRETS_FILE, reveal(secrets))
+  if ((await readText(SITE_FILE)) !== site) await writeDurably(SITE_FILE, site)
+}
+
+/** The bundle before this one, by its own program. */
+async function goBack(options: JsonObject): Promise<ExitCode> {
+  const folder = await previousBundle(ROOT)
+  if (folder === undefined)
+    throw new TwonodeError('E_SITE_BUNDLE', 'no other bundle is kept on this host', {
+      hint: 'Bring it here again: sh install.sh BUNDLE.',
+    })
+  const words = options['allow-downgrade'] === true ? ['--allow-downgrade'] : []
+  return await handOver(process.execPath, [join(folder, 'runner/agent.mjs'), 'install', ...words])
+}
+
+/** This program's folder is a bundle's, or the host goes by one. */
+async function ownFolder(): Promise<string> {
+  const above = dirname(import.meta.dirname)
+  return (await readText(join(above, 'manifest.json'))) === undefined ? join(ROOT, 'site') : above
+}
+
+async function handOver(program: string, argv: readonly string[]): Promise<ExitCode> {
+  const child = spawn(program, argv, { stdio: 'inherit' })
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (ended) => resolve(ended ?? EXIT.failed))
+  })
+  const known = Object.values(EXIT).find((one) => one === code)
+  return known ?? EXIT.failed
+}
+
+async function notHere(): Promise<void> {
+  await Promise.reject(new Error('nobody is taken in while a bundle is installed'))
+}
+
+function wordOf(value: JsonObject[string] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
