@@ -70,17 +70,17 @@ function ofMember({ site }: Plan, meta: HostMeta): Installation {
       'E_SITE_BUNDLE',
       `this host is of site ${meta.site}, the bundle of ${site.name}`,
     )
-  const said = (hosts: readonly SiteHost[]) =>
-    hosts
-      .map(({ name, address }) => `${name} ${address}`)
-      .toSorted()
-      .join(', ')
   if (said(meta.hosts) === said(site.hosts)) return { kind: 'renew', meta }
   throw new TwonodeError(
     'E_SITE_BUNDLE',
     `the pair is ${said(meta.hosts)}, and the bundle was made for ${said(site.hosts)}`,
     { hint: 'Write the hosts as they are now into the inventory, and make the bundle again.' },
   )
+}
+
+function said(hosts: readonly SiteHost[]): string {
+  const each = hosts.map(({ name, address }) => `${name} ${address}`)
+  return each.toSorted().join(', ')
 }
 
 function ofNewHost({ plan, host, wants, peerAnswers, now }: InstallFacts): Installation {

@@ -1,7 +1,4 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import { registry } from '../../modules/index.ts'
 import { validate } from '../../modules/parts/validators.ts'
 import { TwonodeError, messageOf } from '../core/errors.ts'
@@ -19,9 +16,10 @@ import type { Evaluator, Run } from '../engine/ports.ts'
 import { readFacts } from '../host/facts.ts'
 import { createLocalHost, type LocalHost } from '../host/local.ts'
 import { pairStateOf } from '../pair/host_meta.ts'
-import { BUNDLE_PLACE, FILES_FOLDER } from '../plan/bundle_places.ts'
 import { withCustomModules } from '../plan/custom_modules.ts'
 import { stepContext } from '../plan/step_context.ts'
+import { bundledFile } from './bundled_file.ts'
+import { withDebts } from './debts.ts'
 import { GRACE_MS, Ousting } from './ousting.ts'
 import { ownControl } from './own_control.ts'
 import type { OwnSite } from './own_site.ts'
@@ -90,15 +88,6 @@ function refuseForeign({ format, bundle }: Plan, own: string): void {
     'E_BUNDLE',
     `the site file is of bundle ${bundle.slice(0, 12)}…, this is ${own.slice(0, 12)}…`,
   )
-}
-
-/** What a laptop would send is on this host's disk where a bundle was brought to it. */
-async function bundledFile(sha256: string): Promise<Readable> {
-  const path = `${BUNDLE_PLACE}/${FILES_FOLDER}/${sha256}`
-  if ((await stat(path).catch(() => undefined)) !== undefined) return createReadStream(path)
-  throw new TwonodeError('E_DOWNLOAD', `this host does not have the file ${sha256.slice(0, 12)}…`, {
-    hint: 'A converge from a laptop brings it, or a bundle that holds it.',
-  })
 }
 
 interface Underway {
@@ -280,31 +269,6 @@ class OwnEngine implements LocalEngine {
     const pays = (owed: PendingHandler) =>
       urgent ? owed.runId === runId : owed.runId.startsWith(RUN_PREFIX)
     return withDebts(journal, { pays, cleansUp: !urgent })
-  }
-}
-
-/**
- * What a laptop's run owes is the laptop's, which has to come back to finish it: one of its handlers
- * restarts this agent, which would do so in each of its runs, for ever.
- */
-function withDebts(
-  journal: Journal,
-  {
-    pays,
-    cleansUp,
-  }: { readonly pays: (owed: PendingHandler) => boolean; readonly cleansUp: boolean },
-): Journal {
-  return {
-    leftBehind: () => {
-      const { handlers, folders } = journal.leftBehind()
-      return { handlers: handlers.filter(pays), folders: cleansUp ? folders : [] }
-    },
-    intend: (step, change) => journal.intend(step, change),
-    done: (step) => journal.done(step),
-    owe: (handlers, play) => journal.owe(handlers, play),
-    settle: (handlers) => journal.settle(handlers),
-    owed: () => journal.owed().filter(pays),
-    end: (exitCode) => journal.end(exitCode),
   }
 }
 

@@ -244,8 +244,8 @@ export const HOST_COMMANDS: readonly CommandShape[] = [
     ],
     exits: [0, 2, 3, 5, 75, 130],
     examples: [
-      'sh install.sh site.twonode --first',
-      'sh install.sh site.twonode --join < token',
+      'twonode install --first',
+      'twonode install --join < token',
       'twonode install --previous',
     ],
   },

@@ -31,6 +31,13 @@ export interface Site {
   /** Folder of hostMeta, sentinels and journal. */
   readonly stateDirectory: string
   readonly restricted: Restriction
+  readonly bundle: BundleSettings
+}
+
+/** What the hosts know of the bundles that are brought to them. */
+export interface BundleSettings {
+  /** Public keys of OpenSSH; empty: a host asks for the fingerprint. */
+  readonly allowedSigners: readonly string[]
 }
 
 export interface SiteHost {

@@ -85,6 +85,7 @@ const SECTIONS = [
   'postgres',
   'kine',
   'k3s',
+  'bundle',
 ] as const
 
 /**

@@ -40,6 +40,7 @@ export interface SiteSettings {
     readonly scriptTimeout: string
   }
   readonly reconcile: { readonly interval: string }
+  readonly bundle: { readonly allowedSigners: readonly string[] }
   readonly salvage: { readonly keep: number; readonly maxSize: string }
   readonly replication: { readonly acceptLoss: string; readonly maxSlotWalKeepSize: string }
   readonly postgres: {

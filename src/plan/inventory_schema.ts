@@ -2,6 +2,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { Schema } from '../core/module.ts'
 import { ALLOWED_CHANGES, BREAK_GLASS_LABEL, LABEL_KEY } from '../core/restriction.ts'
 import { HOST_NAME } from '../core/site.ts'
+import { bundle } from './inventory_bundle.ts'
 import { FENCING_SCHEMA } from './fencing_schema.ts'
 import {
   LIVENESS_RANGE,
@@ -238,6 +239,7 @@ const SITE_PROPERTIES: Readonly<Record<string, Schema>> = {
   kine,
   k3s,
   restricted,
+  bundle,
   stateDirectory: {
     type: 'string',
     pattern: '^/[^ ]+[^/ ]$',

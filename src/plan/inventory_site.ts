@@ -92,6 +92,7 @@ export function toSite(settings: SiteSettings, file: string): Site {
     },
     stateDirectory: settings.stateDirectory,
     restricted: restrictionOf(settings),
+    bundle: settings.bundle,
   }
 }
 

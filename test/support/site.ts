@@ -39,6 +39,7 @@ export function siteOf(
     },
     stateDirectory: '/var/lib/twonode',
     restricted: UNRESTRICTED,
+    bundle: { allowedSigners: [] },
     ...rest,
     liveness: {
       intervalMs: 1_000,
