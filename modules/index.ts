@@ -30,6 +30,7 @@ import { postgresSetting } from './postgres_setting.ts'
 import { postgresSubscription } from './postgres_subscription.ts'
 import { replicationSlot } from './replication_slot.ts'
 import { replicationSlots } from './replication_slots.ts'
+import { siteBundle } from './site_bundle.ts'
 import { siteSecret } from './site_secret.ts'
 import { sysctl } from './sysctl.ts'
 import { systemdUnit } from './systemd_unit.ts'
@@ -70,6 +71,7 @@ export const MODULES: readonly AnyModule[] = [
   postgresSubscription,
   replicationSlot,
   replicationSlots,
+  siteBundle,
   siteSecret,
   sysctl,
   systemdUnit,

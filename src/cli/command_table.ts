@@ -39,6 +39,15 @@ export const COMMANDS: readonly CommandSpec[] = [
       TAGS,
       EXTRA_VARS,
       JSON_EVENTS,
+      {
+        flags: '--bundle <file>',
+        description:
+          'What `twonode bundle` made, in place of a playbook: nothing else is used, and nothing that is not signed.',
+      },
+      {
+        flags: '--signer <fingerprint>',
+        description: "With --bundle: whose it may be, beside the inventory's `allowedSigners`.",
+      },
       { flags: '--list-tasks', description: 'List the tasks and end; opens no connection.' },
       { flags: '--list-hosts', description: 'List the hosts and end; opens no connection.' },
       ...CONNECTION,
@@ -56,6 +65,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       'twonode converge -i inventory.yaml --check --diff',
       'twonode converge -i inventory.yaml',
+      'twonode converge -i inventory.yaml --bundle site.twonode',
       'twonode converge own.yaml -i inventory.yaml --limit h1 -e motd=hello',
     ],
     load: async () => (await import('./converge.ts')).converge,

@@ -1,12 +1,12 @@
 import { EXIT } from '../core/errors.ts'
 import { chosenPlan } from './chosen_plan.ts'
-import { type CommandRun, flagOption } from './command.ts'
+import { type CommandRun, flagOption, type Invocation, textOption } from './command.ts'
 import { compileSites, playbookNamed, type ReadySite } from './compile_sites.ts'
 import { missingGateways } from './missing_gateways.ts'
 import { createPaint, wantsColour } from './paint.ts'
 import { planText } from './plan_text.ts'
 import { createReport } from './report.ts'
-import { readRunFlags } from './run_flags.ts'
+import { readRunFlags, type RunFlags } from './run_flags.ts'
 import { guardedWorld, runSites } from './run_sites.ts'
 import { unreadVars } from './unread_vars.ts'
 import type { World } from './world.ts'
@@ -14,8 +14,7 @@ import type { World } from './world.ts'
 /** `twonode converge`: the hosts are brought to the declared state, or it is said what would be done. */
 export const converge: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
-  const source = playbookNamed(invocation.arguments[0], world, 'site.yaml')
-  const sites = await compileSites(source, flags, world)
+  const sites = await sitesOf(invocation, flags, world)
   const guarded = guardedWorld(world, sites)
   const listsTasks = flagOption(invocation, 'listTasks')
   const listsHosts = flagOption(invocation, 'listHosts')
@@ -32,6 +31,20 @@ export const converge: CommandRun = async (invocation, world) => {
   } finally {
     report.end()
   }
+}
+
+async function sitesOf(
+  invocation: Invocation,
+  flags: RunFlags,
+  world: World,
+): Promise<readonly ReadySite[]> {
+  const file = textOption(invocation, 'bundle')
+  if (file !== undefined) {
+    const { bundledSite } = await import('./bundled_site.ts')
+    return [await bundledSite(file, invocation, { flags, world })]
+  }
+  const source = playbookNamed(invocation.arguments[0], world, 'site.yaml')
+  return await compileSites(source, flags, world)
 }
 
 function listTasks(

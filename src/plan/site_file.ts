@@ -151,11 +151,18 @@ function isCompiled({ module, args }: PlanStep): boolean {
   return module === 'file' && (args['compiled'] === 'site' || args['compiled'] === 'secrets')
 }
 
-/** True for what writes the compiled site, and for what asks whether that was written: a host does neither. */
+/** The module that brings a bundle: a run's beginning, and no part of the site. */
+const BRINGS_BUNDLE = 'site_bundle'
+
+/**
+ * True for what writes the compiled site, for what asks whether that was written, and for what brings a
+ * bundle: a host does none of them by itself.
+ */
 function ofTheRunAlone({ plays }: Plan): (step: PlanStep) => boolean {
   const compiled = plays.flatMap(({ steps }) => steps.filter(isCompiled))
   const told = new Set(compiled.flatMap(({ register }) => register ?? []))
-  return (step) => isCompiled(step) || step.reads.some((name) => told.has(name))
+  return (step) =>
+    isCompiled(step) || step.module === BRINGS_BUNDLE || step.reads.some((name) => told.has(name))
 }
 
 /** The plan without what is of the run alone; a play that has nothing else goes with it. */

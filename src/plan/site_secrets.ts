@@ -47,6 +47,11 @@ export function secretNames(
   return names
 }
 
+/** Names of all secrets that stand in a plan. */
+export function secretReferences(plan: Plan): ReadonlySet<string> {
+  return references(plan)
+}
+
 function references(value: unknown, found = new Set<string>()): ReadonlySet<string> {
   if (isSecretRef(value)) found.add(value.$secret)
   else if (Array.isArray(value))

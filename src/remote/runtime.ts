@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { promisify } from 'node:util'
@@ -101,6 +102,33 @@ async function fill(
   return { path, sha256 }
 }
 
+/**
+ * Fills the cache with a runtime that somebody has: nothing is fetched then.
+ * @param unpacked - bytes of bin/node
+ * @throws TwonodeError E_DOWNLOAD for another one than this twonode brings
+ */
+export async function keepRuntime(
+  arch: Architecture,
+  unpacked: () => Readable,
+  directory = cacheDirectory(process.env),
+): Promise<void> {
+  const { package: name, sha256 } = PINNED[arch]
+  const folder = join(directory, 'runtime')
+  const path = join(folder, `${name}-${NODE_VERSION}.gz`)
+  if (await exists(path)) return
+  await mkdir(folder, { recursive: true })
+  const temp = await mkdtemp(join(folder, '.incoming-'))
+  try {
+    const packed = join(temp, 'node.gz')
+    const digest = await pack(unpacked(), packed)
+    if (digest !== sha256)
+      throw new TwonodeError('E_DOWNLOAD', `the runtime has sha256 ${digest}, not ${sha256}`)
+    await rename(packed, path)
+  } finally {
+    await rm(temp, { recursive: true, force: true })
+  }
+}
+
 async function npmPack(spec: string, directory: string): Promise<string> {
   const argv = ['pack', spec, '--json', '--pack-destination', directory]
   try {
@@ -140,9 +168,12 @@ async function verifyIntegrity(path: string, integrity: string, name: string): P
 async function repack(archive: string, directory: string, target: string): Promise<string> {
   const unpack = unpackTar(directory, { filter: ({ name }) => name === 'package/bin/node' })
   await pipeline(createReadStream(archive), createGunzip(), unpack)
+  return await pack(createReadStream(join(directory, 'package', 'bin', 'node')), target)
+}
+
+async function pack(node: Readable, target: string): Promise<string> {
   const hash = createHash('sha256')
-  const node = createReadStream(join(directory, 'package', 'bin', 'node'))
-  node.on('data', (chunk) => hash.update(chunk))
+  node.on('data', (chunk: Buffer) => hash.update(chunk))
   // Level 1 takes 2 s where level 6 takes 7, for a tenth more bytes: the wire is the LAN's.
   await pipeline(node, createGzip({ level: 1 }), createWriteStream(target, { flush: true }))
   return hash.digest('hex')
