@@ -44,7 +44,8 @@ rmSync(staging, { recursive: true, force: true })
 mkdirSync(staging, { recursive: true })
 
 const validators = await standaloneValidators()
-await Promise.all([hostBundle(), cli(), programs()])
+const [onHosts, onLaptops] = await Promise.all([hostBundle(), cli(), programs()])
+writeFileSync(join(staging, 'licences.txt'), licences(onHosts, onLaptops))
 publish()
 
 /**
@@ -98,8 +99,9 @@ function withCompiledSchemas() {
 /** Runner and agent: an entry each, what they share in chunks; named by the hash of them all. */
 async function hostBundle() {
   const outdir = join(staging, 'bundle')
-  await build({
+  const { metafile } = await build({
     ...shared,
+    metafile: true,
     target: 'node22',
     minify: true,
     keepNames: true,
@@ -122,11 +124,13 @@ async function hostBundle() {
       .update('\0')
   const manifest = { sha256: hash.digest('hex'), version, files }
   writeFileSync(join(outdir, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  return metafile
 }
 
 async function cli() {
-  await build({
+  const { metafile } = await build({
     ...shared,
+    metafile: true,
     minify: true,
     keepNames: true,
     splitting: true,
@@ -137,9 +141,10 @@ async function cli() {
     banner: { js: `#!/usr/bin/env node\n${REQUIRE}` },
     plugins: [withCompiledSchemas()],
   })
+  return metafile
 }
 
-/** Programs of the repository itself; their libraries stay in node_modules. */
+/** Programs of the repository itself, no part of the package; their libraries stay in node_modules. */
 async function programs() {
   const entries = {
     lab: 'lab/main.ts',
@@ -157,8 +162,25 @@ async function programs() {
     outdir: staging,
     outExtension: { '.js': '.mjs' },
     splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
+    chunkNames: 'lab/[name]-[hash]',
   })
+}
+
+/** The libraries whose code is in what is shipped, each with its own words. */
+function licences(...metafiles) {
+  const inputs = metafiles.flatMap(({ inputs: all }) => Object.keys(all))
+  const folders = inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [])
+  const texts = [...new Set(folders)].sort().map((folder) => {
+    const {
+      name,
+      version: its,
+      license = 'as below',
+    } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'))
+    const file = readdirSync(join(ROOT, folder)).find((one) => /^licen[cs]e/i.test(one))
+    const words = file === undefined ? '' : readFileSync(join(ROOT, folder, file), 'utf8')
+    return `${name} ${its} (${license})\n\n${words.trim()}\n`
+  })
+  return texts.join(`\n${'-'.repeat(80)}\n`)
 }
 
 /** dist/ appears whole: a program that starts meanwhile sees the old one or the new one. */
