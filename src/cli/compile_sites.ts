@@ -17,6 +17,7 @@ import { didYouMean } from '../plan/nearest.ts'
 import { type Files, parsePlaybook, parsePlaybookText, type Playbook } from '../plan/playbook.ts'
 import { parseExtraVars } from '../plan/vars.ts'
 import { findCustomModules } from './find_custom_modules.ts'
+import { withReleases } from './releases.ts'
 import type { RunFlags } from './run_flags.ts'
 import { locate, secretReader } from './secret_values.ts'
 import type { World } from './world.ts'
@@ -70,7 +71,10 @@ export async function compileSites(
   const modules = await withCustomModules({ registry, validate }, customModules)
   const hostNames = chosen[0]?.everyHost ?? []
   const { sha256: bundle } = world.distribution.bundle()
-  return all(chosen, ({ site: written, participants }) => {
+  const ready: ChosenSite[] = []
+  for (const one of chosen)
+    ready.push({ ...one, site: await withReleases(one.site, playbook, world.release) })
+  return all(ready, ({ site: written, participants }) => {
     const site = withMajors(written, selection.postgres)
     const compiled = compile({
       site,

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { EXIT, TwonodeError } from '../core/errors.ts'
 import { parseInventory } from '../plan/inventory.ts'
+import { K3S_RELEASE, KINE_RELEASE } from '../plan/inventory_forms.ts'
 import { type CommandRun, type Invocation, listOption, textOption } from './command.ts'
 import { troublesOf } from './trouble_text.ts'
 import type { World } from './world.ts'
@@ -198,10 +199,10 @@ ${virtualIpText(answers)}
 # leader that loses its network goes on alone while the other host takes over; what one of the two
 # acknowledges then is set aside.
 ${gateway === undefined ? '# gateways: ["10.0.0.1"]\n' : `gateways: [${scalar(gateway)}]\n`}
-# Where the two binaries come from: a file beside this one, or a URL with its sha256, as
-# k3s: { url: "https://…", sha256: "…" }. Get them from the releases of kine and of k3s.
-kine: { path: kine }
-k3s: { path: k3s }
+# The two binaries are those of these releases: this machine fetches them once, and holds them to the
+# sums that are published with them. Files of your own: { path: k3s }.
+kine: { version: ${KINE_RELEASE} }
+k3s: { version: ${K3S_RELEASE} }
 `
 }
 

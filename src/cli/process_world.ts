@@ -27,6 +27,11 @@ export function processWorld(entryUrl: string): World {
     files: createLaptopFiles(cacheDirectory(process.env)),
     questions: terminalQuestions(process.stdin, process.stderr),
     exec: runCommand,
+    release: async (wanted) => {
+      const { releaseFile } = await import('../remote/release.ts')
+      const directory = cacheDirectory(process.env)
+      return await releaseFile(wanted, { directory, onProgress: tell })
+    },
     open: lazyOpener(),
     onInterrupt(listener) {
       process.on('SIGINT', listener)
@@ -51,6 +56,10 @@ function lazyOpener(): OpenSession {
       await opener
     )(request, listener)
   }
+}
+
+function tell(message: string): void {
+  process.stderr.write(`${message}\n`)
 }
 
 function outputOf(stream: NodeJS.WriteStream): Output {

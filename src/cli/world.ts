@@ -1,5 +1,6 @@
 import type { ExecResult } from '../core/host.ts'
 import type { Bundle } from '../remote/bundle.ts'
+import type { ProvideRelease } from './releases.ts'
 import type { OpenSession } from './runner_session.ts'
 
 /** A stream that people or programs read. */
@@ -60,6 +61,8 @@ export interface World {
   readonly questions: Questions
   /** Runs the command of a `!secret {exec}`; bounded. */
   readonly exec: (argv: readonly string[]) => ExecResult
+  /** Brings a file of a release to this machine; what was fetched before is kept. */
+  readonly release: ProvideRelease
   /** Opens a connection and starts the runner there. */
   readonly open: OpenSession
   /** Calls back at each Ctrl-C until disposed. */

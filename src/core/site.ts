@@ -198,12 +198,16 @@ export function siteOfHost(site: Site, host: string): Site {
 
 export interface KineSettings {
   readonly version: string
+  /** Address of a folder of releases, in place of the project's own. */
+  readonly mirror?: string
   readonly binary: ArtifactSetting
   readonly port: number
 }
 
 export interface K3sSettings {
   readonly version: string
+  /** As kine's. */
+  readonly mirror?: string
   readonly binary: ArtifactSetting
   readonly clusterCidr: string
   readonly serviceCidr: string

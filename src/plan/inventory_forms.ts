@@ -27,12 +27,22 @@ export const object = (
   required: readonly string[] = [],
 ): Schema => ({ type: 'object', additionalProperties: false, description, properties, required })
 
-/** `path` or `url`: the binary of kine and of k3s. */
+/** Where nobody says another one. */
+export const KINE_RELEASE = 'v0.16.4'
+export const K3S_RELEASE = 'v1.34.1+k3s1'
+
+/** The binary of kine and of k3s: of a release, or by `path` or `url`. */
 export const binary = (version: string, what: string): JsonObject => ({
   version: {
     type: 'string',
     default: version,
-    description: `Version of ${what}, for people and for \`status\`.`,
+    description: `Version of ${what}. Without \`path\` and \`url\` the binary is that of this release, fetched once by the machine that runs twonode and held to the published sha256sum file.`,
+  },
+  mirror: {
+    type: 'string',
+    pattern: '^https?://.+',
+    'x-pattern-hint': 'Write an http or https address: MIRROR/VERSION/FILE is fetched.',
+    description: `Folder of releases in place of the project's own: MIRROR/VERSION/FILE.`,
   },
   path: { type: 'string', minLength: 1, description: 'Binary beside the inventory; sent by SSH.' },
   url: {

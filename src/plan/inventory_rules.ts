@@ -87,6 +87,7 @@ interface BinarySettings {
   readonly version: string
   readonly path?: string
   readonly url?: string
+  readonly mirror?: string
   readonly sha256?: string
 }
 
@@ -243,7 +244,13 @@ function checkVersions({ hosts, postgres }: SiteSettings, refuse: Refuse): void 
 }
 
 function checkBinary(settings: BinarySettings, section: string, refuse: Refuse): void {
-  const { path, url, sha256 } = settings
+  const { path, url, sha256, mirror } = settings
+  if (mirror !== undefined && (path !== undefined || url !== undefined))
+    refuse(
+      `${section} has both a mirror and ${path === undefined ? 'url' : 'path'}`,
+      [section, 'mirror'],
+      'Give one of them.',
+    )
   if (path !== undefined && url !== undefined)
     refuse(`${section} has both path and url`, [section, 'url'], 'Give one of them.')
   if (url !== undefined && sha256 === undefined)

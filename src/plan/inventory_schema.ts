@@ -10,7 +10,15 @@ import {
   SCRIPT_INTERVAL_RANGE,
   SCRIPT_TIMEOUT_RANGE,
 } from './inventory_ranges.ts'
-import { binary, duration, network, object, port } from './inventory_forms.ts'
+import {
+  binary,
+  duration,
+  K3S_RELEASE,
+  KINE_RELEASE,
+  network,
+  object,
+  port,
+} from './inventory_forms.ts'
 import { replication, salvage } from './inventory_replication.ts'
 import { WITNESS_SCHEMA } from './witness_schema.ts'
 
@@ -156,12 +164,12 @@ const postgres = object('PostgreSQL under kine.', {
 })
 
 const kine: Schema = object('kine, between k3s and PostgreSQL.', {
-  ...binary('v0.16.4', 'kine'),
+  ...binary(KINE_RELEASE, 'kine'),
   port: port(2379, 'Port on loopback.'),
 })
 
 const k3s: Schema = object('Kubernetes.', {
-  ...binary('v1.34.1+k3s1', 'k3s'),
+  ...binary(K3S_RELEASE, 'k3s'),
   clusterCidr: network('10.42.0.0/16', 'Network of the pods.'),
   serviceCidr: network('10.43.0.0/16', 'Network of the services.'),
   config: {

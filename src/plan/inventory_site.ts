@@ -82,9 +82,15 @@ export function toSite(settings: SiteSettings, file: string): Site {
       dataDirectory: postgres.dataDirectory ?? debianDataDirectory(postgres.version),
       ...ownVersions(settings),
     },
-    kine: { version: kine.version, port: kine.port, binary: binaryOf(kine, file) },
+    kine: {
+      version: kine.version,
+      ...mirrorOf(kine),
+      port: kine.port,
+      binary: binaryOf(kine, file),
+    },
     k3s: {
       version: k3s.version,
+      ...mirrorOf(k3s),
       binary: binaryOf(k3s, file),
       clusterCidr: k3s.clusterCidr,
       serviceCidr: k3s.serviceCidr,
@@ -116,6 +122,10 @@ function endpointOf(settings: SiteSettings): Endpoint {
     return parseEndpoint(controlPlaneEndpoint) ?? { address: '', port: 0 }
   const leader = hosts.find((host) => host.name === initialLeader) ?? hosts[0]
   return { address: virtualIp?.address ?? leader?.address ?? '', port: API_PORT }
+}
+
+function mirrorOf({ mirror }: { readonly mirror?: string }): { readonly mirror?: string } {
+  return mirror === undefined ? {} : { mirror }
 }
 
 function binaryOf({ path, url, sha256 }: ArtifactSetting, file: string): ArtifactSetting {

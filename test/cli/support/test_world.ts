@@ -66,6 +66,8 @@ export function testWorld(options: TestWorldOptions = {}): TestWorld {
     },
     questions: { possible: options.answers !== undefined, ask, askSecretly: ask },
     exec: (argv) => ({ code: 127, stdout: '', stderr: `${argv[0] ?? ''}: no such command` }),
+    release: ({ project }) =>
+      Promise.reject(new Error(`nothing was to be fetched, and ${project} was`)),
     open:
       options.open ??
       (({ host }) =>
