@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { cacheEntry, cacheRoot, recipeHash } from './cache.ts'
 import { must } from './command.ts'
 
-const SUITE = 'bookworm'
+export const SUITE = 'bookworm'
 
 /** A bare host: systemd, sshd and sudo, and nothing of what a converge must bring by itself. */
-const PACKAGES = [
+export const BARE_HOST_PACKAGES = [
   'systemd',
   'systemd-sysv',
   'dbus',
@@ -21,7 +21,7 @@ const PACKAGES = [
 ]
 
 /** Units that a lab host does without: they take the dpkg lock or the CPU at moments of their own. */
-const MASKED_UNITS = [
+export const MASKED_UNITS = [
   'apt-daily.timer',
   'apt-daily-upgrade.timer',
   'dpkg-db-backup.timer',
@@ -45,7 +45,7 @@ export interface BaseImage {
  * @param python - also install Python, for measuring tools that need it on the hosts.
  */
 export async function baseImage(python: boolean): Promise<BaseImage> {
-  const packages = python ? [...PACKAGES, 'python3'] : PACKAGES
+  const packages = python ? [...BARE_HOST_PACKAGES, 'python3'] : BARE_HOST_PACKAGES
   const id = recipeHash({ SUITE, packages, MASKED_UNITS, RECIPE_VERSION })
   const entry = await cacheEntry(join(cacheRoot(), `base-${id}`), async (directory) => {
     const root = join(directory, 'root')

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { artefacts } from './artefacts.ts'
+import { forVagrant } from './box/add_box.ts'
 import { endCommands } from './command.ts'
 import { removeByName } from './down.ts'
 import { openLab, type Lab, type LabOptions } from './lab.ts'
@@ -97,6 +98,18 @@ program
   .description('build kine and the k3s stand-in, unless they are built')
   .action(async () => {
     await artefacts(progressOnStderr())
+  })
+
+// For the Vagrantfile, where no catalogue of boxes is reachable: `export $(npm run -s lab -- box)`.
+program
+  .command('box')
+  .description(
+    "a Debian 12 box for libvirt, built and added to Vagrant; prints the Vagrantfile's variables",
+  )
+  .action(async () => {
+    const { variables, why } = await forVagrant(progressOnStderr())
+    process.stderr.write(`lab: ${why}\n`)
+    print(variables)
   })
 
 command('down', 'remove the lab from this machine; caches stay')
