@@ -1,4 +1,4 @@
-import type { Site } from '../core/site.ts'
+import type { ArtifactSetting, K3sSettings, Site } from '../core/site.ts'
 import type { InventorySite } from '../plan/inventory.ts'
 import type { Playbook } from '../plan/playbook.ts'
 import type { ReleaseFile } from '../remote/release.ts'
@@ -30,7 +30,10 @@ const PROJECTS: Readonly<Record<'kine' | 'k3s', Project>> = {
   },
 }
 
-/** The site with files of this machine for the binaries that the playbook installs and the inventory gives no place. */
+/**
+ * The site with files of this machine for what the playbook installs and the inventory gives no place.
+ * @throws TwonodeError E_DOWNLOAD
+ */
 export async function withReleases(
   inventory: InventorySite,
   playbook: Playbook,
@@ -38,20 +41,35 @@ export async function withReleases(
 ): Promise<InventorySite> {
   let made = inventory
   for (const name of ['kine', 'k3s'] as const) {
-    const { binary, version, mirror } = made.site[name]
-    const isGiven = binary.path !== undefined || binary.url !== undefined
-    if (isGiven || !mentions(playbook, `site.${name}.binary`)) continue
-    const project = PROJECTS[name]
-    const path = await provide({ ...project, project: name, version, base: mirror ?? project.base })
-    made = withBinary(made, name, path)
+    if (isPlaced(made.site[name].binary) || !mentions(playbook, `site.${name}.binary`)) continue
+    const path = await provide(fileOf(made.site, name, PROJECTS[name].file))
+    made = withSettings(made, name, path, { binary: { ...made.site[name].binary, path } })
   }
-  return made
+  const [images] = made.site.k3s.images
+  if (images === undefined || isPlaced(images.binary) || !mentions(playbook, 'site.k3s.images'))
+    return made
+  const path = await provide(fileOf(made.site, 'k3s', images.name))
+  return withSettings(made, 'k3s', path, { images: [{ ...images, binary: { path } }] })
 }
 
-function withBinary(made: InventorySite, name: 'kine' | 'k3s', path: string): InventorySite {
+function isPlaced({ path, url }: ArtifactSetting): boolean {
+  return path !== undefined || url !== undefined
+}
+
+function fileOf(site: Site, name: 'kine' | 'k3s', file: string): ReleaseFile {
+  const { version, mirror } = site[name]
+  const { base, sums } = PROJECTS[name]
+  return { project: name, version, base: mirror ?? base, file, sums }
+}
+
+function withSettings(
+  made: InventorySite,
+  name: 'kine' | 'k3s',
+  path: string,
+  settings: Partial<K3sSettings>,
+): InventorySite {
   const { site, binaryPaths, place } = made
-  const binary = { ...site[name].binary, path }
-  const changed: Site = { ...site, [name]: { ...site[name], binary } }
+  const changed: Site = { ...site, [name]: { ...site[name], ...settings } }
   const known = { key: `${name}.version`, path, place }
   return { ...made, site: changed, binaryPaths: [...binaryPaths, known] }
 }

@@ -204,10 +204,19 @@ export interface KineSettings {
   readonly port: number
 }
 
+/** An archive of container images that k3s takes in when it starts. */
+export interface ImageArchive {
+  /** What it is called on the host. */
+  readonly name: string
+  readonly binary: ArtifactSetting
+}
+
 export interface K3sSettings {
   readonly version: string
   /** As kine's. */
   readonly mirror?: string
+  /** One at most: whatever a list in a playbook goes through may be empty. */
+  readonly images: readonly ImageArchive[]
   readonly binary: ArtifactSetting
   readonly clusterCidr: string
   readonly serviceCidr: string

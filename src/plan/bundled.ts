@@ -35,6 +35,7 @@ export function bundledPlan(plan: Plan, secrets: ReadonlyMap<string, Secret>): B
   const files = new Map<string, WantedFile>()
   const step = (one: PlanStep): PlanStep => {
     if (one.module === 'package') return { ...one, args: { ...one.args, repository: REPOSITORY } }
+    if (runsNever(one, plan, secrets)) return one
     const found = sourceOf(one)
     if (found === undefined) return one
     const { sha256, url } = found
@@ -75,24 +76,36 @@ function packagesOf(plan: Plan, secrets: ReadonlyMap<string, Secret>): readonly 
     ({ module, args }) => module === 'package' && args['state'] !== 'absent',
   )
   const names = wanted.flatMap((step) =>
-    plan.site.hosts.flatMap(({ name }) =>
-      packageNames(step, earlyNames({ ...plan, host: name, role: undefined }), secrets),
-    ),
+    plan.site.hosts.flatMap(({ name }) => packageNames(step, plan, { host: name, secrets })),
   )
   return [...new Set(names)].toSorted()
 }
 
-function packageNames(
-  step: PlanStep,
-  names: Names,
-  secrets: ReadonlyMap<string, Secret>,
-): readonly string[] {
-  const using = { names: stepNames(names, step.vars, secrets), secrets }
-  const items = step.loop === undefined ? [undefined] : renderTree(step.loop, using)
+/** A list without items on both hosts: what a site has none of. */
+function runsNever(step: PlanStep, plan: Plan, secrets: ReadonlyMap<string, Secret>): boolean {
+  if (step.loop === undefined || step.module !== 'artifact') return false
+  return plan.site.hosts.every(
+    ({ name }) => itemsOn(step, plan, { host: name, secrets }).length === 0,
+  )
+}
+
+interface On {
+  readonly host: string
+  readonly secrets: ReadonlyMap<string, Secret>
+}
+
+/** What names a step has on a host, once for each item that it goes through there. */
+function itemsOn(step: PlanStep, plan: Plan, { host, secrets }: On): readonly Names[] {
+  const names = stepNames(earlyNames({ ...plan, host, role: undefined }), step.vars, secrets)
+  if (step.loop === undefined) return [names]
+  const items = renderTree(step.loop, { names, secrets })
   if (!Array.isArray(items)) throw unknown(step, 'the list that it goes through')
-  return items.flatMap((item: unknown) => {
-    const own = { ...using, names: { ...using.names, item } }
-    const found = renderTree(step.args['name'], own)
+  return items.map((item: unknown) => ({ ...names, item }))
+}
+
+function packageNames(step: PlanStep, plan: Plan, on: On): readonly string[] {
+  return itemsOn(step, plan, on).flatMap((names) => {
+    const found = renderTree(step.args['name'], { names, secrets: on.secrets })
     return (Array.isArray(found) ? found : [found]).map((name: unknown) => {
       if (typeof name === 'string') return name
       throw unknown(step, 'the name of its package')

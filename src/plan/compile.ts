@@ -221,7 +221,11 @@ function withoutPaths(site: Site): Site {
   return {
     ...site,
     kine: { ...site.kine, binary: withoutPath(site.kine.binary) },
-    k3s: { ...site.k3s, binary: withoutPath(site.k3s.binary) },
+    k3s: {
+      ...site.k3s,
+      binary: withoutPath(site.k3s.binary),
+      images: site.k3s.images.map((one) => ({ ...one, binary: withoutPath(one.binary) })),
+    },
   }
 }
 

@@ -196,12 +196,21 @@ function readSite(yaml: YamlFile, raw: RawSite, problems: Problems): InventorySi
     file: yaml.file,
     place: yaml.place(raw.ownPath),
     namesLeader: settings.initialLeader !== undefined,
-    binaryPaths: (['kine', 'k3s'] as const).flatMap((name) => {
-      const { path } = site[name].binary
-      if (path === undefined) return []
-      return [{ key: `${name}.path`, path, place: locate([name, 'path']) }]
-    }),
+    binaryPaths: binaryPathsOf(site, locate),
   }
+}
+
+function binaryPathsOf({ kine, k3s }: Site, locate: (path: Path) => Place): readonly BinaryPath[] {
+  const given = [
+    { section: ['kine'], binary: kine.binary },
+    { section: ['k3s'], binary: k3s.binary },
+    ...k3s.images.map(({ binary }) => ({ section: ['k3s', 'images'], binary })),
+  ]
+  return given.flatMap(({ section, binary: { path } }) =>
+    path === undefined
+      ? []
+      : [{ key: `${section.join('.')}.path`, path, place: locate([...section, 'path']) }],
+  )
 }
 
 /** The defaults' own vars are checked in place of the site's when the site has none. */

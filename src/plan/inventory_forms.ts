@@ -31,6 +31,9 @@ export const object = (
 export const KINE_RELEASE = 'v0.16.4'
 export const K3S_RELEASE = 'v1.34.1+k3s1'
 
+/** The archive of images that k3s publishes with each release. */
+export const K3S_IMAGES = 'k3s-airgap-images-amd64.tar.zst'
+
 /** The binary of kine and of k3s: of a release, or by `path` or `url`. */
 export const binary = (version: string, what: string): JsonObject => ({
   version: {
@@ -44,7 +47,16 @@ export const binary = (version: string, what: string): JsonObject => ({
     'x-pattern-hint': 'Write an http or https address: MIRROR/VERSION/FILE is fetched.',
     description: `Folder of releases in place of the project's own: MIRROR/VERSION/FILE.`,
   },
-  path: { type: 'string', minLength: 1, description: 'Binary beside the inventory; sent by SSH.' },
+  ...file('Binary'),
+})
+
+/** A file by `path` or `url`. */
+const file = (what: string): JsonObject => ({
+  path: {
+    type: 'string',
+    minLength: 1,
+    description: `${what} beside the inventory; sent by SSH.`,
+  },
   url: {
     type: 'string',
     pattern: '^https?://.+',
@@ -55,9 +67,15 @@ export const binary = (version: string, what: string): JsonObject => ({
     type: 'string',
     pattern: '^[0-9a-f]{64}$',
     'x-pattern-hint': '64 lower-case hexadecimal digits, as sha256sum prints them.',
-    description: 'Checksum of the binary. For `path` it is computed when it is not given.',
+    description: `Checksum of it. For \`path\` it is computed when it is not given.`,
   },
 })
+
+/** An archive of container images. */
+export const images: Schema = object(
+  "Archive of images for hosts that reach no registry: put where k3s takes it in when it starts. `{}` is the release's own.",
+  file('Archive'),
+)
 
 /** A network, as ADDRESS/PREFIX. */
 export const network = (preset: string, description: string): Schema => ({

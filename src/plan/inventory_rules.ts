@@ -52,6 +52,7 @@ export interface SiteSettings {
   }
   readonly kine: BinarySettings & { readonly port: number }
   readonly k3s: BinarySettings & {
+    readonly images?: Omit<BinarySettings, 'version' | 'mirror'>
     readonly clusterCidr: string
     readonly serviceCidr: string
     readonly config: JsonObject
@@ -107,7 +108,8 @@ export function checkSiteRules(settings: SiteSettings, refuse: Refuse): void {
   checkPorts(settings, refuse)
   checkVersions(settings, refuse)
   checkPartition(settings, refuse)
-  for (const section of ['kine', 'k3s'] as const) checkBinary(settings[section], section, refuse)
+  for (const section of ['kine', 'k3s'] as const) checkBinary(settings[section], [section], refuse)
+  checkBinary(settings.k3s.images ?? {}, ['k3s', 'images'], refuse)
   for (const key of ['clusterCidr', 'serviceCidr'] as const)
     if (!isNetwork(settings.k3s[key]))
       refuse(
@@ -243,20 +245,25 @@ function checkVersions({ hosts, postgres }: SiteSettings, refuse: Refuse): void 
   })
 }
 
-function checkBinary(settings: BinarySettings, section: string, refuse: Refuse): void {
+function checkBinary(
+  settings: Omit<BinarySettings, 'version'>,
+  section: Path,
+  refuse: Refuse,
+): void {
   const { path, url, sha256, mirror } = settings
+  const name = section.join('.')
   if (mirror !== undefined && (path !== undefined || url !== undefined))
     refuse(
-      `${section} has both a mirror and ${path === undefined ? 'url' : 'path'}`,
-      [section, 'mirror'],
+      `${name} has both a mirror and ${path === undefined ? 'url' : 'path'}`,
+      [...section, 'mirror'],
       'Give one of them.',
     )
   if (path !== undefined && url !== undefined)
-    refuse(`${section} has both path and url`, [section, 'url'], 'Give one of them.')
+    refuse(`${name} has both path and url`, [...section, 'url'], 'Give one of them.')
   if (url !== undefined && sha256 === undefined)
     refuse(
-      `${section}.url needs sha256`,
-      [section, 'url'],
+      `${name}.url needs sha256`,
+      [...section, 'url'],
       'Add the checksum of what the URL gives.',
     )
 }

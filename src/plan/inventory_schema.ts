@@ -13,6 +13,7 @@ import {
 import {
   binary,
   duration,
+  images,
   K3S_RELEASE,
   KINE_RELEASE,
   network,
@@ -170,6 +171,7 @@ const kine: Schema = object('kine, between k3s and PostgreSQL.', {
 
 const k3s: Schema = object('Kubernetes.', {
   ...binary(K3S_RELEASE, 'k3s'),
+  images,
   clusterCidr: network('10.42.0.0/16', 'Network of the pods.'),
   serviceCidr: network('10.43.0.0/16', 'Network of the services.'),
   config: {

@@ -4,6 +4,7 @@ import {
   type ArtifactSetting,
   debianDataDirectory,
   type Endpoint,
+  type ImageArchive,
   type PostgresSettings,
   type Site,
 } from '../core/site.ts'
@@ -11,7 +12,8 @@ import { parseEndpoint } from './addresses.ts'
 import { toFencing } from './fencing_rules.ts'
 import type { InventoryHost } from './inventory.ts'
 import type { SiteSettings } from './inventory_rules.ts'
-import { resolvePath } from './paths.ts'
+import { K3S_IMAGES } from './inventory_forms.ts'
+import { baseName, resolvePath } from './paths.ts'
 import { parseDuration, parseSize } from './units.ts'
 import { toWitness } from './witness_rules.ts'
 import type { Path } from './yaml_file.ts'
@@ -92,6 +94,7 @@ export function toSite(settings: SiteSettings, file: string): Site {
       version: k3s.version,
       ...mirrorOf(k3s),
       binary: binaryOf(k3s, file),
+      images: imagesOf(k3s, file),
       clusterCidr: k3s.clusterCidr,
       serviceCidr: k3s.serviceCidr,
       config: k3s.config,
@@ -122,6 +125,14 @@ function endpointOf(settings: SiteSettings): Endpoint {
     return parseEndpoint(controlPlaneEndpoint) ?? { address: '', port: 0 }
   const leader = hosts.find((host) => host.name === initialLeader) ?? hosts[0]
   return { address: virtualIp?.address ?? leader?.address ?? '', port: API_PORT }
+}
+
+/** k3s' own archive has the release's name, another one its file's. */
+function imagesOf({ images }: SiteSettings['k3s'], file: string): readonly ImageArchive[] {
+  if (images === undefined) return []
+  const { path, url } = images
+  const name = baseName(path ?? (url === undefined ? K3S_IMAGES : new URL(url).pathname))
+  return [{ name, binary: binaryOf(images, file) }]
 }
 
 function mirrorOf({ mirror }: { readonly mirror?: string }): { readonly mirror?: string } {

@@ -46,6 +46,23 @@ test('without a place in the inventory k3s is that of its release, and travels a
   expect(out).not.toContain('/cache')
 })
 
+test('the images of a release are asked for by their name, and only where the site has them', async () => {
+  const images = `- hosts: all
+  tasks:
+    - name: Images
+      artifact: { path: '/i/{{ item.name }}', source: '{{ item.binary }}' }
+      loop: '{{ site.k3s.images }}'
+`
+  expect(await planned(images)).toMatchObject({ exit: 0, fetched: [] })
+  const own = await planned(images, 'k3s: { images: { path: k3s } }\n')
+  expect(own, own.err).toMatchObject({ exit: 0, fetched: [] })
+  const released = await planned(images, 'k3s: { version: v1.30.1+k3s1, images: {} }\n')
+  expect(released, released.err).toMatchObject({
+    exit: 0,
+    fetched: [{ version: 'v1.30.1+k3s1', file: 'k3s-airgap-images-amd64.tar.zst' }],
+  })
+})
+
 test('a mirror takes the place of the project', async () => {
   const { fetched } = await planned(INSTALLS, 'k3s: { mirror: "http://mirror.example/k3s" }\n')
   expect(fetched).toMatchObject([{ base: 'http://mirror.example/k3s' }])

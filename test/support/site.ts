@@ -33,6 +33,7 @@ export function siteOf(
     k3s: {
       version: '0',
       binary: {},
+      images: [],
       clusterCidr: '10.42.0.0/16',
       serviceCidr: '10.43.0.0/16',
       config: {},

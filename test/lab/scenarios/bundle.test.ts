@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { hostRoot } from '../../../lab/disks.ts'
@@ -8,7 +8,7 @@ import type { HostName } from '../../../lab/names.ts'
 import { withNewerK3s } from '../../../lab/newer_k3s.ts'
 import { withNewerKine } from '../../../lab/newer_kine.ts'
 import { cutUplink, makeStick, plugIn, STICK, type Stick } from '../../../lab/usb_stick.ts'
-import { converge, explain } from '../../../lab/twonode_process.ts'
+import { converge, explain, type Laptop, withInventory } from '../../../lab/twonode_process.ts'
 import { bareHosts, eventually, inHost, laptop, theLab } from '../pair.ts'
 import { onThePair } from '../scenario.ts'
 
@@ -16,6 +16,9 @@ import { onThePair } from '../scenario.ts'
 const INSTALL_MS = 5 * 60_000
 const PAIRED_MS = 60_000
 const FAILOVER_MS = 20_000
+
+/** Whatever is in it: k3s takes it in, and not we. */
+const IMAGES = 'an archive of images'
 
 const HOSTS = ['h1', 'h2'] as const
 
@@ -46,18 +49,17 @@ test('bare hosts with no route anywhere become a pair from a bundle on their own
 
 test('the next kine and k3s come by the next bundle, the follower first; the pair goes back to the one before, which it has kept', async () => {
   const lab = await theLab()
-  const { laptop: newer, version } = await withNewerK3s(
-    lab,
-    await withNewerKine(lab, await laptop('first')),
-  )
-  second = await makeStick(newer, 'second')
+  const newer = await withNewerK3s(lab, await withNewerKine(lab, await laptop('first')))
+  second = await makeStick(withImages(newer.laptop), 'second')
   const before = binaries(lab)
   const scenario = await onThePair()
   await scenario.writer('h1')
   for (const host of HOSTS) plugIn(lab, host, second)
   for (const host of ['h2', 'h1'] as const)
     expect(await install(host, '', second)).not.toContain(': 0 changed')
-  expect(await inHost('h1', ['k3s', '--version'])).toContain(version)
+  expect(await inHost('h1', ['k3s', '--version'])).toContain(newer.version)
+  const images = '/var/lib/rancher/k3s/agent/images/shop-images.tar'
+  for (const host of HOSTS) expect(await inHost(host, ['cat', images])).toBe(IMAGES)
   expect(binaries(lab).filter((sha256) => before.includes(sha256))).toEqual([])
   await scenario.paired('h1', PAIRED_MS)
 
@@ -92,6 +94,16 @@ test('33, B10: another machine stands in for a dead leader from a bundle on its 
   await scenario.paired('h2', PAIRED_MS)
   expect(await scenario.end('h2', ['h2'])).toEqual([])
 })
+
+/** With an archive of images of its own. */
+function withImages(from: Laptop): Laptop {
+  const path = join(from.home, 'shop-images.tar')
+  writeFileSync(path, IMAGES)
+  return withInventory(from, 'images.yaml', (site) => ({
+    ...site,
+    k3s: { ...site['k3s'], images: { path } },
+  }))
+}
 
 function command(stick: Stick, words: string): string {
   return `exec sh ${STICK}/install.sh ${STICK}/${stick.name} --signer ${stick.signer} ${words}`
