@@ -18,6 +18,7 @@ done
 [ -f "$bundle.sig" ] || fail "there is no $bundle.sig: what is not signed is not installed"
 
 mkdir -p "$root/bundles"
+[ -O "$root" ] && [ -O "$root/bundles" ] || fail "$root belongs to another user: look at who made it, then remove it"
 work=$(mktemp -d "$root/bundles/.incoming.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' HUP INT TERM

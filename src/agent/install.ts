@@ -4,7 +4,7 @@ import { TwonodeError } from '../core/errors.ts'
 import { isObject, parseJson } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
 import { reveal, type Secret } from '../core/secret.ts'
-import { sidesOf, type SiteHost } from '../core/site.ts'
+import { postgresOf, sidesOf, type SiteHost } from '../core/site.ts'
 import { isNewer } from '../core/version.ts'
 import { APPLIED_FILE } from '../engine/applied_record.ts'
 import { readText } from '../host/files.ts'
@@ -16,8 +16,10 @@ import {
 } from '../pair/host_meta.ts'
 import {
   parseSecretsFile,
+  parseSiteFile,
   readSite,
   SECRETS_FILE,
+  SITE_FILE,
   secretsFileText,
   siteFileText,
 } from '../plan/site_file.ts'
@@ -45,6 +47,8 @@ export interface InstallFacts {
   readonly peerAnswers: boolean
   /** Of twonode, that converged this host last. */
   readonly appliedVersion: string | undefined
+  /** Major version of PostgreSQL that the site has which this host goes by. */
+  readonly postgresMajor: number | undefined
   readonly allowDowngrade: boolean
   /** ISO time. */
   readonly now: string
@@ -61,14 +65,22 @@ export function installationOf(facts: InstallFacts): Installation {
       'E_DOWNGRADE',
       `this host was converged with twonode ${appliedVersion}; the bundle is of ${plan.version}`,
     )
-  return meta === undefined ? ofNewHost(facts) : ofMember(plan, meta)
+  return meta === undefined ? ofNewHost(facts) : ofMember(facts, meta)
 }
 
-function ofMember({ site }: Plan, meta: HostMeta): Installation {
+function ofMember({ plan, host, postgresMajor }: InstallFacts, meta: HostMeta): Installation {
+  const { site } = plan
   if (meta.site !== site.name)
     throw new TwonodeError(
       'E_SITE_BUNDLE',
       `this host is of site ${meta.site}, the bundle of ${site.name}`,
+    )
+  const { version } = postgresOf(site, host)
+  if (postgresMajor !== undefined && postgresMajor !== version)
+    throw new TwonodeError(
+      'E_POSTGRES_MAJOR',
+      `this host has PostgreSQL ${postgresMajor}, and the bundle brings ${version}`,
+      { hint: 'No bundle changes that: `twonode upgrade --postgres-major` from a laptop does.' },
     )
   if (said(meta.hosts) === said(site.hosts)) return { kind: 'renew', meta }
   throw new TwonodeError(
@@ -188,25 +200,38 @@ export function siteTexts(plan: Plan, host: string, secretsOnHost: string | unde
   return { site, secrets: text, own }
 }
 
-/** What this host has recorded of itself, below a folder that stands for `/`. */
-export async function readRecords(
-  { site }: Plan,
-  root = '/',
-): Promise<{
+/** What this host has recorded of itself. */
+export interface Records {
   readonly meta: HostMeta | undefined
   readonly appliedVersion: string | undefined
+  readonly postgresMajor: number | undefined
+  /** Content of its secrets file. */
   readonly secrets: string | undefined
-}> {
-  const [meta, applied, secrets] = await Promise.all([
+}
+
+/** @param root - a folder that stands for `/` */
+export async function readRecords({ site }: Plan, host: string, root = '/'): Promise<Records> {
+  const [meta, applied, secrets, own] = await Promise.all([
     readText(join(root, site.stateDirectory, HOST_META_FILE)),
     readText(join(root, APPLIED_FILE)),
     readText(join(root, SECRETS_FILE)),
+    readText(join(root, SITE_FILE)),
   ])
   const record = parseJson(applied ?? '')
   const version = isObject(record) ? record['version'] : undefined
   return {
     meta: meta === undefined ? undefined : parseHostMeta(meta),
     appliedVersion: typeof version === 'string' ? version : undefined,
+    postgresMajor: own === undefined ? undefined : majorIn(own, host),
     secrets,
+  }
+}
+
+/** One that can't be read is replaced, and holds nothing back. */
+function majorIn(siteFile: string, host: string): number | undefined {
+  try {
+    return postgresOf(parseSiteFile(siteFile).site, host).version
+  } catch {
+    return undefined
   }
 }

@@ -1,6 +1,10 @@
 import { spawn } from 'node:child_process'
+import { realpath } from 'node:fs/promises'
+import { machine } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { text } from 'node:stream/consumers'
+import { MANIFEST_NAME } from '../bundle/manifest.ts'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -34,19 +38,23 @@ const ROOT = '/opt/twonode'
 /** For a host that is there, on the same wire. @unit milliseconds */
 const PEER_MS = 2_000
 
+/** How long another converge of this host is waited for, and between two looks. @unit milliseconds */
+const LOCK_MS = 30_000
+const LOCK_LOOK_MS = 500
+
 /** `twonode install`: this host becomes what a bundle on its own disk says. */
 export async function runInstall(options: JsonObject, out: Output): Promise<ExitCode> {
-  if (options['previous'] === true) return await goBack(options)
-  const bundle = await readBundle(await ownFolder())
+  const folder = await ownFolder()
+  if (folder === undefined || options['previous'] === true) return await byAnother(options)
+  const bundle = await readBundle(folder)
   const { plan } = bundle
   const host = ownName(plan, wordOf(options['host']))
-  const { meta, appliedVersion, secrets } = await readRecords(plan)
+  const { secrets, ...records } = await readRecords(plan, host)
   const { peer } = sidesOf(plan.site, host)
   const installation = installationOf({
     plan,
     host,
-    meta,
-    appliedVersion,
+    ...records,
     wants: options['first'] === true ? 'first' : options['join'] === true ? 'join' : undefined,
     peerAnswers: await isReachable(peer.address, plan.site.liveness.port, PEER_MS),
     allowDowngrade: options['allow-downgrade'] === true,
@@ -134,15 +142,22 @@ async function converge(
     onEvent: (event) => tell(event, out),
   })
   const stop = new AbortController()
-  const end = () => stop.abort()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
+  const interrupt = () => stop.abort()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
   try {
-    const outcome = await engine.converge({ meta, tags, urgent: false, stop: stop.signal })
+    const wanted = { meta, tags, urgent: false, stop: stop.signal }
+    const end = Date.now() + LOCK_MS
+    let outcome = await engine.converge(wanted)
+    // The agent's own routine is over in seconds.
+    while (outcome.kind === 'locked' && Date.now() < end && !stop.signal.aborted) {
+      await setTimeout(LOCK_LOOK_MS)
+      outcome = await engine.converge(wanted)
+    }
     if (outcome.kind === 'done') return outcome.changed
     throw failure(outcome)
   } finally {
     await engine.close()
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, end)
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
   }
 }
 
@@ -177,21 +192,27 @@ async function keep({ site, secrets }: SiteTexts): Promise<void> {
   if ((await readText(SITE_FILE)) !== site) await writeDurably(SITE_FILE, site)
 }
 
-/** The bundle before this one, by its own program. */
-async function goBack(options: JsonObject): Promise<ExitCode> {
-  const folder = await previousBundle(ROOT)
-  if (folder === undefined)
-    throw new TwonodeError('E_SITE_BUNDLE', 'no other bundle is kept on this host', {
-      hint: 'Bring it here again: sh install.sh BUNDLE.',
-    })
-  const words = options['allow-downgrade'] === true ? ['--allow-downgrade'] : []
-  return await handOver(process.execPath, [join(folder, 'runner/agent.mjs'), 'install', ...words])
+/** This program is the host's: the bundle that the host goes by, or the one before, has its own. */
+async function byAnother({ previous, ...options }: JsonObject): Promise<ExitCode> {
+  const folder = previous === true ? await previousBundle(ROOT) : join(ROOT, 'site')
+  if (folder === undefined || (await readText(join(folder, MANIFEST_NAME))) === undefined)
+    throw new TwonodeError(
+      'E_SITE_BUNDLE',
+      previous === true ? 'no other bundle is kept on this host' : 'no bundle is on this host',
+      { hint: 'Bring one here: sh install.sh BUNDLE.' },
+    )
+  const words = Object.entries(options).flatMap(([name, value]) =>
+    typeof value === 'string' ? [`--${name}`, value] : [`--${name}`],
+  )
+  const place = await realpath(folder)
+  const node = join(place, 'runtime', machine(), 'node')
+  return await handOver(node, [join(place, 'runner/agent.mjs'), 'install', ...words])
 }
 
-/** This program's folder is a bundle's, or the host goes by one. */
-async function ownFolder(): Promise<string> {
+/** Of the bundle that this program is a part of; undefined: it is the host's own. */
+async function ownFolder(): Promise<string | undefined> {
   const above = dirname(import.meta.dirname)
-  return (await readText(join(above, 'manifest.json'))) === undefined ? join(ROOT, 'site') : above
+  return (await readText(join(above, MANIFEST_NAME))) === undefined ? undefined : above
 }
 
 async function handOver(program: string, argv: readonly string[]): Promise<ExitCode> {

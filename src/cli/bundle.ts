@@ -76,7 +76,7 @@ interface Place {
 }
 
 async function sourcesOf(
-  { inventory, compiled }: ReadySite,
+  { compiled }: ReadySite,
   invocation: Invocation,
   place: Place,
 ): Promise<readonly Source[]> {
@@ -85,7 +85,6 @@ async function sourcesOf(
   const portable = portablePlan(plan, secretNames(plan, compiled.secrets))
   return [
     await textSource('plan.json', `${JSON.stringify(portable)}\n`),
-    await textSource('inventory.yaml', world.files.read(locate(inventory.file, world)) ?? ''),
     ...(await runnerSources(world)),
     await runtimeSource(world),
     ...(await Promise.all(

@@ -23,6 +23,7 @@ function facts(over: Partial<InstallFacts> = {}): InstallFacts {
     wants: undefined,
     peerAnswers: false,
     appliedVersion: undefined,
+    postgresMajor: undefined,
     allowDowngrade: false,
     now: NOW,
     ...over,
@@ -41,6 +42,13 @@ test('a host of another site, or of a pair whose hosts have changed, is left alo
   expect(() => installationOf(facts({ meta: foreign }))).toThrow('this host is of site other')
   const hosts = member.hosts.map((host, i) => (i === 0 ? { ...host, name: 'h3' } : host))
   expect(() => installationOf(facts({ meta: { ...member, hosts } }))).toThrow(/the pair is .*h3/)
+})
+
+test('a bundle with another major version of PostgreSQL is left to an upgrade', () => {
+  expect(installationOf(facts({ meta: member, postgresMajor: 15 })).kind).toBe('renew')
+  expect(() => installationOf(facts({ meta: member, postgresMajor: 17 }))).toThrow(
+    'this host has PostgreSQL 17, and the bundle brings 15',
+  )
 })
 
 test('a new host is told what it is to be, and is never the first of a pair that answers', () => {
