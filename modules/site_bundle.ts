@@ -21,7 +21,6 @@ interface State {
 
 const OWNED = { mode: 0o755, owner: 'root', group: 'root' } as const
 
-/** What is on its way has no bundle's name. */
 const INCOMING = '.incoming.'
 
 /** Of a disk and of tar; the bytes come within the step's own time. @unit milliseconds */
@@ -117,7 +116,9 @@ export const siteBundle = defineModule<Args, State>({
     const link = `bundles/${sha256}`
     const isHere = state.kept.includes(sha256)
     const kept = [sha256, before?.slice('bundles/'.length)]
-    const gone = state.kept.filter((name) => !kept.includes(name) && before !== link)
+    // What is on its way is somebody's, and has no bundle's name.
+    const bundles = state.kept.filter((name) => /^[0-9a-f]{64}$/.test(name))
+    const gone = before === link ? [] : bundles.filter((name) => !kept.includes(name))
     return [
       ...(state.hasRoot ? [] : [directory(root)]),
       ...(state.hasFolder ? [] : [directory(`${root}/bundles`)]),
@@ -148,6 +149,8 @@ function unpacked({ root, source, timeout }: Args, sha256: string): readonly Cha
     removed(folder),
     directory(folder),
     run(UNPACK_MS, 'tar', '--no-same-owner', '-C', folder, '-xf', archive),
+    // Variables stand in it as they were written.
+    { kind: 'attributes', path: `${folder}/plan.json`, mode: 0o600, before: '0644 root:root' },
     run(SYNC_MS, 'sync', '-f', folder),
     run(SYNC_MS, 'mv', '-T', folder, `${root}/bundles/${sha256}`),
     { kind: 'remove', path: archive, recursive: false },

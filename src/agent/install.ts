@@ -43,8 +43,12 @@ export interface InstallFacts {
   readonly meta: HostMeta | undefined
   /** Who asks. */
   readonly wants: 'first' | 'join' | undefined
-  /** The other host's agent, or its API, answers. */
-  readonly peerAnswers: boolean
+  /** Something of the other host answers, or of the pair: its agent, its API, the cluster's address. */
+  readonly pairAnswers: boolean
+  /** What this host's agent says; undefined: none answers. */
+  readonly agent: AgentSays | undefined
+  /** There is an agent on this host, whether it runs or not. */
+  readonly hasAgent: boolean
   /** Of twonode, that converged this host last. */
   readonly appliedVersion: string | undefined
   /** Major version of PostgreSQL that the site has which this host goes by. */
@@ -52,6 +56,13 @@ export interface InstallFacts {
   readonly allowDowngrade: boolean
   /** ISO time. */
   readonly now: string
+}
+
+/** Of the agent's status. */
+export interface AgentSays {
+  readonly role: string
+  readonly impaired: boolean
+  readonly settled: boolean
 }
 
 /**
@@ -68,7 +79,8 @@ export function installationOf(facts: InstallFacts): Installation {
   return meta === undefined ? ofNewHost(facts) : ofMember(facts, meta)
 }
 
-function ofMember({ plan, host, postgresMajor }: InstallFacts, meta: HostMeta): Installation {
+function ofMember(facts: InstallFacts, meta: HostMeta): Installation {
+  const { plan, host, postgresMajor } = facts
   const { site } = plan
   if (meta.site !== site.name)
     throw new TwonodeError(
@@ -82,6 +94,8 @@ function ofMember({ plan, host, postgresMajor }: InstallFacts, meta: HostMeta): 
       `this host has PostgreSQL ${postgresMajor}, and the bundle brings ${version}`,
       { hint: 'No bundle changes that: `twonode upgrade --postgres-major` from a laptop does.' },
     )
+  const unfit = whyNotRenewed(facts, meta)
+  if (unfit !== undefined) throw unfit
   if (said(meta.hosts) === said(site.hosts)) return { kind: 'renew', meta }
   throw new TwonodeError(
     'E_SITE_BUNDLE',
@@ -90,19 +104,41 @@ function ofMember({ plan, host, postgresMajor }: InstallFacts, meta: HostMeta): 
   )
 }
 
+/**
+ * A converge of the whole host has a leader lead, by what its hostMeta says. Whether it may now is for
+ * the agent to know: another one may have been promoted.
+ */
+function whyNotRenewed(
+  { host, agent, hasAgent }: InstallFacts,
+  { leader }: HostMeta,
+): TwonodeError | undefined {
+  const unfit = (what: string, hint: string) =>
+    new TwonodeError('E_ROLES', `${host} ${what}`, { hint })
+  const look = '`twonode status` says what it waits for.'
+  if (agent === undefined) {
+    // One that was cut before it had an agent leads nobody: it is finished as it was begun.
+    if (leader !== host || !hasAgent) return undefined
+    return unfit('was the leader, and its agent does not answer', 'systemctl start twonode-agent')
+  }
+  if (agent.role === 'replaced')
+    return unfit('is of the pair no more', 'Another host has its place.')
+  if (agent.impaired) return unfit('stands still, and may not lead now', look)
+  return agent.settled ? undefined : unfit('is not settled in its role', look)
+}
+
 function said(hosts: readonly SiteHost[]): string {
   const each = hosts.map(({ name, address }) => `${name} ${address}`)
   return each.toSorted().join(', ')
 }
 
-function ofNewHost({ plan, host, wants, peerAnswers, now }: InstallFacts): Installation {
+function ofNewHost({ plan, host, wants, pairAnswers, now }: InstallFacts): Installation {
   const { peer } = sidesOf(plan.site, host)
   if (wants === 'join') return { kind: 'join' }
-  if (wants === 'first' && !peerAnswers) return { kind: 'first', meta: firstMeta(plan, host, now) }
+  if (wants === 'first' && !pairAnswers) return { kind: 'first', meta: firstMeta(plan, host, now) }
   if (wants === 'first')
     throw new TwonodeError(
       'E_ROLES',
-      `${peer.name} answers at ${peer.address}: the pair is there`,
+      `something of the pair answers, ${peer.name} or the cluster's address: it is there already`,
       {
         hint: JOIN_HINT(peer.name),
       },

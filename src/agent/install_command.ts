@@ -9,14 +9,16 @@ import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import type { JsonObject } from '../core/json.ts'
 import { reveal } from '../core/secret.ts'
-import { sidesOf } from '../core/site.ts'
+import { type Site, sidesOf } from '../core/site.ts'
 import { readText } from '../host/files.ts'
 import { isReachable } from '../host/reachable.ts'
 import { createSiteSecrets } from '../host/site_secrets.ts'
 import type { HostMeta } from '../pair/host_meta.ts'
 import { SECRETS_FILE, SITE_FILE } from '../plan/site_file.ts'
+import { askAgent, CONTROL_SOCKET } from './control_socket.ts'
 import { awaitCurrent } from './current_command.ts'
 import {
+  type AgentSays,
   firstMeta,
   type Installation,
   installationOf,
@@ -26,6 +28,7 @@ import {
   type SiteTexts,
 } from './install.ts'
 import { prepareJoin } from './join_command.ts'
+import { readJoinFile } from './join_file.ts'
 import { parseJoinToken } from './join_token.ts'
 import { openLocalEngine } from './local_engine.ts'
 import type { Output } from './local_commands.ts'
@@ -35,12 +38,19 @@ import { adopt, type OwnBundle, previousBundle, pruneBundles, readBundle } from 
 
 const ROOT = '/opt/twonode'
 
+const AGENT_UNIT = '/etc/systemd/system/twonode-agent.service'
+
 /** For a host that is there, on the same wire. @unit milliseconds */
 const PEER_MS = 2_000
 
-/** How long another converge of this host is waited for, and between two looks. @unit milliseconds */
+/** How long another converge of this host is waited for. @unit milliseconds */
 const LOCK_MS = 30_000
-const LOCK_LOOK_MS = 500
+
+/** How long an agent may take to settle. @unit milliseconds */
+const SETTLE_MS = 30_000
+
+/** Between two looks. @unit milliseconds */
+const LOOK_MS = 500
 
 /** `twonode install`: this host becomes what a bundle on its own disk says. */
 export async function runInstall(options: JsonObject, out: Output): Promise<ExitCode> {
@@ -51,18 +61,61 @@ export async function runInstall(options: JsonObject, out: Output): Promise<Exit
   const host = ownName(plan, wordOf(options['host']))
   const { secrets, ...records } = await readRecords(plan, host)
   const { peer } = sidesOf(plan.site, host)
+  const hasAgent = (await readText(AGENT_UNIT)) !== undefined
   const installation = installationOf({
     plan,
     host,
     ...records,
     wants: options['first'] === true ? 'first' : options['join'] === true ? 'join' : undefined,
-    peerAnswers: await isReachable(peer.address, plan.site.liveness.port, PEER_MS),
+    pairAnswers: await pairAnswers(plan.site, peer.address),
+    agent: hasAgent ? await settledAgent() : undefined,
+    hasAgent,
     allowDowngrade: options['allow-downgrade'] === true,
     now: new Date().toISOString(),
   })
   const own = { bundle, host, out, secrets }
   if (installation.kind === 'join') return await joinFrom(own, wordOf(options['to']))
   return await becomePart(own, installation)
+}
+
+/** For a host that is there, on the same wire: three places are asked at once. */
+async function pairAnswers(
+  { liveness, controlPlaneEndpoint }: Site,
+  peer: string,
+): Promise<boolean> {
+  const places = [
+    { address: peer, port: liveness.port },
+    { address: peer, port: controlPlaneEndpoint.port },
+    controlPlaneEndpoint,
+  ]
+  const answers = await Promise.all(
+    places.map(async ({ address, port }) => await isReachable(address, port, PEER_MS)),
+  )
+  return answers.includes(true)
+}
+
+/** One that was started anew a moment ago, by the bundle before, settles within seconds. */
+async function settledAgent(): Promise<AgentSays | undefined> {
+  const end = Date.now() + SETTLE_MS
+  let agent = await ownAgent()
+  while (agent?.settled !== true && Date.now() < end) {
+    await setTimeout(LOOK_MS)
+    agent = await ownAgent()
+  }
+  return agent
+}
+
+async function ownAgent(): Promise<AgentSays | undefined> {
+  let status: JsonObject | undefined
+  try {
+    await askAgent(CONTROL_SOCKET, { command: 'status', options: {} }, (data) => (status = data))
+  } catch {
+    // None is there, or it ends: what it would have said is not known.
+    return undefined
+  }
+  if (status === undefined) return undefined
+  const { role, impaired, settled } = status
+  return { role: wordOf(role) ?? '', impaired: impaired === true, settled: settled === 'yes' }
 }
 
 interface Own {
@@ -109,6 +162,10 @@ async function joinFrom(own: Own, to: string | undefined): Promise<ExitCode> {
   const { bundle, host } = own
   const { plan } = bundle
   const { own: self, peer } = sidesOf(plan.site, host)
+  const goesOn = [join(ROOT, 'current/agent.mjs'), 'join', '--run']
+  // Let in, and cut before it was converged: it goes on by what the leader gave it.
+  if ((await readJoinFile())?.isIn === true) return await handOver(join(ROOT, 'node'), goesOn)
+  if (process.stdin.isTTY) process.stderr.write('The token, and Ctrl-D: ')
   const token = parseJoinToken(await text(process.stdin))
   await adopt(bundle, ROOT)
   const meta = firstMeta(plan, peer.name, new Date().toISOString())
@@ -121,7 +178,7 @@ async function joinFrom(own: Own, to: string | undefined): Promise<ExitCode> {
   })
   await pruneBundles(ROOT)
   // The program in its place: it tells the leader which one it is.
-  return await handOver(join(ROOT, 'node'), [join(ROOT, 'current/agent.mjs'), 'join', '--run'])
+  return await handOver(join(ROOT, 'node'), goesOn)
 }
 
 async function converge(
@@ -150,7 +207,7 @@ async function converge(
     let outcome = await engine.converge(wanted)
     // The agent's own routine is over in seconds.
     while (outcome.kind === 'locked' && Date.now() < end && !stop.signal.aborted) {
-      await setTimeout(LOCK_LOOK_MS)
+      await setTimeout(LOOK_MS)
       outcome = await engine.converge(wanted)
     }
     if (outcome.kind === 'done') return outcome.changed

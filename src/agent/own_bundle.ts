@@ -20,8 +20,8 @@ export interface OwnBundle {
 /** The one that the host goes by, and the one before. */
 const BUNDLES_KEPT = 2
 
-/** What install.sh has not come to the end with is its own to remove, or of a cut one. */
-const INCOMING = '.incoming.'
+/** What install.sh has not come to the end with, and its lock: its own to remove. */
+const NO_BUNDLE = '.'
 
 /**
  * Reads a bundle, and holds each file to its manifest: who goes back to one that was kept, months later,
@@ -109,7 +109,7 @@ export async function previousBundle(root: string): Promise<string | undefined> 
 export async function pruneBundles(root: string): Promise<void> {
   const kept = (await keptBundles(root)).slice(0, BUNDLES_KEPT)
   for (const name of (await listDirectory(join(root, 'bundles'))) ?? [])
-    if (!kept.includes(name) && !name.startsWith(INCOMING))
+    if (!kept.includes(name) && !name.startsWith(NO_BUNDLE))
       await rm(join(root, 'bundles', name), { recursive: true, force: true })
 }
 
@@ -118,7 +118,7 @@ async function keptBundles(root: string): Promise<readonly string[]> {
   const folder = join(root, 'bundles')
   const current = basename(await readlink(join(root, 'site')).catch(() => ''))
   const names = ((await listDirectory(folder)) ?? []).filter(
-    (name) => !name.startsWith(INCOMING) && name !== current,
+    (name) => !name.startsWith(NO_BUNDLE) && name !== current,
   )
   const dated = await Promise.all(
     names.map(async (name) => ({ name, ctimeMs: (await stat(join(folder, name))).ctimeMs })),

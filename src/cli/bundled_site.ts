@@ -1,4 +1,7 @@
 import { createReadStream } from 'node:fs'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { stringify } from 'yaml'
 import { checkArchive, type Placed } from '../bundle/archive.ts'
@@ -26,45 +29,62 @@ interface Place {
 }
 
 /**
- * The site of a bundle, ready to run: the plan is the bundle's, the inventory says how its hosts are
- * reached, and whose bundles are taken. Everything is verified before a connection is opened.
+ * Runs with the site of a bundle: the plan is the bundle's, the inventory says how its hosts are reached,
+ * and whose bundles are taken. Everything is verified before a connection is opened, on a copy: a stick
+ * or a share may change between being verified and being sent.
  * @throws TwonodeError E_SITE_BUNDLE, E_USAGE, E_SECRET
  */
-export async function bundledSite(
+export async function withBundledSite<T>(
   name: string,
   invocation: Invocation,
-  { flags, world }: Place,
-): Promise<ReadySite> {
+  place: Place,
+  act: (site: ReadySite) => Promise<T>,
+): Promise<T> {
+  const { flags, world } = place
   if (invocation.arguments.length > 0 || flags.extraVars.length > 0)
     throw new TwonodeError('E_USAGE', 'a bundle is compiled already', {
       hint: 'A playbook and -e go to `twonode bundle`.',
     })
-  const file = locate(name, world)
+  const path = locate(name, world)
+  if (world.files.digest(path) === undefined)
+    throw new TwonodeError('E_FILE', `there is no bundle ${path}`)
+  if (world.files.read(`${path}.sig`) === undefined)
+    throw unusable(`there is no ${path}.sig`, 'What is not signed is not installed.')
+  const folder = await mkdtemp(join(tmpdir(), 'twonode-bundle-'))
+  try {
+    const copy = join(folder, basename(path))
+    await copyFile(`${path}.sig`, `${copy}.sig`)
+    await copyFile(path, copy)
+    return await act(await siteOf(copy, textOption(invocation, 'signer'), place))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function siteOf(
+  file: string,
+  given: string | undefined,
+  { flags, world }: Place,
+): Promise<ReadySite> {
   const chosen = chooseHosts(flags, filesOf(world))
-  const signers = chosen.flatMap(({ site }) => site.site.bundle.allowedSigners)
-  await judgeSigner(file, signers, { given: textOption(invocation, 'signer'), world })
+  const signer = await signerOf(file, `${file}.sig`)
   const { manifest, members } = await checkArchive(file)
-  const plan = await planIn(file, members)
-  judgeVersion(manifest, plan, world)
   const inventory = chosen.find(({ site }) => site.site.name === manifest.site)?.site
   if (inventory === undefined)
     throw unusable(`it is of site ${manifest.site}, which the inventory does not have`)
+  await judgeSigner(signer, inventory.site.bundle.allowedSigners, { given, world })
+  const plan = await planIn(file, members)
+  judgeVersion(manifest, plan, world)
   judgeHosts(plan.site, inventory.site)
   await keepRuntimes(file, members, world)
   return await withBundle(file, plan, { flags: { ...flags, sites: [manifest.site] }, world })
 }
 
 async function judgeSigner(
-  file: string,
+  signer: string,
   allowed: readonly string[],
   { given, world }: { readonly given: string | undefined; readonly world: World },
 ): Promise<void> {
-  if (world.files.digest(file) === undefined)
-    throw new TwonodeError('E_FILE', `there is no bundle ${file}`)
-  const signature = `${file}.sig`
-  if (world.files.read(signature) === undefined)
-    throw unusable(`there is no ${signature}`, 'What is not signed is not installed.')
-  const signer = await signerOf(file, signature)
   const known = [...allowed.map(fingerprintOf), ...(given === undefined ? [] : [given])]
   if (known.length > 0) return refuseStranger(signer, known)
   const { questions } = world

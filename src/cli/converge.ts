@@ -1,4 +1,4 @@
-import { EXIT } from '../core/errors.ts'
+import { EXIT, type ExitCode } from '../core/errors.ts'
 import { chosenPlan } from './chosen_plan.ts'
 import { type CommandRun, flagOption, type Invocation, textOption } from './command.ts'
 import { compileSites, playbookNamed, type ReadySite } from './compile_sites.ts'
@@ -14,7 +14,23 @@ import type { World } from './world.ts'
 /** `twonode converge`: the hosts are brought to the declared state, or it is said what would be done. */
 export const converge: CommandRun = async (invocation, world) => {
   const flags = readRunFlags(invocation)
-  const sites = await sitesOf(invocation, flags, world)
+  const file = textOption(invocation, 'bundle')
+  if (file !== undefined) {
+    const { withBundledSite } = await import('./bundled_site.ts')
+    return await withBundledSite(file, invocation, { flags, world }, async (site) =>
+      convergeSites([site], invocation, { flags, world }),
+    )
+  }
+  const source = playbookNamed(invocation.arguments[0], world, 'site.yaml')
+  const sites = await compileSites(source, flags, world)
+  return await convergeSites(sites, invocation, { flags, world })
+}
+
+async function convergeSites(
+  sites: readonly ReadySite[],
+  invocation: Invocation,
+  { flags, world }: { readonly flags: RunFlags; readonly world: World },
+): Promise<ExitCode> {
   const guarded = guardedWorld(world, sites)
   const listsTasks = flagOption(invocation, 'listTasks')
   const listsHosts = flagOption(invocation, 'listHosts')
@@ -31,20 +47,6 @@ export const converge: CommandRun = async (invocation, world) => {
   } finally {
     report.end()
   }
-}
-
-async function sitesOf(
-  invocation: Invocation,
-  flags: RunFlags,
-  world: World,
-): Promise<readonly ReadySite[]> {
-  const file = textOption(invocation, 'bundle')
-  if (file !== undefined) {
-    const { bundledSite } = await import('./bundled_site.ts')
-    return [await bundledSite(file, invocation, { flags, world })]
-  }
-  const source = playbookNamed(invocation.arguments[0], world, 'site.yaml')
-  return await compileSites(source, flags, world)
 }
 
 function listTasks(

@@ -21,7 +21,9 @@ function facts(over: Partial<InstallFacts> = {}): InstallFacts {
     host: 'h1',
     meta: undefined,
     wants: undefined,
-    peerAnswers: false,
+    pairAnswers: false,
+    agent: { role: 'follower', impaired: false, settled: true },
+    hasAgent: true,
     appliedVersion: undefined,
     postgresMajor: undefined,
     allowDowngrade: false,
@@ -35,6 +37,21 @@ const member = firstMeta(PLAN, 'h2', NOW)
 test('a host of the pair is renewed, whatever was said', () => {
   for (const wants of [undefined, 'first', 'join'] as const)
     expect(installationOf(facts({ meta: member, wants }))).toEqual({ kind: 'renew', meta: member })
+})
+
+test('a leader that stands still, or whose agent is silent, is not made to lead by a bundle (A5)', () => {
+  const leads = { meta: firstMeta(PLAN, 'h1', NOW) }
+  const agent = { role: 'leader', impaired: false, settled: true }
+  expect(installationOf(facts({ ...leads, agent })).kind).toBe('renew')
+  const refused = (over: Partial<InstallFacts>) => () =>
+    installationOf(facts({ ...leads, agent, ...over }))
+  expect(refused({ agent: { ...agent, impaired: true } })).toThrow('may not lead now')
+  expect(refused({ agent: { ...agent, settled: false } })).toThrow('not settled')
+  expect(refused({ agent: { ...agent, role: 'replaced' } })).toThrow('of the pair no more')
+  expect(refused({ agent: undefined })).toThrow('its agent does not answer')
+  // A follower without its agent follows; a first host that was cut has none yet.
+  expect(installationOf(facts({ meta: member, agent: undefined })).kind).toBe('renew')
+  expect(installationOf(facts({ ...leads, agent: undefined, hasAgent: false })).kind).toBe('renew')
 })
 
 test('a host of another site, or of a pair whose hosts have changed, is left alone', () => {
@@ -53,7 +70,9 @@ test('a bundle with another major version of PostgreSQL is left to an upgrade', 
 
 test('a new host is told what it is to be, and is never the first of a pair that answers', () => {
   expect(() => installationOf(facts())).toThrow('nobody said what it is to be')
-  expect(() => installationOf(facts({ wants: 'first', peerAnswers: true }))).toThrow('h2 answers')
+  expect(() => installationOf(facts({ wants: 'first', pairAnswers: true }))).toThrow(
+    'it is there already',
+  )
   expect(installationOf(facts({ wants: 'join' }))).toEqual({ kind: 'join' })
   expect(installationOf(facts({ wants: 'first' })).kind).toBe('first')
 })

@@ -70,7 +70,13 @@ test('the one that the host goes by is kept, and the one before; whatever comes 
     await adopt(await readBundle(folder), root)
   }
   await mkdir(join(root, 'bundles/.incoming.x'))
+  await writeFile(join(root, 'bundles/.lock'), '')
   expect(await previousBundle(root)).toBe(join(root, 'bundles/two'))
   await pruneBundles(root)
-  expect((await readdir(join(root, 'bundles'))).toSorted()).toEqual(['.incoming.x', 'three', 'two'])
+  expect((await readdir(join(root, 'bundles'))).toSorted()).toEqual([
+    '.incoming.x',
+    '.lock',
+    'three',
+    'two',
+  ])
 })

@@ -83,7 +83,13 @@ async function shell(words: readonly string[]) {
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said.err += text))
   const code = await new Promise((resolve) => child.once('close', resolve))
-  return { code, ...said, left: await readdir(join(host, 'opt/bundles')).catch(() => []) }
+  return { code, ...said, left: await unpacked() }
+}
+
+/** What lies beside the lock. */
+async function unpacked(): Promise<readonly string[]> {
+  const names = await readdir(join(host, 'opt/bundles')).catch(() => [])
+  return names.filter((name) => name !== '.lock')
 }
 
 async function allowed(key: string): Promise<void> {
@@ -180,7 +186,6 @@ test('one that is cut off, unsigned, of another machine or not there is refused 
   await rm(join(host, 'site.twonode.sig'))
   expect((await shell([join(host, 'site.twonode')])).err).toContain('what is not signed')
   expect((await shell([join(host, 'none')])).err).toContain('there is no file')
-  expect((await shell([])).err).toContain('name the bundle')
 
   const machine = MACHINE === 'x86_64' ? 'aarch64' : 'x86_64'
   const foreign = await bundleOf(machine, 'ours')
@@ -188,4 +193,38 @@ test('one that is cut off, unsigned, of another machine or not there is refused 
   const other = await installed(await readFile(foreign.path), ['--signer', signer], sig)
   expect(other).toMatchObject({ code: 2, left: [] })
   expect(other.err).toContain(`it holds nothing for this host, which is ${MACHINE}`)
+})
+
+test('the signer may be named behind other options, which go on without it', async () => {
+  const { code, out } = await installed(whole, ['--host', 'h1', '--signer', signer, '--first'])
+  expect({ code, out }).toEqual({
+    code: 0,
+    out: expect.stringMatching(/agent\.mjs install --host h1 --first\n$/),
+  })
+  expect((await installed(whole, ['--signer'])).err).toContain('--signer needs a fingerprint')
+})
+
+test('what a run that was killed has left is gone after the next one; two at once are one too many', async () => {
+  await mkdir(join(host, 'opt/bundles/.incoming.x/tree'), { recursive: true })
+  const { left } = await installed(whole)
+  expect(left).not.toContain('.incoming.x')
+  const holder = spawn('flock', [join(host, 'opt/bundles/.lock'), 'sh', '-c', 'echo held; read x'])
+  await new Promise((resolve) => holder.stdout.once('data', resolve))
+  try {
+    const second = await installed(whole)
+    expect(second).toMatchObject({ code: 2, err: expect.stringContaining('another one') })
+  } finally {
+    holder.stdin.end()
+    await new Promise((resolve) => holder.once('close', resolve))
+  }
+})
+
+test('without a bundle it says how it is used', async () => {
+  for (const words of [[], ['--help']]) {
+    const { code, err } = await shell(words)
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: expect.stringContaining('sh install.sh BUNDLE [--signer FINGERPRINT]'),
+    })
+  }
 })

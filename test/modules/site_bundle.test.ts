@@ -50,14 +50,15 @@ moduleLaws(
 )
 
 test('one that is kept does not travel again; the one before it stays, and no other', () => {
+  const [before, longAgo] = ['b'.repeat(64), 'c'.repeat(64)]
   const stat = { mode: 0o777, uid: 0, gid: 0, owner: 'root', group: 'root', size: 0 }
-  const site = { kind: 'link', target: 'bundles/before', ...stat } as const
-  const kept = [sha256, 'before', 'long-ago']
+  const site = { kind: 'link', target: `bundles/${before}`, ...stat } as const
+  const kept = [sha256, before, longAgo, '.incoming.x']
   const state = { site, kept, hasRoot: true, hasFolder: true }
   const source = { blob: 'site.twonode', sha256 }
   const changes = siteBundle.diff(state, { root: '/opt/twonode', source, timeout: '1m' })
   expect(changes.map(describeChange)).toEqual([
     'link /opt/twonode/site to bundles/' + sha256,
-    'remove /opt/twonode/bundles/long-ago and all below it',
+    `remove /opt/twonode/bundles/${longAgo} and all below it`,
   ])
 })

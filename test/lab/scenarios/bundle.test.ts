@@ -41,7 +41,7 @@ test('bare hosts with no route anywhere become a pair from a bundle on their own
   expect(await refused('h2', '')).toContain('--first')
   expect(await refused('h2', '--host h3')).toContain('h1 and h2, not of h3')
   expect(await install('h1', '--first')).toContain('h1 leads')
-  expect(await refused('h2', '--first')).toContain('h1 answers')
+  expect(await refused('h2', '--first')).toContain('it is there already')
   await joins('h2', 'h1')
   await paired('h1')
   for (const host of HOSTS) expect(await install(host)).toMatch(/: 0 changed/)
@@ -67,7 +67,8 @@ test('the next kine and k3s come by the next bundle, the follower first; the pai
     await inHost(host, ['twonode', 'install', '--previous'], INSTALL_MS)
   expect(binaries(lab)).toEqual(before)
   await scenario.paired('h1', PAIRED_MS)
-  expect(readdirSync(join(hostRoot(lab.name, 'h1'), 'opt/twonode/bundles')).toSorted()).toEqual(
+  const bundles = readdirSync(join(hostRoot(lab.name, 'h1'), 'opt/twonode/bundles'))
+  expect(bundles.filter((name) => name !== '.lock').toSorted()).toEqual(
     [first.sha256, second.sha256].toSorted(),
   )
   // Its programs were replaced: none of them may have run on.
