@@ -4,6 +4,7 @@ import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { indexParagraph } from '../src/bundle/debian_packages.ts'
 import type { BaseImage } from './base.ts'
 import { cacheEntry, cacheRoot, recipeHash, repositoryRoot } from './cache.ts'
 import { must, run } from './command.ts'
@@ -82,12 +83,6 @@ export async function writeIndex(directory: string): Promise<void> {
   for (const [name, content] of Object.entries(files))
     await writeFile(join(directory, name), content)
   await writeFile(join(directory, 'Release'), releaseFile(files))
-}
-
-/** One package of the index: its control paragraph and how to fetch and check the file. */
-export function indexParagraph(control: string, name: string, content: Uint8Array): string {
-  const sha256 = createHash('sha256').update(content).digest('hex')
-  return `${control.trimEnd()}\nFilename: ./${name}\nSize: ${content.length}\nSHA256: ${sha256}\n`
 }
 
 /** The repository's Release file: digests of its indexes. Unsigned: sources.list says trusted. */

@@ -10,6 +10,7 @@ import {
   requireOwners,
   requireParent,
 } from './parts/ownership.ts'
+import { FILE_HERE, FILE_SENT, SHA256 } from './parts/sent_file.ts'
 import { nameOf, PATH_FORM } from './parts/paths.ts'
 
 interface Source {
@@ -38,12 +39,6 @@ interface State {
   readonly stat: FileStat | undefined
   readonly digest: string | undefined
 }
-
-const SHA256 = {
-  type: 'string',
-  pattern: '^[0-9a-f]{64}$',
-  'x-form': 'a sha256 in 64 lower case hexadecimal digits',
-} as const
 
 export const artifact = defineModule<Args, State>({
   name: 'artifact',
@@ -86,23 +81,14 @@ export const artifact = defineModule<Args, State>({
         additionalProperties: false,
         description: 'Where its bytes come from: one of path, url, blob and host_path.',
         properties: {
-          path: {
-            type: 'string',
-            minLength: 1,
-            'x-file': 'blob',
-            description: 'A file on the machine that runs twonode.',
-          },
+          path: FILE_HERE,
           url: {
             type: 'string',
             pattern: '^https?://',
             'x-form': 'an http or https address',
             description: 'Fetched by the host.',
           },
-          blob: {
-            type: 'string',
-            minLength: 1,
-            description: 'A file that the machine which runs twonode sends, known by its sha256.',
-          },
+          blob: FILE_SENT,
           host_path: { ...PATH_FORM, description: 'A file that is on the host already.' },
           sha256: { ...SHA256, description: 'Checksum of those bytes.' },
         },

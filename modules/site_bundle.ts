@@ -2,6 +2,7 @@ import type { Change } from '../src/core/change.ts'
 import type { FileStat } from '../src/core/host.ts'
 import { defineModule } from '../src/core/module.ts'
 import { durationMs, durationSchema } from './parts/duration.ts'
+import { FILE_HERE, FILE_SENT, SHA256 } from './parts/sent_file.ts'
 import { nameOf, PATH_FORM } from './parts/paths.ts'
 
 interface Args {
@@ -58,23 +59,9 @@ export const siteBundle = defineModule<Args, State>({
         additionalProperties: false,
         description: 'The archive: one of path and blob.',
         properties: {
-          path: {
-            type: 'string',
-            minLength: 1,
-            'x-file': 'blob',
-            description: 'A file on the machine that runs twonode.',
-          },
-          blob: {
-            type: 'string',
-            minLength: 1,
-            description: 'A file that the machine which runs twonode sends, known by its sha256.',
-          },
-          sha256: {
-            type: 'string',
-            pattern: '^[0-9a-f]{64}$',
-            'x-form': 'a sha256 in 64 lower case hexadecimal digits',
-            description: 'Of the archive. For `path` it is computed.',
-          },
+          path: FILE_HERE,
+          blob: FILE_SENT,
+          sha256: { ...SHA256, description: 'Of the archive. For `path` it is computed.' },
         },
         oneOf: [{ required: ['path'] }, { required: ['blob', 'sha256'] }],
       },

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { EXIT, type ExitCode, TwonodeError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { runCommand } from '../host/command.ts'
@@ -40,7 +41,7 @@ export async function awaitCurrent(out: Output, places = PLACES): Promise<void> 
   const end = Date.now() + CURRENT_MS
   let why = await whyNotCurrent(places)
   while (why !== undefined && Date.now() < end) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    await setTimeout(LOOK_MS)
     why = await whyNotCurrent(places)
   }
   if (why !== undefined) out.write(`the agent does not go by it yet: ${why}\n`)

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { stringify } from 'yaml'
 import { checkArchive, type Placed } from '../bundle/archive.ts'
@@ -46,7 +46,7 @@ export async function withBundledSite<T>(
       hint: 'A playbook and -e go to `twonode bundle`.',
     })
   const path = locate(name, world)
-  if (world.files.digest(path) === undefined)
+  if (world.files.list(dirname(path))?.includes(basename(path)) !== true)
     throw new TwonodeError('E_FILE', `there is no bundle ${path}`)
   if (world.files.read(`${path}.sig`) === undefined)
     throw unusable(`there is no ${path}.sig`, 'What is not signed is not installed.')

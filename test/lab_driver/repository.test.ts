@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { indexParagraph, releaseFile, sourcesList } from '../../lab/repository.ts'
+import { releaseFile, sourcesList } from '../../lab/repository.ts'
+import { indexParagraph } from '../../src/bundle/debian_packages.ts'
 import { identityFiles } from '../../lab/identity.ts'
 import { labAddresses } from '../../lab/names.ts'
 
